@@ -1,0 +1,125 @@
+"""Every knob of the network, with its unit and its place in the paper."""
+
+from dataclasses import asdict, dataclass, fields
+
+INCEPTION_BRANCHES = 4  # Fig. 3: max-pool, 3, 5 and 7, each a quarter of the channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The shape of a GLA-Net. The defaults are the paper's network at ×2.
+
+    With ``inception``, ``dense`` and ``bilinear_base`` off, what remains is SwinIR.
+
+    Raises:
+        ValueError: a field has an impossible value; the message names the field.
+    """
+
+    scale: int = 2  # upscaling factor: 2, 3 or 4
+    channels: int = 180  # C, the width of the trunk (§2.1)
+    blocks: int = 6  # GLA blocks (§2.1)
+    layers: int = 6  # GLA layers in each block (Fig. 2a)
+    heads: int = 6  # attention heads (§2.4)
+    window: int = 8  # side of an attention window, LR pixels (§2.4)
+    mlp_ratio: float = 2.0  # hidden width of the MLP over C; from the released code
+    stochastic_depth: float = 0.1  # probability of dropping the last layer in training, 0 for the
+    #                                first, linear between; from the released code
+    inception: bool = True  # convolution branches beside attention (Fig. 3); Table 2, row 2
+    dense: bool = True  # dense connections between blocks (Eq. 2); Table 2, row 1
+    first_transition: bool = True  # six 1×1 convolutions as released, one before every block;
+    #                                False: five as in Fig. 2, none before block 1. They fuse dense
+    #                                connections: without ``dense`` there are none
+    bilinear_base: bool = True  # I_CSR added to the output (Eq. 4, 5)
+    light_head: bool = False  # reconstruct with one 3×3 and a pixel shuffle instead of §2.2's head
+
+    def __post_init__(self):
+        for field in fields(self):
+            _check_type(field, getattr(self, field.name))
+        _require(self.scale in (2, 3, 4), "scale", self.scale, "2, 3 or 4")
+        for name in ("channels", "blocks", "layers", "heads"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        _require(self.window >= 2, "window", self.window, "at least 2 pixels")
+        _require(
+            self.channels % self.heads == 0,
+            "channels",
+            self.channels,
+            f"a multiple of heads ({self.heads}), which share it equally",
+        )
+        _require(
+            not self.inception or self.channels % INCEPTION_BRANCHES == 0,
+            "channels",
+            self.channels,
+            f"a multiple of {INCEPTION_BRANCHES}, the number of Inception branches",
+        )
+        _require(
+            self.channels * self.mlp_ratio >= 1,
+            "mlp_ratio",
+            self.mlp_ratio,
+            "large enough for one hidden channel",
+        )
+        _require(
+            0 <= self.stochastic_depth < 1, "stochastic_depth", self.stochastic_depth, "in [0, 1)"
+        )
+
+    @classmethod
+    def preset(cls, name: str, scale: int = 2, **overrides) -> "ModelConfig":
+        """The named network at ``scale``, with ``overrides`` of single fields.
+
+        ``tiny`` trains on two CPU cores, ``light`` on a small GPU, ``paper`` is the paper's.
+
+        Raises:
+            ValueError: an unknown preset or field, or an impossible value.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"preset is {name!r}; expected one of {', '.join(PRESETS)}")
+        return cls.from_dict({**PRESETS[name], "scale": scale, **overrides})
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "ModelConfig":
+        """The config with these fields; a field left out keeps its default.
+
+        Raises:
+            ValueError: an unknown field, or an impossible value.
+        """
+        known = [field.name for field in fields(cls)]
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise ValueError(f"unknown field {unknown[0]!r}; the fields are {', '.join(known)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict:
+        """All fields as plain values, for JSON."""
+        return asdict(self)
+
+
+def _check_type(field, value):
+    # bool is an int to Python, yet `layers=True` is a slip; an int is a fine float
+    allowed = {int: int, float: (int, float), bool: bool}[field.type]
+    if not isinstance(value, allowed) or (field.type is not bool and isinstance(value, bool)):
+        raise ValueError(f"{field.name} is {value!r}; expected {field.type.__name__}")
+
+
+def _require(condition, name, value, expected):
+    if not condition:
+        raise ValueError(f"{name} is {value}; expected {expected}")
+
+
+PRESETS = {
+    "tiny": {
+        "channels": 32,
+        "blocks": 3,
+        "layers": 2,
+        "heads": 4,
+        "stochastic_depth": 0.0,  # a network this small underfits; dropping layers only hurts
+        "light_head": True,
+    },
+    "light": {
+        "channels": 60,
+        "blocks": 4,
+        "layers": 4,
+        "heads": 6,
+        "stochastic_depth": 0.0,
+        "light_head": True,
+    },
+    "paper": {},
+}

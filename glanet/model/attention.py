@@ -1,0 +1,124 @@
+"""Window attention, §2.1: Z = {Z_w, Z_sw}, from Swin Transformer.
+
+The image is cut into windows, and every pixel attends to the pixels of its own window. In every
+other layer the image is first rolled by half a window, so that what a border divided meets inside
+one window; a mask keeps apart the pixels that only the roll made neighbours.
+"""
+
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+MASKED = (
+    -100.0
+)  # as released; beside exp(0), exp(-100) is nothing, and no gradient is NaN as at -inf
+
+
+def relative_position_index(window):
+    """Which row of the bias table each pair of pixels in a window uses: (N, N) int64, N = window².
+
+    Entry (i, j) numbers the offset of pixel i from pixel j; there are (2·window - 1)² offsets.
+    """
+    steps = torch.arange(window)
+    offset = steps[:, None] - steps[None, :] + window - 1  # (window, window), 0 ... 2·window - 2
+    row = rearrange(offset, "i j -> i 1 j 1")
+    column = rearrange(offset, "i j -> 1 i 1 j")
+    index = row * (2 * window - 1) + column
+    return rearrange(index, "i1 i2 j1 j2 -> (i1 i2) (j1 j2)")
+
+
+@lru_cache(maxsize=2)  # every layer asks for the same one: training's shape and validation's
+def shift_mask(height, width, window, shift, dtype, device):
+    """What to add to the attention scores of a rolled image: (windows, 1, N, N), 0 or -100.
+
+    After a roll by ``shift``, the last windows of each row and column hold pixels from opposite
+    edges of the image. Two pixels may attend to each other only if they come from the same side.
+    """
+    # a mask made inside inference_mode could not serve a later training step
+    with torch.inference_mode(False):
+        side_of_row = (torch.arange(height, device=device) >= height - shift).long()
+        side_of_column = (torch.arange(width, device=device) >= width - shift).long()
+        side = side_of_row[:, None] * 2 + side_of_column
+        side = rearrange(side, "(h i) (w j) -> (h w) 1 (i j)", i=window, j=window)
+        apart = side[..., :, None] != side[..., None, :]
+        return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, MASKED)
+
+
+def attend(query, key, value, bias):
+    """softmax(q kᵀ / √d + bias) v, step by step: (..., N, d) -> (..., N, d)."""
+    scores = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    return (scores + bias).softmax(dim=-1) @ value
+
+
+def attend_fused(query, key, value, bias):
+    """The same in one kernel, which never stores the (N, N) scores."""
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+
+
+class WindowAttention(nn.Module):
+    """W-MSA (shift 0) or SW-MSA (shift > 0): tokens (B, H, W, C) -> (B, H, W, C).
+
+    H and W are multiples of the window. ``attend`` is the kernel, fused or step by step; both
+    give the same numbers.
+    """
+
+    def __init__(self, channels, heads, window, shift=0):
+        super().__init__()
+        self.heads, self.window, self.shift = heads, window, shift
+        self.attend = attend_fused
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+        self.bias_table = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+        nn.init.trunc_normal_(self.bias_table, std=0.02)
+        self.register_buffer("bias_index", relative_position_index(window), persistent=False)
+        self._kept_bias = (None, None)  # what it was gathered from, and the bias
+
+    def forward(self, tokens):
+        height, width = tokens.shape[1:3]
+        rolled = tokens.roll((-self.shift, -self.shift), dims=(1, 2)) if self.shift else tokens
+        query, key, value = rearrange(
+            self.qkv(rolled),
+            "b (h i) (w j) (three heads d) -> three b (h w) heads (i j) d",
+            i=self.window,
+            j=self.window,
+            three=3,
+            heads=self.heads,
+        )
+        mixed = self.attend(query, key, value, self.bias(height, width, query.dtype))
+        mixed = rearrange(
+            mixed,
+            "b (h w) heads (i j) d -> b (h i) (w j) (heads d)",
+            h=height // self.window,
+            i=self.window,
+        )
+        mixed = self.proj(mixed)
+        return mixed.roll((self.shift, self.shift), dims=(1, 2)) if self.shift else mixed
+
+    def bias(self, height, width, dtype):
+        """Relative-position bias plus shift mask: (1 or windows, heads, N, N)."""
+        bias = self.position_bias(dtype)
+        if not self.shift:
+            return bias[None]
+        return bias + shift_mask(height, width, self.window, self.shift, dtype, bias.device)
+
+    def position_bias(self, dtype):
+        """The table's entry for each pair of pixels: (heads, N, N).
+
+        Without gradients it is gathered once and kept until the table changes. (A write through
+        ``bias_table.data`` goes unseen, as it does by autograd: write under ``torch.no_grad()``.)
+        """
+        table = self.bias_table
+        needs_graph = torch.is_grad_enabled() and table.requires_grad
+        if needs_graph or table.is_inference() or torch.compiler.is_compiling():
+            return self._gather_bias(dtype)
+        key = (dtype, table.data_ptr(), table._version)
+        if self._kept_bias[0] != key:
+            with torch.inference_mode(False), torch.no_grad():
+                self._kept_bias = (key, self._gather_bias(dtype))
+        return self._kept_bias[1]
+
+    def _gather_bias(self, dtype):
+        return rearrange(self.bias_table[self.bias_index], "i j heads -> heads i j").to(dtype)

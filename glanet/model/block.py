@@ -1,0 +1,35 @@
+"""The GLA block, §2.1, Fig. 2a."""
+
+from torch import nn
+
+from glanet.model.layer import GLALayer
+from glanet.model.tokens import TokenConv
+
+
+class GLABlock(nn.Module):
+    """GLA layers with W-MSA and SW-MSA in turn, a 3×3 convolution, and a residual around both.
+
+    tokens (B, H, W, C) -> tokens (B, H, W, C); H and W are multiples of the window.
+    ``drop_probabilities`` has one stochastic-depth probability for each layer.
+    """
+
+    def __init__(self, channels, heads, window, *, mlp_ratio, inception, drop_probabilities):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *(
+                GLALayer(
+                    channels,
+                    heads,
+                    window,
+                    shift=window // 2 if i % 2 else 0,
+                    mlp_ratio=mlp_ratio,
+                    inception=inception,
+                    drop_probability=probability,
+                )
+                for i, probability in enumerate(drop_probabilities)
+            )
+        )
+        self.conv = TokenConv(channels, channels, kernel_size=3, padding=1)
+
+    def forward(self, tokens):
+        return tokens + self.conv(self.layers(tokens))

@@ -1,0 +1,64 @@
+"""The global-local awareness layer, §2.1, Fig. 2b."""
+
+import torch
+from torch import nn
+
+from glanet.model.attention import WindowAttention
+from glanet.model.inception import Inception
+from glanet.model.tokens import TokenConv1x1
+
+
+class MLP(nn.Sequential):
+    """Two linear layers with a GELU between: tokens (B, H, W, C) -> (B, H, W, C)."""
+
+    def __init__(self, channels, ratio):
+        hidden = int(channels * ratio)
+        super().__init__(nn.Linear(channels, hidden), nn.GELU(), nn.Linear(hidden, channels))
+
+
+class StochasticDepth(nn.Module):
+    """In training, drop a whole residual branch of a sample with ``probability``.
+
+    What survives is scaled by 1 / (1 - probability), so that the expectation stays. Any shape
+    (B, ...) -> the same; the identity in eval mode. Source: Huang et al., ECCV 2016.
+    """
+
+    def __init__(self, probability):
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, branch):
+        if not self.training or self.probability == 0:
+            return branch
+        survival = 1 - self.probability
+        kept = branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(survival)
+        return branch * kept / survival
+
+
+class GLALayer(nn.Module):
+    """Attention for what is global beside convolutions for what is local (Fig. 2b).
+
+    tokens (B, H, W, C) -> tokens (B, H, W, C); H and W are multiples of the window. Without
+    ``inception`` there is nothing to fuse, and the layer is SwinIR's.
+    """
+
+    def __init__(
+        self, channels, heads, window, shift, *, mlp_ratio=2.0, inception=True, drop_probability=0.0
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(channels)
+        self.attention = WindowAttention(channels, heads, window, shift)
+        self.inception = Inception(channels) if inception else None
+        self.fuse = TokenConv1x1(2 * channels, channels) if inception else None
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = MLP(channels, mlp_ratio)
+        self.drop = StochasticDepth(drop_probability)
+
+    def forward(self, tokens):
+        x = self.norm1(tokens)
+        features = self.attention(x)  # Z: rolled and unrolled inside
+        if self.inception is not None:
+            y = self.inception(x)  # Y: sees x where it stands, never rolled
+            features = self.fuse(torch.cat([features, y], dim=-1))  # V, then 2C -> C
+        tokens = tokens + self.drop(features)
+        return tokens + self.drop(self.mlp(self.norm2(tokens)))

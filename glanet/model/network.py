@@ -1,0 +1,78 @@
+"""GLA-Net, Fig. 2: shallow features, deep features, reconstruction."""
+
+import torch
+from torch import nn
+
+from glanet.model.reconstruction import LightHead, PaperHead, coarse_image
+from glanet.model.shallow import ShallowFeatures
+from glanet.model.trunk import Trunk
+
+MEAN_RGB = (0.4488, 0.4371, 0.4040)  # of DIV2K, in [0, 1]; from the released code
+
+
+class GLANet(nn.Module):
+    """Images (B, 3, H, W) in [0, 1] -> images (B, 3, scale·H, scale·W), for any H, W ≥ 1.
+
+    The output is not clamped to [0, 1].
+
+    Raises:
+        TypeError: the input is not a floating-point tensor.
+        ValueError: the input is not (B, 3, H, W) with H, W ≥ 1.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.shallow = ShallowFeatures(config.channels)
+        self.trunk = Trunk(config)
+        head = LightHead if config.light_head else PaperHead
+        self.reconstruct = head(config.channels, config.scale)
+        self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
+        self.apply(_initialise)
+
+    def forward(self, image):
+        _check(image)
+        height, width = (side * self.config.scale for side in image.shape[-2:])
+        centred = reflect_to_multiple(image - self.mean, self.config.window)
+        shallow = self.shallow(centred)  # F_s, Eq. 1
+        deep = self.trunk(shallow)  # F_d, Eq. 2
+        upscaled = self.reconstruct(shallow + deep)  # Θ(F_s + F_d), Eq. 4
+        if self.config.bilinear_base:
+            upscaled = upscaled + coarse_image(centred, self.config.scale)  # + I_CSR, Eq. 5
+        return (upscaled + self.mean)[..., :height, :width]
+
+
+def reflect_to_multiple(image, multiple):
+    """Mirror (B, C, H, W) at its right and bottom edges until H and W are multiples.
+
+    Unlike ``F.pad(mode="reflect")``, it goes on mirroring where a side is smaller than its padding.
+    """
+    height, width = image.shape[-2:]
+    if height % multiple:
+        image = image[:, :, _reflected_index(height, multiple, image.device)]
+    if width % multiple:
+        image = image[:, :, :, _reflected_index(width, multiple, image.device)]
+    return image
+
+
+def _reflected_index(size, multiple, device):
+    # 0 1 2 3 2 1 0 1 2 3 ...: a triangle wave of period 2 (size - 1)
+    period = max(2 * (size - 1), 1)
+    index = torch.arange(-(-size // multiple) * multiple, device=device) % period
+    return torch.minimum(index, period - index) if size > 1 else index
+
+
+def _check(image):
+    if not torch.is_floating_point(image):
+        raise TypeError(f"image is {image.dtype}; expected floating point in [0, 1]")
+    if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
+        raise ValueError(
+            f"image has shape {tuple(image.shape)}; expected (B, 3, H, W) with H, W at least 1"
+        )
+
+
+def _initialise(module):
+    # as in Swin Transformer; convolutions, the 1×1 among them, keep PyTorch's own start
+    if type(module) is nn.Linear:
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,121 @@
+import json
+
+import pytest
+import torch
+from huggingface_hub import HfApi
+
+import glanet.model
+from glanet import GLANet, ModelConfig
+from glanet.weights import WeightsError, shipped_names
+
+
+def small():
+    return GLANet(ModelConfig(channels=8, blocks=2, layers=2, heads=2, window=4, scale=3))
+
+
+def test_what_is_saved_is_loaded_and_the_folder_holds_what_the_hub_expects(tmp_path):
+    model = small().eval()
+    model.save_pretrained(tmp_path / "net")
+    names = sorted(path.name for path in (tmp_path / "net").iterdir())
+    assert names == ["README.md", "config.json", "model.safetensors"]
+    loaded = GLANet.from_pretrained(tmp_path / "net")
+    assert loaded.config == model.config
+    assert not loaded.training
+    image = torch.rand(1, 3, 5, 6)
+    with torch.no_grad():
+        assert torch.equal(loaded(image), model(image))
+
+
+def test_it_is_the_network_of_the_model_room():
+    assert issubclass(GLANet, glanet.model.GLANet)
+
+
+def test_push_to_hub_uploads_the_same_folder(monkeypatch):
+    uploaded = {}
+
+    def upload_folder(self, *, repo_id, folder_path, **_):
+        uploaded[repo_id] = sorted(path.name for path in folder_path.iterdir())
+        return "https://hub/commit"
+
+    class Repository:
+        repo_id = "somebody/net"
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, **_: Repository)
+    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
+    small().push_to_hub("somebody/net")
+    assert uploaded == {"somebody/net": ["README.md", "config.json", "model.safetensors"]}
+
+
+def test_every_shipped_network_loads_by_name_and_keeps_its_word():
+    assert "tiny-x2" in shipped_names()
+    for name in shipped_names():
+        model = GLANet.from_pretrained(name)
+        assert name.endswith(f"-x{model.config.scale}")
+        with torch.no_grad():
+            assert model(torch.rand(1, 3, 9, 9)).isfinite().all()
+
+
+def test_an_unknown_name_lists_what_is_shipped(tmp_path):
+    with pytest.raises(WeightsError, match=r"tiny-x9.*tiny-x2.*Check the name"):
+        GLANet.from_pretrained("tiny-x9", local_files_only=True, cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match=r"a//b c: neither"):
+        GLANet.from_pretrained("a//b c")
+
+
+def broken(folder, file, content):
+    small().save_pretrained(folder)
+    path = folder / file
+    if content is None:
+        path.unlink()
+    elif isinstance(content, float):
+        path.write_bytes(path.read_bytes()[: int(content * path.stat().st_size)])
+    else:
+        path.write_text(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", None),
+        ("config.json", "{"),
+        ("config.json", "[1, 2]"),
+        ("config.json", '{"scale": 7}'),
+        ("config.json", '{"colour": 7}'),
+        ("config.json", json.dumps({"channels": "8"})),
+        ("model.safetensors", None),
+        ("model.safetensors", ""),
+        ("model.safetensors", "not tensors"),
+        ("model.safetensors", 0.5),
+        ("config.json", '{"channels": 12, "heads": 2, "blocks": 2, "layers": 2, "window": 4}'),
+    ],
+)
+def test_a_broken_folder_is_refused_with_the_name_of_the_file(tmp_path, file, content):
+    with pytest.raises(WeightsError, match=r"config\.json|model\.safetensors"):
+        GLANet.from_pretrained(broken(tmp_path / "net", file, content))
+
+
+def test_a_file_in_place_of_a_folder_points_to_load_released(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"x")
+    with pytest.raises(WeightsError, match=r"net\.pth: a file.*load_released"):
+        GLANet.from_pretrained(path)
+
+
+def test_a_failed_save_leaves_the_old_weights_whole(tmp_path, monkeypatch):
+    model = small()
+    model.save_pretrained(tmp_path)
+    monkeypatch.setattr("safetensors.torch.save_model", _no_space)
+    with pytest.raises(OSError, match="No space"):
+        small().save_pretrained(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
+    kept = GLANet.from_pretrained(tmp_path).state_dict()
+    assert all(torch.equal(kept[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def _no_space(*_, **__):
+    raise OSError(28, "No space left on device")
