@@ -1,0 +1,1 @@
+"""Images: reading, writing, degrading, finding and batching them."""

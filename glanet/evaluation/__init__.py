@@ -1,0 +1,1 @@
+"""Measuring: the metrics and the benchmark of the paper."""
