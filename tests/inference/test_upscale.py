@@ -1,0 +1,104 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from glanet import GLANet, ModelConfig
+from glanet.data.tensors import to_image, to_tensor
+from glanet.inference import upscale
+from glanet.inference.upscale import OVERLAP, _spans, self_ensemble
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    config = ModelConfig(channels=8, blocks=1, layers=2, heads=2, window=8, light_head=True)
+    made = GLANet(config)
+    torch.nn.init.normal_(made.reconstruct.to_image[0].weight, std=0.05)
+    return made.eval()
+
+
+def picture(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_it_is_the_networks_answer_clamped_and_rounded(model):
+    image = picture(11, 20)
+    with torch.no_grad():
+        answer = model(torch.tensor(image).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0)
+    expected = np.floor(np.clip(answer.numpy() * 255, 0, 255) + 0.5)
+    assert np.abs(upscale(model, image) - expected).max() == 0
+
+
+def test_pixels_survive_the_way_to_a_tensor_and_back():
+    image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    assert np.array_equal(to_image(to_tensor(image)), image)
+
+
+def test_training_mode_is_left_as_it_was_also_after_an_error(model):
+    model.train()
+    upscale(model, picture(8, 8))
+    assert model.training
+    with pytest.raises(ValueError, match="uint8"):
+        upscale(model, picture(8, 8).astype(float))
+    assert model.training
+    model.eval()
+
+
+@pytest.mark.parametrize(("size", "tile"), [(1, 72), (72, 72), (73, 72), (500, 96), (137, 80)])
+def test_tiles_cover_all_overlap_enough_and_start_on_a_window(size, tile):
+    spans = _spans(size, tile, window=8)
+    assert spans[0].start == 0
+    assert spans[-1].stop == size
+    assert all(span.start % 8 == 0 and span.stop - span.start <= tile for span in spans)
+    assert all(a.stop - b.start >= min(OVERLAP, size) for a, b in pairwise(spans))
+    assert all(b.stop > a.stop for a, b in pairwise(spans))
+
+
+def test_tiles_give_nearly_the_whole_images_answer_and_no_seam(model):
+    image = picture(150, 210)
+    whole = upscale(model, image).astype(int)
+    tiled = upscale(model, image, tile=96).astype(int)
+    assert np.abs(tiled - whole).mean() < 0.5
+    inside = upscale(model, image[:72, :72], tile=72)
+    assert np.array_equal(inside, upscale(model, image[:72, :72]))
+
+
+def test_where_tiles_lie_far_from_each_other_the_answer_is_the_whole_images(model):
+    # two layers, one 3×3 each side: nothing reaches further than 32 LR pixels
+    image = picture(80, 200)
+    whole, tiled = upscale(model, image), upscale(model, image, tile=120)
+    apart = np.abs(tiled.astype(int) - whole)[:, : 2 * 56]
+    assert apart.max() <= 1  # blending divides what it multiplied: a value at .5 may tip
+
+
+def test_the_ensemble_turns_every_view_back(model):
+    with torch.no_grad():
+        image = torch.rand(1, 3, 8, 12)
+
+        def nearest(x):  # turns with the image, so that the mean is the answer itself
+            return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+        torch.testing.assert_close(self_ensemble(nearest, image), nearest(image))
+        ensemble = self_ensemble(model, image)
+        turned = self_ensemble(model, image.rot90(1, (2, 3)).flip(3))
+        torch.testing.assert_close(turned, ensemble.rot90(1, (2, 3)).flip(3))
+        assert not torch.allclose(ensemble, model(image))
+
+
+def test_ensemble_and_tiles_go_together(model):
+    image = picture(100, 60)
+    both = upscale(model, image, tile=72, ensemble=True).astype(int)
+    assert np.abs(both - upscale(model, image, ensemble=True).astype(int)).mean() < 0.5
+
+
+@pytest.mark.parametrize("tile", [0, 64, 100, -8])
+def test_a_tile_that_cannot_work_is_refused(model, tile):
+    with pytest.raises(ValueError, match=f"tile is {tile}; expected a multiple of the window"):
+        upscale(model, picture(9, 9), tile=tile)
+
+
+def test_a_broken_network_is_told_not_shown():
+    with pytest.raises(ValueError, match="NaN"):
+        to_image(torch.full((1, 3, 2, 2), float("nan")))
