@@ -1,0 +1,1 @@
+"""Measurements: timing, memory and training scripts, and the ledger of their figures."""
