@@ -1,0 +1,40 @@
+# make lab    JupyterLab on notebooks/00_start_here
+# make test   everything that proves the project works
+# Both set up .venv first and are quick when nothing changed.
+#
+# A system whose Python 3.11 or newer has another name: make lab PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv/bin
+READY := .venv/.ready
+
+# for what runs in the environment: its programs first, the notebooks' kernel with them
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: lab test lint notebooks clean
+
+lab: $(READY)
+	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(VENV)/jupyter lab $(ARGS)
+
+test: $(READY) lint
+	$(VENV)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/lint-imports
+
+notebooks: $(READY)
+	$(VENV)/python -m glanet.course.build $(ARGS)
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+
+# pip is asked again only when what it is asked for changed
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "glanet needs Python 3.11 or newer, found: $$($(PYTHON) --version 2>&1)."; \
+		echo "Install one, then run: make lab PYTHON=python3.12"; exit 1; }
+	test -x $(VENV)/python || $(PYTHON) -m venv .venv
+	$(VENV)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $(READY)

@@ -1,0 +1,1 @@
+"""What only the notebooks need: profiles, predictions, figures, widgets, and how they are built."""

@@ -1,0 +1,177 @@
+"""Build the notebooks from their one source: ``make notebooks``.
+
+``notebooks/source/NN_name.py`` (jupytext's percent format) becomes ``notebooks/NN_name.ipynb``,
+executed in the learn profile and normalised: what a reader on GitHub sees is what was computed,
+and building again changes only what differs.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import jupytext
+import nbformat
+import tyro
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from tqdm import tqdm
+
+from glanet.data.catalog import data_root
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
+WIDGET = "application/vnd.jupyter.widget-view+json"
+# one kernel name and no version, so that every environment opens the notebook alike
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+# an indented block of lines between two marker comments
+SOLUTION = re.compile(r"^([ ]*)# >>>\n(.*?)^\1# <<<[ ]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
+FOLDED = """<details><summary>Solution</summary>
+
+```python
+{}
+```
+
+</details>"""
+
+
+class BuildError(Exception):
+    """A notebook that cannot be built; the message names its source."""
+
+
+def sources() -> list[Path]:
+    """The sources of all notebooks, in reading order."""
+    return sorted((NOTEBOOKS / "source").glob("[0-9][0-9]_*.py"))
+
+
+def target(source) -> Path:
+    """The notebook that is built from ``source``."""
+    return NOTEBOOKS / f"{source.stem}.ipynb"
+
+
+def convert(source, solved=False):
+    """The notebook of ``source``, not executed.
+
+    Where a cell holds a solution between ``# >>>`` and ``# <<<``, the learner gets ``...`` in its
+    place and the solution folded in the cell below; with ``solved``, the solution stays.
+    """
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    cells = []
+    for cell in notebook.cells:
+        has_solution = cell.cell_type == "code" and SOLUTION.search(cell.source)
+        solution = SOLUTION.sub(r"\2", cell.source)
+        if has_solution:
+            stub = SOLUTION.sub(r"\1...  # your code\n", cell.source)
+            cell.source = (solution if solved else stub).rstrip()
+        cells.append(cell)
+        if has_solution:
+            cells.append(nbformat.v4.new_markdown_cell(FOLDED.format(solution.strip())))
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number:03d}"  # drawn at random otherwise
+    notebook.cells = cells
+    return notebook
+
+
+def execute(notebook, name):
+    """Run all cells in the notebooks' folder, in the learn profile.
+
+    Raises:
+        BuildError: a cell failed.
+    """
+    environment = {**os.environ, "GLANET_PROFILE": "learn"}
+    client = NotebookClient(
+        notebook, timeout=None, resources={"metadata": {"path": NOTEBOOKS}}, record_timing=False
+    )
+    try:
+        client.execute(env=environment)
+    except CellExecutionError as error:
+        raise BuildError(f"{name}: a cell failed.\n{error}") from error
+
+
+def normalise(notebook, name):
+    """Drop what differs between machines or runs, and what GitHub cannot show.
+
+    Raises:
+        BuildError: the outputs are too large to keep.
+    """
+    notebook.metadata = nbformat.from_dict(METADATA)  # a kernel adds widget state and its version
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [
+                _without_paths(output)
+                for output in _merge_streams(cell.outputs)
+                if WIDGET not in output.get("data", {})
+            ]
+    size = sum(len(json.dumps(cell.get("outputs", []))) for cell in notebook.cells)
+    if size > LARGEST:
+        raise BuildError(
+            f"{name}: its outputs take {size:,} bytes, more than {LARGEST:,}. "
+            "Draw fewer or smaller figures."
+        )
+
+
+def _merge_streams(outputs):
+    """One output for each run of prints: how a kernel cuts them up is chance."""
+    merged = []
+    for output in outputs:
+        last = merged[-1] if merged else {}
+        if output.output_type == "stream" and output.name == last.get("name"):
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def _without_paths(output):
+    """The output with this machine's folders cut down to what every reader has."""
+    folders = [
+        (str(data_root()), "data"),
+        (sys.prefix, ".venv"),
+        (str(NOTEBOOKS.parent), "glanet"),
+        (str(Path.home()), "~"),
+    ]
+
+    def clean(value):
+        if isinstance(value, str):
+            for folder, name in folders:
+                value = value.replace(folder, name)
+        elif isinstance(value, list):
+            value = [clean(item) for item in value]
+        elif isinstance(value, dict):
+            value = {key: clean(item) for key, item in value.items()}
+        return value
+
+    return nbformat.from_dict(clean(dict(output)))
+
+
+def build(source):
+    """Convert, execute, normalise and write one notebook."""
+    notebook = convert(source)
+    execute(notebook, source.name)
+    normalise(notebook, source.name)
+    part = target(source).with_suffix(".part")
+    nbformat.write(notebook, part)
+    part.replace(target(source))
+
+
+def main(names: Annotated[list[str], tyro.conf.Positional] | None = None):
+    """Build the notebooks whose names start so (``00``, ``04_inception``); all without a name."""
+    chosen = [s for s in sources() if not names or s.stem.startswith(tuple(names))]
+    if not chosen:
+        sys.exit(f"no source matches; there are {', '.join(s.stem for s in sources())}")
+    progress = tqdm(chosen)
+    for source in progress:
+        progress.set_description(source.stem)
+        build(source)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

@@ -1,0 +1,60 @@
+"""Published scores: PSNR in dB and SSIM on Y, as their authors report them.
+
+Sources: for RCAN to GLA-Net Table 1 of the GLA-Net paper, for the rest the papers of the methods.
+All follow the protocol of ``metrics``, with one reservation: older tables skip the conversion to Y
+for ``bridge``, the one greyscale image of Set14, and so report 0.09 dB less there.
+"""
+
+SETS = ("Set5", "Set14", "B100", "Urban100", "Manga109")
+
+# method, trained on ("291": T91 and BSDS200), then PSNR and SSIM for each of SETS; "-": not known
+_TABLES = {
+    2: """
+        bicubic      -      33.66 .9299  30.24 .8688  29.56 .8431  26.88 .8403      -      -
+        SRCNN        -      36.66 .9542  32.45 .9067  31.36 .8879  29.50 .8946  35.60 .9663
+        VDSR         291    37.53 .9587  33.03 .9124  31.90 .8960  30.76 .9140  37.22 .9750
+        LapSRN       291    37.52 .9591  32.99 .9124  31.80 .8952  30.41 .9103  37.27 .9740
+        DRRN         291    37.74 .9591  33.23 .9136  32.05 .8973  31.23 .9188  37.88 .9749
+        IMDN         DIV2K  38.00 .9605  33.63 .9177  32.19 .8996  32.17 .9283  38.88 .9774
+        EDSR         DIV2K  38.11 .9602  33.92 .9195  32.32 .9013  32.93 .9351  39.10 .9773
+        SwinIR-light DIV2K  38.14 .9611  33.86 .9206  32.31 .9012  32.76 .9340  39.12 .9783
+        RCAN         DIV2K  38.27 .9614  34.12 .9216  32.41 .9027  33.34 .9384  39.44 .9786
+        SAN          DIV2K  38.31 .9620  34.07 .9213  32.42 .9028  33.10 .9370  39.32 .9792
+        IGNN         DIV2K  38.24 .9613  34.07 .9217  32.41 .9025  33.23 .9383  39.35 .9786
+        HAN          DIV2K  38.27 .9614  34.16 .9217  32.41 .9027  33.35 .9385  39.46 .9785
+        NLSA         DIV2K  38.34 .9618  34.08 .9231  32.43 .9027  33.42 .9394  39.59 .9789
+        SwinIR       DIV2K  38.35 .9620  34.14 .9227  32.44 .9030  33.40 .9393  39.60 .9792
+        GLA-Net      DIV2K  38.37 .9620  34.34 .9236  32.48 .9034  33.62 .9412  39.61 .9789
+    """,
+    4: """
+        bicubic      -      28.42 .8104  26.00 .7027  25.96 .6675  23.14 .6577      -      -
+        SRCNN        -      30.48 .8628  27.50 .7513  26.90 .7101  24.52 .7221  27.58 .8555
+        VDSR         291    31.35 .8838  28.01 .7674  27.29 .7251  25.18 .7524  28.83 .8870
+        DRRN         291    31.68 .8888  28.21 .7720  27.38 .7284  25.44 .7638      -      -
+        IMDN         DIV2K  32.21 .8948  28.58 .7811  27.56 .7353  26.04 .7838  30.45 .9075
+        SwinIR-light DIV2K  32.44 .8976  28.77 .7858  27.69 .7406  26.47 .7980  30.92 .9151
+        EDSR         DIV2K  32.46 .8968  28.80 .7876  27.71 .7420  26.64 .8033  31.02 .9148
+        RCAN         DIV2K  32.63 .9002  28.87 .7889  27.77 .7436  26.82 .8087  31.22 .9173
+        SAN          DIV2K  32.64 .9003  28.92 .7888  27.78 .7436  26.79 .8068  31.18 .9169
+        IGNN         DIV2K  32.57 .8998  28.85 .7891  27.77 .7434  26.84 .8090  31.28 .9182
+        HAN          DIV2K  32.64 .9002  28.90 .7890  27.80 .7442  26.85 .8094  31.42 .9177
+        NLSA         DIV2K  32.59 .9000  28.87 .7891  27.78 .7444  26.96 .8109  31.27 .9184
+        SwinIR       DIV2K  32.72 .9021  28.94 .7914  27.83 .7459  27.07 .8164  31.67 .9226
+        GLA-Net      DIV2K  32.77 .9026  29.00 .7931  27.86 .7469  27.13 .8178  31.77 .9236
+    """,
+}
+
+
+def published(scale) -> list[tuple[str, str, dict[str, tuple[float, float]]]]:
+    """Rows of published scores at ``scale``: (method, trained on, {set: (PSNR, SSIM)}).
+
+    "trained on" is "-" where nothing was trained or it is not known; a set that a method does not
+    report is left out of its row. Empty at a scale for which no scores are kept.
+    """
+    rows = []
+    for line in _TABLES.get(scale, "").strip().splitlines():
+        method, trained_on, *numbers = line.split()
+        pairs = zip(SETS, numbers[::2], numbers[1::2], strict=True)
+        scores = {name: (float(p), float(s)) for name, p, s in pairs if p != "-"}
+        rows.append((method, trained_on, scores))
+    return rows

@@ -1,0 +1,114 @@
+"""The committed notebooks are what their sources make."""
+
+import json
+
+import nbformat
+import pytest
+
+from glanet.course import build
+
+SOURCES = build.sources()
+
+
+def test_there_are_notebooks_and_none_without_a_source():
+    assert SOURCES
+    assert sorted(build.NOTEBOOKS.glob("*.ipynb")) == [build.target(source) for source in SOURCES]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_is_its_source_but_for_outputs(source):
+    stored = nbformat.read(build.target(source), as_version=4)
+    nbformat.validate(stored)
+    for cell in stored.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    assert stored == build.convert(source), f"run `make notebooks ARGS={source.stem[:2]}`"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_a_notebook_was_run_from_top_to_bottom_and_stores_what_every_reader_can_see(source):
+    stored = nbformat.read(build.target(source), as_version=4)
+    code = [cell for cell in stored.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output for output in outputs if build.WIDGET in output.get("data", {})]
+    assert "widgets" not in stored.metadata
+    text = json.dumps(outputs)
+    assert len(text) <= build.LARGEST
+    assert str(build.NOTEBOOKS.parent) not in text
+
+
+EXERCISE = """# %%
+import math
+
+
+def area(radius):
+    \"\"\"Area of a disc.\"\"\"
+    # >>>
+    square = radius**2
+
+    return math.pi * square
+    # <<<
+
+# %% [markdown]
+# after
+"""
+
+
+def test_the_learner_gets_a_stub_and_the_solution_folded_below(tmp_path):
+    source = tmp_path / "source.py"
+    source.write_text(EXERCISE)
+    stub, folded, after = build.convert(source).cells
+    solution = stub.source.replace(
+        "    ...  # your code", "    square = radius**2\n\n    return math.pi * square"
+    )
+    assert stub.source.endswith('Area of a disc."""\n    ...  # your code')
+    assert folded.cell_type == "markdown"
+    assert f"```python\n{solution}\n```" in folded.source
+    assert after.source == "after"
+    assert [cell.id for cell in (stub, folded, after)] == ["cell-000", "cell-001", "cell-002"]
+    assert build.convert(source, solved=True).cells[0].source == solution
+    namespace = {}
+    exec(solution, namespace)
+    assert namespace["area"](2) == pytest.approx(12.566370614)
+
+
+def stream(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def test_normalising_joins_prints_and_drops_widgets_and_this_machines_folders():
+    cell = nbformat.v4.new_code_cell(
+        outputs=[
+            stream("a\n"),
+            stream(f"{build.NOTEBOOKS}\n"),
+            stream("b", name="stderr"),
+            nbformat.v4.new_output("display_data", {build.WIDGET: {}, "text/plain": "interactive"}),
+        ]
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}})
+    build.normalise(notebook, "nn")
+    assert notebook.metadata == build.METADATA
+    assert notebook.cells[0].outputs == [stream("a\nglanet/notebooks\n"), stream("b", "stderr")]
+
+
+def test_outputs_that_are_too_large_are_refused():
+    cell = nbformat.v4.new_code_cell(outputs=[stream("x" * build.LARGEST)])
+    with pytest.raises(build.BuildError, match="nn: its outputs take"):
+        build.normalise(nbformat.v4.new_notebook(cells=[cell]), "nn")
+
+
+def test_a_failing_cell_stops_the_build_and_leaves_the_old_notebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path)
+    (tmp_path / "source").mkdir()
+    source = tmp_path / "source" / "99_broken.py"
+    source.write_text("# %%\n1 / 0\n")
+    build.target(source).write_text("the old one")
+    with pytest.raises(
+        build.BuildError, match=r"(?s)99_broken\.py: a cell failed.*ZeroDivisionError"
+    ):
+        build.build(source)
+    assert build.target(source).read_text() == "the old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["99_broken.ipynb", "source"]
