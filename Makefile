@@ -16,8 +16,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 lab: $(READY)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(VENV)/jupyter lab $(ARGS)
 
+# Two processes of one thread each: more threads than cores stand in each other's way. With
+# tests/offline on the path, neither tests nor notebooks reach the network.
 test: $(READY) lint
-	$(VENV)/python -m pytest $(ARGS)
+	GLANET_PROFILE=smoke OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	PYTHONPATH="$(CURDIR)/tests/offline" $(VENV)/python -m pytest -n 2 $(ARGS)
 
 lint: $(READY)
 	$(VENV)/ruff check .

@@ -14,6 +14,19 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 
 
+def _commit():
+    """The commit of the code that ran, marked when files it may have used were changed since."""
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.check_output([*git, "rev-parse", "--short=12", "HEAD"], text=True).strip()
+    changed = subprocess.check_output(
+        [*git, "status", "--porcelain", "--untracked-files=no", "glanet", "benchmarks"], text=True
+    )
+    return f"{commit}+changes" if changed.strip() else commit
+
+
+COMMIT = _commit()  # when the measurement starts: hours later, the files may be others
+
+
 def record(claim, value, unit, *, seed=None, **details):
     """Write ``results/<claim>.json``: what was measured, how, where and when.
 
@@ -26,7 +39,7 @@ def record(claim, value, unit, *, seed=None, **details):
         "unit": unit,
         **details,
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
-        "commit": _commit(),
+        "commit": COMMIT,
         "device": device_name(),
         "torch": torch.__version__,
         "seed": seed,
@@ -57,13 +70,3 @@ def _processor():
 
 def _module():
     return f"benchmarks.{Path(sys.argv[0]).stem}"
-
-
-def _commit():
-    """The commit of the code that ran, marked when files it may have used were changed since."""
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.check_output([*git, "rev-parse", "--short=12", "HEAD"], text=True).strip()
-    changed = subprocess.check_output(
-        [*git, "status", "--porcelain", "--untracked-files=no", "glanet", "benchmarks"], text=True
-    )
-    return f"{commit}+changes" if changed.strip() else commit

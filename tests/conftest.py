@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import ipywidgets
+import matplotlib.figure
 import pytest
 import torch
 
@@ -33,3 +35,36 @@ def golden():
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _progress(tmp_path, monkeypatch):
+    """No test writes into the user's own file of solved exercises."""
+    monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "progress.json"))
+
+
+@pytest.fixture
+def sweep():
+    """A function that puts every control of a widget to its ends (a menu: to every choice).
+
+    Each must give a Figure. It returns the number of controls.
+    """
+
+    def draw_all(widget):
+        controls = [child for child in widget.children if hasattr(child, "value")]
+        controls = [child for child in controls if not isinstance(child, ipywidgets.Output)]
+        for control in controls:
+            if isinstance(control.value, bool):
+                ends = (False, True)
+            else:
+                ends = getattr(control, "options", None) or (control.min, control.max)
+            before = control.value
+            for end in ends:
+                control.value = end[1] if isinstance(end, tuple) else end
+                drawn = widget.f(**widget.kwargs)
+                assert isinstance(drawn, matplotlib.figure.Figure), control.description
+                drawn.canvas.draw()  # errors in a figure show when it is drawn
+            control.value = before
+        return len(controls)
+
+    return draw_all

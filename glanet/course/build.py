@@ -9,8 +9,10 @@ import json
 import os
 import re
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
@@ -18,6 +20,7 @@ import tyro
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
+from tyro.conf import Positional
 
 from glanet.data.catalog import data_root
 
@@ -33,6 +36,7 @@ METADATA = {
 
 # an indented block of lines between two marker comments
 SOLUTION = re.compile(r"^([ ]*)# >>>\n(.*?)^\1# <<<[ ]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
+TAKES = re.compile(r"\*\*Takes\*\* \| ([\d.]+) minutes?, ([\d.]+) GB of memory")
 FOLDED = """<details><summary>Solution</summary>
 
 ```python
@@ -40,6 +44,13 @@ FOLDED = """<details><summary>Solution</summary>
 ```
 
 </details>"""
+
+
+# what a kernel says at its end of the most memory that it held
+PEAK_MEMORY = """import resource, sys
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
 
 
 class BuildError(Exception):
@@ -80,20 +91,38 @@ def convert(source, solved=False):
     return notebook
 
 
-def execute(notebook, name):
-    """Run all cells in the notebooks' folder, in the learn profile.
+@dataclass(frozen=True)
+class Usage:
+    """What running a notebook took: ``seconds``, and ``memory`` at its most in bytes."""
+
+    seconds: float
+    memory: int
+
+
+def execute(notebook, name, **environment) -> Usage:
+    """Run all cells in the notebooks' folder, in the learn profile unless told otherwise.
+
+    ``environment``: further variables for the kernel. The learner's file of progress is neither
+    read nor written.
 
     Raises:
         BuildError: a cell failed.
     """
-    environment = {**os.environ, "GLANET_PROFILE": "learn"}
+    gauge = nbformat.v4.new_code_cell(PEAK_MEMORY)
+    notebook.cells.append(gauge)
     client = NotebookClient(
         notebook, timeout=None, resources={"metadata": {"path": NOTEBOOKS}}, record_timing=False
     )
-    try:
-        client.execute(env=environment)
-    except CellExecutionError as error:
-        raise BuildError(f"{name}: a cell failed.\n{error}") from error
+    started = time.monotonic()
+    with TemporaryDirectory() as empty:
+        progress = {"GLANET_PROGRESS": str(Path(empty) / "progress.json")}
+        try:
+            client.execute(env={**os.environ, "GLANET_PROFILE": "learn", **progress, **environment})
+        except CellExecutionError as error:
+            raise BuildError(f"{name}: a cell failed.\n{error}") from error
+        finally:
+            notebook.cells.remove(gauge)
+    return Usage(time.monotonic() - started, int(gauge.outputs[0].text))
 
 
 def normalise(notebook, name):
@@ -152,17 +181,30 @@ def _without_paths(output):
     return nbformat.from_dict(clean(dict(output)))
 
 
-def build(source):
+def build(source) -> Usage:
     """Convert, execute, normalise and write one notebook."""
     notebook = convert(source)
-    execute(notebook, source.name)
+    usage = execute(notebook, source.name)
     normalise(notebook, source.name)
     part = target(source).with_suffix(".part")
     nbformat.write(notebook, part)
     part.replace(target(source))
+    return usage
 
 
-def main(names: Annotated[list[str], tyro.conf.Positional] | None = None):
+def budget(source) -> Usage:
+    """What the head of a notebook promises: ``**Takes** | 2 minutes, 1.5 GB of memory``.
+
+    Raises:
+        BuildError: there is no such line.
+    """
+    promise = TAKES.search(source.read_text(encoding="utf-8"))
+    if not promise:
+        raise BuildError(f"{source.name}: no line like '| **Takes** | 2 minutes, 1 GB of memory |'")
+    return Usage(60 * float(promise[1]), int(1e9 * float(promise[2])))
+
+
+def main(names: Positional[tuple[str, ...]] = (), /):
     """Build the notebooks whose names start so (``00``, ``04_inception``); all without a name."""
     chosen = [s for s in sources() if not names or s.stem.startswith(tuple(names))]
     if not chosen:

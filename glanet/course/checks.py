@@ -2,7 +2,8 @@
 
 An exercise knows the right function and the mistakes people make. It calls the learner's function
 on inputs drawn anew each time; where the answers differ from the right ones and equal those of a
-known mistake, it names that mistake.
+known mistake, it names that mistake. The same goes for classes, which are built, given the same
+weights, and called.
 """
 
 import os
@@ -10,6 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+
+from glanet.course import progress
 
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
@@ -26,21 +30,34 @@ class Verdict:
     message: str = ""
 
 
+def _call(function, *arguments):
+    return function(*arguments)
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One graded exercise.
 
-    ``reference`` is the right function, from the package where it has one. ``draw`` makes a list of
-    argument tuples from a numpy Generator. ``mistakes`` maps what is wrong, in a sentence to the
-    learner, to a function that is wrong in just that way. ``tolerance`` is the largest absolute
-    difference that still counts as equal.
+    ``notebook`` is its number ("05"). ``reference`` is the right function or class, from the
+    package where it has one. ``draw`` makes a list of argument tuples from a numpy Generator.
+    ``mistakes`` maps what is wrong, in a sentence to the learner, to a function or class that is
+    wrong in just that way. ``run`` gets the candidate and one argument tuple, and returns the
+    answer to compare: `run_module` where the candidate is a class. ``tolerance`` is the largest
+    absolute difference that still counts as equal.
     """
 
+    notebook: str
     name: str
     reference: Callable
     draw: Callable[[np.random.Generator], list[tuple]]
     mistakes: dict[str, Callable] = field(default_factory=dict)
+    run: Callable = _call
     tolerance: float = 1e-6
+
+    @property
+    def key(self) -> str:
+        """What the exercise is called in the file of progress."""
+        return f"{self.notebook}.{self.name}"
 
     def judge(self, candidate) -> Verdict:
         """Compare ``candidate`` with the reference on fresh inputs."""
@@ -48,26 +65,25 @@ class Exercise:
         answers = []
         for case in cases:
             try:
-                answer = candidate(*_copies(case))
+                answer = self.run(candidate, *_copies(case))
             except Exception as error:  # whatever the learner's code raises is part of the verdict
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
                 return Verdict(NOT_DONE)
             answers.append(answer)
-        rights = [self.reference(*_copies(case)) for case in cases]
-        if all(self._equal(a, r) for a, r in zip(answers, rights, strict=True)):
+        rights = [self.run(self.reference, *_copies(case)) for case in cases]
+        if self._all_equal(answers, rights):
             return Verdict(RIGHT)
         for message, mistaken in self.mistakes.items():
-            wrongs = [mistaken(*_copies(case)) for case in cases]
-            if all(self._equal(a, w) for a, w in zip(answers, wrongs, strict=True)):
+            if self._all_equal(answers, self._answers_or_none(mistaken, cases)):
                 return Verdict(WRONG, message)
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
-        """Print the verdict, and return the function to go on with.
+        """Print the verdict, and return the function or class to go on with.
 
         That is the learner's own where it is right, and the reference where it is not, so that a
-        notebook runs to its end either way.
+        notebook runs to its end either way. What is right goes into the file of progress.
 
         Raises:
             ExerciseError: not right, and GLANET_STRICT is 1 in the environment.
@@ -75,6 +91,7 @@ class Exercise:
         verdict = self.judge(candidate)
         if verdict.state == RIGHT:
             print(f"✓ {self.name}: right. The notebook goes on with yours.")
+            progress.record(self)
             return candidate
         if os.environ.get("GLANET_STRICT") == "1":
             raise ExerciseError(f"{self.name}: {verdict.state}: {verdict.message}")
@@ -84,11 +101,24 @@ class Exercise:
             print(f"✗ {self.name}: {verdict.message}")
         return self.reference
 
+    def _answers_or_none(self, mistaken, cases):
+        """The mistake's answers; None for a case that it cannot do."""
+        answers = []
+        for case in cases:
+            try:
+                answers.append(self.run(mistaken, *_copies(case)))
+            except Exception:  # a mistake may be one that fails on some inputs
+                answers.append(None)
+        return answers
+
+    def _all_equal(self, answers, others):
+        return all(self._equal(a, o) for a, o in zip(answers, others, strict=True))
+
     def _equal(self, answer, right):
         try:
-            answer, right = np.asarray(answer), np.asarray(right)
+            answer, right = _array(answer), _array(right)
             return answer.shape == right.shape and np.allclose(
-                answer.astype(float), right.astype(float), rtol=0, atol=self.tolerance
+                answer, right, rtol=0, atol=self.tolerance
             )
         except (TypeError, ValueError):  # a list of ragged parts, a string, ...
             return False
@@ -98,29 +128,67 @@ class Exercise:
         for case, answer, right in zip(cases, answers, rights, strict=True):
             if self._equal(answer, right):
                 continue
-            given = ", ".join(_describe(argument) for argument in case)
-            if np.shape(answer) != np.shape(right):
-                return f"for {given} the shape is {np.shape(answer)}, expected {np.shape(right)}"
+            given = ", ".join(filter(None, map(_describe, case)))
             try:
-                gap = np.abs(np.asarray(answer, float) - np.asarray(right, float))
+                got, right = _array(answer), _array(right)
+                if got.shape != right.shape:
+                    return f"for {given} the shape is {got.shape}, expected {right.shape}"
+                gap = np.abs(got - right.astype(float))
             except (TypeError, ValueError):
                 return f"for {given} it returns {type(answer).__name__}, expected numbers"
             worst = np.nan_to_num(gap, nan=np.inf).argmax()
             place = tuple(int(i) for i in np.unravel_index(worst, gap.shape))
             where = f" at index {place}" if place else ""
-            return (
-                f"for {given}{where} it returns {np.asarray(answer)[place]:.6g}, "
-                f"expected {np.asarray(right)[place]:.6g}"
-            )
+            return f"for {given}{where} it returns {got[place]:.6g}, expected {right[place]:.6g}"
         raise AssertionError("only called when an answer differs")
+
+
+def run_module(cls, settings, weights, *inputs):
+    """Build ``cls(*settings)``, give it ``weights`` by name, and call it on ``inputs``.
+
+    A class without any weights of its own, where some are expected, has not been written yet: None.
+
+    Raises:
+        RuntimeError: its weights have other names or shapes.
+    """
+    module = cls(*settings)
+    if weights and not module.state_dict():
+        return None
+    module.load_state_dict(weights)
+    with torch.no_grad():
+        return module.eval()(*inputs)
+
+
+def random_weights(module, rng):
+    """Weights for ``module`` by name, none of them special: no norm is the identity, no bias 0."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return {
+        name: torch.randn(tensor.shape, generator=generator) / max(1, tensor[0].numel()) ** 0.5
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def _array(answer):
+    """The answer as one array, on the CPU."""
+    if isinstance(answer, torch.Tensor):
+        answer = answer.detach().cpu()
+    return np.asarray(answer)
 
 
 def _copies(case):
     """Arguments that a function may write to without spoiling them for the next."""
-    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in case)
+    return tuple(_copy(argument) for argument in case)
+
+
+def _copy(argument):
+    if isinstance(argument, np.ndarray):
+        return argument.copy()
+    return argument.clone() if isinstance(argument, torch.Tensor) else argument
 
 
 def _describe(argument):
     if isinstance(argument, np.ndarray):
         return f"a {argument.dtype} array {argument.shape}"
-    return repr(argument)
+    if isinstance(argument, torch.Tensor):
+        return f"a tensor {tuple(argument.shape)}"
+    return "" if isinstance(argument, dict) else repr(argument)  # weights, by name

@@ -2,8 +2,19 @@ import re
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG, Exercise, ExerciseError
+from glanet.course import progress
+from glanet.course.checks import (
+    NOT_DONE,
+    RIGHT,
+    WRONG,
+    Exercise,
+    ExerciseError,
+    random_weights,
+    run_module,
+)
 
 
 def mean_of_rows(image):
@@ -11,6 +22,7 @@ def mean_of_rows(image):
 
 
 exercise = Exercise(
+    "99",
     "mean of rows",
     mean_of_rows,
     lambda rng: [(rng.random((3, 5)),), (rng.random((4, 4)),)],
@@ -70,3 +82,97 @@ def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
     for other in (lambda image: None, lambda image: image.mean(0)):
         with pytest.raises(ExerciseError, match="mean of rows"):
             exercise.check(other)
+
+
+# Classes
+
+
+class Scaled(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.inside = nn.Linear(channels, channels)
+        self.outside = nn.Linear(channels, channels)
+
+    def forward(self, x):
+        return self.outside(self.inside(x)) + x
+
+
+class NoResidual(Scaled):
+    def forward(self, x):
+        return super().forward(x) - x
+
+
+def draw_modules(rng):
+    return [((c,), random_weights(Scaled(c), rng), torch.randn(2, c)) for c in (3, 5)]
+
+
+module_exercise = Exercise(
+    "99", "Scaled", Scaled, draw_modules, {"the residual is missing": NoResidual}, run=run_module
+)
+
+
+def test_a_class_is_built_given_weights_and_called():
+    assert module_exercise.judge(Scaled).state == RIGHT
+    assert module_exercise.judge(NoResidual).message == "the residual is missing"
+
+    class Stub(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            ...
+
+    assert module_exercise.judge(Stub).state == NOT_DONE
+
+    class OtherNames(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.first = nn.Linear(channels, channels)
+
+    assert "inside.weight" in module_exercise.judge(OtherNames).message
+
+
+def test_random_weights_make_every_weight_matter():
+    weights = random_weights(nn.LayerNorm(6), np.random.default_rng(0))
+    assert all(tensor.std() > 0.05 for tensor in weights.values())
+
+
+# Progress
+
+
+def test_what_is_right_is_kept_once_and_only_that(tmp_path, monkeypatch):
+    path = tmp_path / "home" / "progress.json"
+    monkeypatch.setenv("GLANET_PROGRESS", str(path))
+    exercise.check(lambda image: image.mean(0))
+    assert not path.exists()
+    exercise.check(mean_of_rows)
+    first = path.read_text()
+    assert set(progress.solved()) == {"99.mean of rows"}
+    exercise.check(mean_of_rows)
+    assert path.read_text() == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_a_damaged_file_of_progress_counts_as_empty(content):
+    progress.progress_file().write_text(content)
+    assert progress.solved() == {}
+    exercise.check(mean_of_rows)
+    assert set(progress.solved()) == {"99.mean of rows"}
+
+
+def test_progress_that_cannot_be_written_is_told_and_stops_nobody(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    assert exercise.check(mean_of_rows) is mean_of_rows
+    assert "could not be kept" in capsys.readouterr().out
+
+
+def test_the_report_tells_what_is_solved_of_a_notebook_and_of_the_course(monkeypatch):
+    monkeypatch.setattr(progress, "all_exercises", lambda: [exercise, module_exercise])
+    exercise.check(mean_of_rows)
+    assert progress.report("99") == (
+        "99  ✓ mean of rows   · Scaled\n1 of 2 exercises of the course are solved."
+    )
+
+
+def test_no_two_exercises_share_a_key():
+    keys = [exercise.key for exercise in progress.all_exercises()]
+    assert len(keys) == len(set(keys)) > 0

@@ -1,12 +1,12 @@
-import ipywidgets
-import matplotlib.figure
 import numpy as np
 import pytest
 
-from glanet.course.figures.photo import details
-from glanet.course.predictions import reveal
+from glanet.course.checks import RIGHT, WRONG
+from glanet.course.exercises import start
+from glanet.course.figures.photo import details, photograph
+from glanet.course.predictions import reveal, reveal_choice
 from glanet.course.profile import PROFILES, by_profile, profile
-from glanet.course.widgets import explore_details
+from glanet.course.widgets.photo import explore_details
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def test_details_show_the_same_whole_square_of_every_image(images, top, left, si
         ]
 
 
-def test_the_sliders_draw_a_figure_at_both_their_ends(images):
-    widget = explore_details(images, side=16)
-    sliders = [child for child in widget.children if isinstance(child, ipywidgets.IntSlider)]
-    assert len(sliders) == 3
-    for slider in sliders:
-        for end in (slider.min, slider.max):
-            slider.value = end
-            assert isinstance(widget.f(**widget.kwargs), matplotlib.figure.Figure)
+def test_a_photograph_is_shown_whole_with_the_square_marked(images):
+    axes = photograph(images["original"], top=3, left=5, side=7).axes[0]
+    assert np.array_equal(axes.images[0].get_array(), images["original"])
+    assert {patch.get_bbox().bounds for patch in axes.patches} == {(5, 3, 7, 7)}
+
+
+def test_the_sliders_draw_a_figure_at_both_their_ends(images, sweep):
+    assert sweep(explore_details(images, side=16)) == 3
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,20 @@ def test_a_guess_is_compared_and_explained(guess, says):
     assert text.endswith("it is 100 eggs. Because.")
 
 
+@pytest.mark.parametrize(
+    ("guess", "says"),
+    [
+        (..., "No guess, no harm: it is low-pass. Because."),
+        ("low-pass", "Right, it is low-pass. Because."),
+        ("high-pass", "You said high-pass, and it is low-pass. Because."),
+        ("loud", "'loud' is none of the choices: 'low-pass', 'high-pass'. Choose again."),
+    ],
+)
+def test_a_choice_is_compared_and_explained(guess, says):
+    choices = ("low-pass", "high-pass")
+    assert reveal_choice(guess, "low-pass", choices=choices, because="Because.") == says
+
+
 def test_the_profile_is_learn_unless_the_environment_says_otherwise(monkeypatch):
     monkeypatch.delenv("GLANET_PROFILE", raising=False)
     assert profile() == "learn"
@@ -62,3 +76,37 @@ def test_the_profile_is_learn_unless_the_environment_says_otherwise(monkeypatch)
     monkeypatch.setenv("GLANET_PROFILE", "fast")
     with pytest.raises(ValueError, match=r"GLANET_PROFILE is 'fast'.*smoke, learn, full"):
         profile()
+
+
+def with_loops(image, scale):
+    larger = np.empty((len(image) * scale, image.shape[1] * scale, 3), np.uint8)
+    for row in range(len(larger)):
+        for column in range(larger.shape[1]):
+            larger[row, column] = image[row // scale, column // scale]
+    return larger
+
+
+def test_the_warm_up_accepts_the_solution_and_an_equivalent():
+    assert start.nearest.judge(start.repeat_pixels).state == RIGHT
+    assert start.nearest.judge(with_loops).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (
+            lambda image, s: np.concatenate([image[i // s][None] for i in range(s * len(image))]),
+            "columns are not",
+        ),
+        (lambda image, s: np.kron(image, np.ones((1, s, 1), np.uint8)), "rows are not"),
+        (lambda image, s: np.concatenate([np.concatenate([image] * s, 1)] * s, 0), "like a tile"),
+        (lambda image, s: np.kron(image, np.ones((s, s, s), np.uint8)), "colours are repeated"),
+        (lambda image, s: with_loops(image, 2), "always enlarges by 2"),
+        (lambda image, s: with_loops(image.transpose(1, 0, 2), s), "changed places"),
+        (lambda image, s: np.repeat(image, s), "one long row"),
+    ],
+)
+def test_each_mistake_in_the_warm_up_is_named(mistaken, says):
+    verdict = start.nearest.judge(mistaken)
+    assert verdict.state == WRONG
+    assert says in verdict.message

@@ -112,3 +112,27 @@ def test_a_failing_cell_stops_the_build_and_leaves_the_old_notebook(tmp_path, mo
         build.build(source)
     assert build.target(source).read_text() == "the old one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["99_broken.ipynb", "source"]
+
+
+def test_the_budget_is_read_from_the_head(tmp_path):
+    source = tmp_path / "source.py"
+    source.write_text("# | **Takes** | 1.5 minutes, 2 GB of memory; 20 minutes to work through |")
+    assert build.budget(source) == build.Usage(90, 2_000_000_000)
+    source.write_text("# nothing")
+    with pytest.raises(build.BuildError, match=r"no line like"):
+        build.budget(source)
+
+
+def test_running_a_notebook_tells_what_it_took_and_leaves_no_trace_in_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "mine.json"))
+    cell = nbformat.v4.new_code_cell(
+        "import os, time\nheld = b'1' * 300_000_000\ntime.sleep(1)\n"
+        "print(os.environ['GLANET_PROGRESS'], os.environ['GLANET_PROFILE'])"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    usage = build.execute(notebook, "nn", GLANET_PROFILE="smoke")
+    assert usage.seconds >= 1
+    assert 300e6 < usage.memory < 700e6
+    assert notebook.cells == [cell]
+    assert "mine.json" not in cell.outputs[0].text
+    assert cell.outputs[0].text.endswith("smoke\n")

@@ -1,6 +1,21 @@
 """Figures that look at photographs."""
 
-import matplotlib.pyplot as plt
+from matplotlib.patches import Rectangle
+
+from glanet.course.figures import new_figure
+
+
+def photograph(image, *, top, left, side):
+    """A whole image, uint8 (H, W, 3), with a square of ``side`` pixels marked in it."""
+    height, width = image.shape[:2]
+    figure = new_figure(5.0, 5.0 * height / width)
+    axes = figure.subplots()
+    axes.imshow(image, extent=(0, width, height, 0))
+    for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, color=colour, lw=thickness))
+    axes.set_xlabel("column (pixels)")
+    axes.set_ylabel("row (pixels)")
+    return figure
 
 
 def details(images, *, top, left, side):
@@ -12,8 +27,7 @@ def details(images, *, top, left, side):
     height, width = next(iter(images.values())).shape[:2]
     side = min(side, height, width)
     top, left = min(top, height - side), min(left, width - side)
-    # a Figure outside pyplot's list: nothing shows twice, nothing is left open
-    figure = plt.Figure(figsize=(3.2 * len(images), 3.6), layout="constrained")
+    figure = new_figure(3.2 * len(images), 3.6)
     for axes, (title, image) in zip(
         figure.subplots(1, len(images), squeeze=False)[0], images.items(), strict=True
     ):

@@ -1,7 +1,6 @@
-"""Interactive figures: sliders around the functions of ``figures``."""
+"""Sliders around the figures of photographs."""
 
-import ipywidgets
-from ipywidgets import IntSlider
+from ipywidgets import IntSlider, interactive
 
 from glanet.course.figures.photo import details
 
@@ -9,7 +8,7 @@ from glanet.course.figures.photo import details
 def explore_details(images, *, top=0, left=0, side=96):
     """``figures.photo.details`` with a slider each for row, column and side."""
     height, width = next(iter(images.values())).shape[:2]
-    return ipywidgets.interactive(
+    return interactive(
         lambda top, left, side: details(images, top=top, left=left, side=side),
         top=IntSlider(top, 0, height - 1, description="row", continuous_update=False),
         left=IntSlider(left, 0, width - 1, description="column", continuous_update=False),

@@ -1,0 +1,31 @@
+"""Build notebooks, and record what running them in the learn profile took.
+
+    python -m benchmarks.notebooks 00 01
+
+The budget at the head of a notebook must be no less than what is recorded; a test compares them.
+"""
+
+import sys
+
+import tyro
+from tyro.conf import Positional
+
+from benchmarks import ledger
+from glanet.course import build
+
+
+def main(names: Positional[tuple[str, ...]] = (), /):
+    for source in build.sources():
+        if names and not source.stem.startswith(tuple(names)):
+            continue
+        usage = build.build(source)
+        entry = ledger.record(
+            f"notebook-{source.stem[:2]}",
+            {"minutes": round(usage.seconds / 60, 2), "memory": round(usage.memory / 1e9, 2)},
+            "minutes; memory: GB at its most",
+        )
+        print(source.stem, entry["value"], file=sys.stderr)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

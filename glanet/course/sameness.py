@@ -1,0 +1,83 @@
+"""Proofs that what was built in a notebook is what the package has."""
+
+import copy
+
+import numpy as np
+import torch
+
+TOLERANCE = 1e-6
+
+
+class SamenessError(AssertionError):
+    """The notebook's version and the package's are not the same; the message says where."""
+
+
+def same_function(mine, theirs, cases, tolerance=0.0) -> str:
+    """The sentence that two functions agree on all ``cases``, tuples of arguments.
+
+    Raises:
+        SamenessError: they differ by more than ``tolerance`` anywhere, or in shape or type.
+    """
+    worst = 0.0
+    for number, case in enumerate(cases):
+        answer, expected = (np.asarray(function(*case)) for function in (mine, theirs))
+        if answer.shape != expected.shape or answer.dtype != expected.dtype:
+            raise SamenessError(
+                f"case {number}: {answer.dtype} {answer.shape}, "
+                f"expected {expected.dtype} {expected.shape}"
+            )
+        difference = answer.astype(np.float64) - expected.astype(np.float64)
+        worst = np.maximum(worst, np.abs(difference).max(initial=0.0))  # keeps a NaN
+    if not worst <= tolerance:
+        raise SamenessError(f"outputs differ by up to {worst:.1e}, allowed is {tolerance:.0e}")
+    return f"✓ {theirs.__name__}: the same on {len(cases)} inputs" + (
+        f", to {tolerance:.0e}." if tolerance else ", to the last bit."
+    )
+
+
+def same_module(mine, theirs, *inputs) -> str:
+    """The sentence that two modules are the same: outputs, and gradients of inputs and weights.
+
+    The weights of ``theirs`` are given to ``mine`` by name. Both are compared as copies in float64
+    and eval mode, so that what differs is the computation and not its rounding.
+
+    Raises:
+        SamenessError: a weight has another name or shape, or something differs by more than 1e-6.
+    """
+    mine, theirs = (copy.deepcopy(module).double().eval() for module in (mine, theirs))
+    try:
+        mine.load_state_dict(theirs.state_dict())
+    except RuntimeError as error:
+        raise SamenessError(f"the weights do not fit: {error}") from error
+    ours, expected = (_outputs_and_gradients(module, inputs) for module in (mine, theirs))
+    for name, value in expected.items():
+        difference = (ours[name] - value).abs().max().item() if value.numel() else 0.0
+        if not difference <= TOLERANCE:
+            raise SamenessError(f"{name}: differs by up to {difference:.1e}, allowed is 1e-06")
+    return (
+        f"✓ {type(theirs).__name__}: from the same weights the same output and the same "
+        f"{len(expected) - 1} gradients, to 1e-06."
+    )
+
+
+def _outputs_and_gradients(module, inputs):
+    """{"output": ..., "gradient of ...": ...} for a fixed random weighing of the outputs."""
+    inputs = [
+        value.detach().double().requires_grad_() if _is_float(value) else value for value in inputs
+    ]
+    output = module(*inputs)
+    weighing = torch.randn(output.shape, generator=torch.Generator().manual_seed(0))
+    differentiable = {
+        f"input {i}": value for i, value in enumerate(inputs) if _is_float(value)
+    } | dict(module.named_parameters())
+    gradients = torch.autograd.grad(
+        (output * weighing.double()).sum(), list(differentiable.values()), allow_unused=True
+    )
+    return {"output": output.detach()} | {
+        f"gradient of {name}": torch.zeros_like(value) if gradient is None else gradient
+        for (name, value), gradient in zip(differentiable.items(), gradients, strict=True)
+    }
+
+
+def _is_float(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()

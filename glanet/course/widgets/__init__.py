@@ -1,0 +1,1 @@
+"""Interactive figures: sliders and menus around the functions of ``figures``."""
