@@ -112,8 +112,8 @@ def _div2k_archive(part, scale):
 
 def _div2k(part, first, last):
     return Dataset(
-        name=f"DIV2K-{part}",
-        about=f"DIV2K, {part}: photographs 2040 pixels wide or high, {first:04} to {last:04}",
+        name="DIV2K" if part == "train" else f"DIV2K-{part}",
+        about=f"photographs 2040 pixels wide or high, {first:04} to {last:04}",
         count=last - first + 1,
         folder=f"DIV2K/DIV2K_{part}_HR",
         lr_folder=f"DIV2K/DIV2K_{part}_LR_bicubic/X{{scale}}",
@@ -148,7 +148,7 @@ _BSDS = {
     "Images. ICCV 2001. P. Arbeláez, M. Maire, C. Fowlkes, J. Malik. Contour Detection and "
     "Hierarchical Image Segmentation. TPAMI 2011.",
 }
-_BSDS500 = "the folder images/{} of Berkeley's segmentation data set, BSDS500"
+_BSDS500 = "it is the folder images/{} of Berkeley's segmentation data set, BSDS500"
 
 CATALOG = {
     dataset.name: dataset
@@ -219,7 +219,7 @@ CATALOG = {
             terms="research use",
             citation="J. Yang, J. Wright, T. Huang, Y. Ma. Image Super-Resolution via Sparse "
             "Representation. IEEE TIP 2010.",
-            by_hand="the training images of Yang et al.; code for SRCNN and VDSR brings them along",
+            by_hand="Yang et al. trained on it; code for SRCNN and VDSR brings it along",
         ),
         Dataset(
             name="BSDS200",
@@ -301,6 +301,7 @@ def pairs(name, scale) -> list[tuple[Path, Path]]:
         DataError: HR or LR images are absent or incomplete, or an image has no partner.
     """
     dataset = find(name)
+    _require_scale(dataset, scale)
     hr, lr = hr_images(name), _whole(dataset, scale)
     if lonely := _lonely(hr, lr, scale):
         raise DataError(
@@ -322,7 +323,7 @@ def verify(name, fast=False) -> list[str]:
     images = {scale: _images(dataset, scale) for scale in sorted({HR, *here.found})}
     sizes, unreadable = _read_sizes([path for paths in images.values() for path in paths], fast)
     wrong = [*here.problems, *unreadable]
-    for scale in here.found.keys() - {HR}:
+    for scale in sorted(here.found.keys() - {HR}):
         lonely = _lonely(images[HR], images[scale], scale)
         wrong += [f"{path} has no partner at ×{scale}" for path in lonely]
         wrong += _wrong_sizes(images[HR], images[scale], scale, sizes)
@@ -345,6 +346,7 @@ def get(name, scale=HR) -> Path:
             that holds something else already.
     """
     dataset = find(name)
+    _require_scale(dataset, scale)
     for part in sorted({HR, scale}):
         folder = _folder(dataset, part)
         with _ONE_AT_A_TIME:
@@ -361,7 +363,7 @@ def table() -> str:
     """All data sets, one a line: images, what is here, how to get it, what it is."""
     rows = [("set", "images", "here", "to get it", "what it is")]
     for name, dataset in CATALOG.items():
-        rows.append((name, str(dataset.count), _here(name), _way(dataset), dataset.about))
+        rows.append((name, str(dataset.count), _here(status(name)), _way(dataset), dataset.about))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([*lines, "", f"data root: {data_root()}"])
@@ -369,11 +371,11 @@ def table() -> str:
 
 def describe(name) -> str:
     """All about one data set: what it is, what of it is here, addresses, terms, whom to cite."""
-    dataset = find(name)
+    dataset, found = find(name), status(name)
     lines = [
         f"{name}: {dataset.about}",
         f"images   {dataset.count}",
-        f"here     {_here(name)}",
+        f"here     {_here(found)}",
         f"folder   {_folder(dataset, HR)}",
     ]
     if dataset.lr_folder:
@@ -381,13 +383,14 @@ def describe(name) -> str:
     for archive in dict.fromkeys(dataset.archives.values()):
         lines.append(f"from     {archive.url}, {_gigabytes(archive.size)}, {archive.hash}")
     if dataset.by_hand:
-        lines.append(f"from     {dataset.by_hand}")
+        lines.append(f"by hand  {dataset.by_hand}")
     lines += [f"terms    {dataset.terms}", f"cite     {dataset.citation}"]
-    return "\n".join([*lines, *(f"problem  {problem}" for problem in status(name).problems)])
+    if found.state == INCOMPLETE:
+        lines += [f"problem  {problem}" for problem in found.problems]
+    return "\n".join(lines)
 
 
-def _here(name):
-    found = status(name)
+def _here(found):
     scales = "".join(f" ×{scale}" for scale in found.found if scale != HR)
     return found.state + (f", LR{scales}" if scales else "")
 
@@ -451,6 +454,11 @@ def _few(names):
     return ", ".join(map(str, names[:3])) + more
 
 
+def _require_scale(dataset, scale):
+    if scale not in dataset.scales:
+        raise DataError(f"{dataset.name} has no images at ×{scale}. {_remedy(dataset, scale)}")
+
+
 def _whole(dataset, scale):
     if problem := _problem(dataset, scale):
         raise DataError(f"{_folder(dataset, scale)} {problem}. {_remedy(dataset, scale)}")
@@ -469,7 +477,10 @@ def _remedy(dataset, scale):
         )
     if dataset.bundled:
         return "Install scikit-image again."
-    return f"{dataset.name} cannot be downloaded. Put its images there: {dataset.by_hand}."
+    return (
+        f"{dataset.name} cannot be downloaded from here: {dataset.by_hand}. Put its "
+        f"{dataset.count} images into that folder."
+    )
 
 
 def _lonely(hr, lr, scale):
@@ -565,8 +576,7 @@ def _workspace(place):
     ours = f".unfinished-{platform.node()}"  # on a shared disk, other machines have their own
     for left in place.glob(".unfinished-*-*-*"):
         owner, process, _ = left.name.rsplit("-", 2)
-        stopped = process == str(os.getpid()) or not psutil.pid_exists(int(process))
-        if owner == ours and stopped:
+        if owner == ours and (int(process) == os.getpid() or not psutil.pid_exists(int(process))):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(
         prefix=f"{ours}-{os.getpid()}-", dir=place, ignore_cleanup_errors=True
@@ -621,7 +631,10 @@ def _append(archive, file):
         desc=PurePath(archive.url).name, total=archive.size, unit="B", unit_scale=True
     ) as progress:
         download = pooch.HTTPDownloader(
-            progress, _CHUNK, headers=rest, hooks={"response": start_again_if_all_comes}
+            progressbar=progress,
+            chunk_size=_CHUNK,
+            headers=rest,
+            hooks={"response": start_again_if_all_comes},
         )
         download(archive.url, file, None)
 
@@ -686,9 +699,10 @@ def _put_in_place(archive, unpacked, dataset, scale):
             if source == archive:
                 home = _folder(other, part)
                 found[other.name, part] = unpacked / home.relative_to(data_root() / archive.base)
-    if problem := _problem(dataset, scale, found[dataset.name, scale]):
+    asked_for = found[dataset.name, scale]
+    if problem := _problem(dataset, scale, asked_for):
         raise DataError(
-            f"{archive.url}: what belongs in {_folder(dataset, scale)} {problem}. Nothing was "
+            f"{archive.url}: its folder {asked_for.relative_to(unpacked)} {problem}. Nothing was "
             "kept. This is not the archive that the papers use; fetch it from another source."
         )
     for (name, part), folder in found.items():
@@ -699,7 +713,7 @@ def _put_in_place(archive, unpacked, dataset, scale):
 def _move(source, target):
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
-        target.rmdir()  # an empty folder would be in the way; any other stays
+        target.rmdir()  # if it is empty, as Windows replaces no folder; any other stays
     try:
         source.replace(target)
     except OSError:

@@ -15,6 +15,22 @@ from glanet.model import network
 
 SHIPPED = Path(str(files("glanet.weights"))) / "shipped"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+CARD = """---
+{{ card_data }}
+---
+
+# GLA-Net
+
+Super-resolution weights for the `glanet` package:
+
+```python
+from glanet import GLANet
+from glanet.inference import upscale
+
+network = GLANet.from_pretrained("this folder or repository")
+larger = upscale(network, photo)  # uint8 (H, W, 3)
+```
+"""
 
 
 class WeightsError(ValueError):
@@ -29,6 +45,7 @@ def shipped_names() -> list[str]:
 class GLANet(
     network.GLANet,
     PyTorchModelHubMixin,
+    model_card_template=CARD,
     library_name="glanet",
     pipeline_tag="image-to-image",
     tags=["super-resolution", "image-super-resolution"],
@@ -80,6 +97,8 @@ class GLANet(
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".saving-", dir=folder) as staging:
             url = super().save_pretrained(staging, repo_id=repo_id or folder.name, **hub_options)
+            readable = (Path(staging) / CONFIG).stat().st_mode
+            (Path(staging) / TENSORS).chmod(readable)  # safetensors lets its owner alone read it
             for file in Path(staging).iterdir():
                 if file.name != "README.md" or not (folder / file.name).exists():
                     file.replace(folder / file.name)

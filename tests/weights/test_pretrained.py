@@ -18,12 +18,22 @@ def test_what_is_saved_is_loaded_and_the_folder_holds_what_the_hub_expects(tmp_p
     model.save_pretrained(tmp_path / "net")
     names = sorted(path.name for path in (tmp_path / "net").iterdir())
     assert names == ["README.md", "config.json", "model.safetensors"]
+    modes = {path.stat().st_mode for path in (tmp_path / "net").iterdir()}
+    assert len(modes) == 1  # who may read the configuration may read the weights
     loaded = GLANet.from_pretrained(tmp_path / "net")
     assert loaded.config == model.config
     assert not loaded.training
     image = torch.rand(1, 3, 5, 6)
     with torch.no_grad():
         assert torch.equal(loaded(image), model(image))
+
+
+def test_a_model_card_is_written_once_and_never_over_yours(tmp_path):
+    small().save_pretrained(tmp_path)
+    assert "library_name: glanet" in (tmp_path / "README.md").read_text()
+    (tmp_path / "README.md").write_text("mine")
+    small().save_pretrained(tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_it_is_the_network_of_the_model_room():

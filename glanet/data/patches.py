@@ -1,0 +1,359 @@
+"""Training batches: aligned LR and HR patches, cut from images that were decoded once.
+
+A batch is a pure function of ``(seed, step, rank)``. `PatchStore.plan` draws where its patches lie,
+on the CPU, from a counter-based generator; `PatchStore.gather` cuts them out, on the device that
+holds the images. There are no worker processes and there is no state: after a restart the same
+step gives the same batch, bit for bit, on any device.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from glanet.data.catalog import data_root
+from glanet.data.degradation import imresize, modcrop
+from glanet.data.images import find_images, read_rgb
+
+CHANNELS = 3
+_CACHE_FORMAT = 1  # raise it when the same files would be stored as other bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where the patches of a batch lie: four int64 arrays (B,), one entry a sample.
+
+    ``orientation`` 0..7: the patch is flipped top to bottom if bit 0 is set, left to right if
+    bit 1 is, and then transposed if bit 2 is. These are the 8 symmetries of the square: a flip
+    or not, times four rotations by 90°.
+    """
+
+    image: np.ndarray  # index into PatchStore.names
+    top: np.ndarray  # first row of the LR patch, LR pixels
+    left: np.ndarray  # first column of the LR patch, LR pixels
+    orientation: np.ndarray
+
+
+class PatchStore:
+    """Images as uint8 pixels, LR and HR, and the batches cut from them.
+
+    Build one with `from_images`. All pixels lie in one storage, uint8 (P, 3), image after image,
+    each as its LR rows and then its HR rows, so that one indexing operation cuts all patches of a
+    batch. It is a tensor on a GPU and else a NumPy array, whose work stays on one core: PyTorch
+    would share it among all, and wait for the slowest on a machine that does other things too.
+
+    names: the HR files, as given; sizes: LR (height, width) of each, int64 (N, 2); left_out: the
+    HR files that are too small for a patch; mapped: whether the pixels lie in a file.
+    """
+
+    def __init__(self, pixels, names, sizes, *, scale, patch, device, left_out, mapped):
+        self.pixels, self.names, self.left_out, self.mapped = pixels, names, left_out, mapped
+        self.scale, self.patch, self.device = scale, patch, device
+        self.sizes = np.array(sizes, np.int64)
+        lr_pixels = self.sizes.prod(axis=1)
+        ends = np.cumsum(lr_pixels * (1 + scale**2))
+        self._lr_start = ends - lr_pixels * (1 + scale**2)
+        self._hr_start = self._lr_start + lr_pixels
+        self._white = torch.tensor(255.0, device=device)
+
+    @classmethod
+    def from_images(cls, source, scale, patch=48, device="cpu", *, memory=None, cache=None):
+        """Decode images once and hold them on ``device``, or in a file if they do not fit.
+
+        source: a folder, or a list of HR files or of (LR file, HR file) pairs. HR is cropped to
+        multiples of ``scale``; where no LR file is given, LR is its `imresize` by 1 / scale.
+        patch: side of an LR patch, LR pixels. Images smaller than a patch are left out.
+        memory: bytes that the pixels may take on ``device``; default half of what is free, which
+        leaves the rest to the network. Above it, pixels are memory-mapped from a file in ``cache``
+        (default ``.glanet`` in the data root), which is written once and used until the images
+        change. The folder may be deleted whenever no store is using it.
+
+        Raises:
+            ValueError: there are no images, or none as large as a patch; an LR file has not the
+                size that its HR file asks for.
+            OSError: ``cache`` has too little free space.
+            Whatever `read_rgb` raises for a file that it cannot read.
+        """
+        found = [(pair, _header_size(pair[1])) for pair in _pairs(source)]
+        kept = [(pair, size) for pair, size in found if min(size) // scale >= patch]
+        left_out = [str(hr) for (_, hr), size in found if min(size) // scale < patch]
+        if not kept:
+            raise ValueError(
+                f"none of the {len(found)} images in {Path(left_out[0]).parent} is as large as a "
+                f"patch, {scale * patch}×{scale * patch} pixels at ×{scale}: "
+                "give larger images or a smaller patch"
+            )
+        pairs = [pair for pair, _ in kept]
+        lr_pixels = sum((width // scale) * (height // scale) for _, (width, height) in kept)
+        total = lr_pixels * (1 + scale**2)
+        device = torch.device(device)
+        mapped = total * CHANNELS > (_free_bytes(device) // 2 if memory is None else memory)
+        if mapped:
+            cache = Path(cache or data_root() / ".glanet")
+            pixels, lr_sizes = _map_pixels(pairs, scale, total, cache)
+        else:
+            pixels, lr_sizes = _load_pixels(pairs, scale, total, device)
+        return cls(
+            pixels,
+            [str(hr) for _, hr in pairs],
+            lr_sizes,
+            scale=scale,
+            patch=patch,
+            device=device,
+            left_out=left_out,
+            mapped=mapped,
+        )
+
+    @property
+    def nbytes(self):
+        """Bytes that the pixels take, in memory or on disk."""
+        return self.pixels.nbytes
+
+    def __str__(self):
+        place = "a memory-mapped file" if self.mapped else self.device
+        return (
+            f"{len(self.names)} images, {self.nbytes / 1e6:.0f} MB in {place}; "
+            f"{len(self.left_out)} left out, smaller than a patch"
+        )
+
+    def batch(self, seed, step, size, rank=0, world=1):
+        """LR and HR patches: float32 (B, 3, p, p) and (B, 3, s·p, s·p) in [0, 1], on the device.
+
+        B = size / world. Both are in channels-last memory. Arguments and errors as in `plan`.
+        """
+        return self.gather(self.plan(seed, step, size, rank, world))
+
+    def plan(self, seed, step, size, rank=0, world=1):
+        """Where the patches of a step lie: the share of ``rank`` in a global batch of ``size``.
+
+        The shares are consecutive, so all ranks' patches, concatenated, are those of one process
+        with the whole batch, for any ``world``. Images are drawn uniformly and with replacement,
+        whatever their size, as in the recipes of EDSR and SwinIR (which draw without); positions
+        uniformly among all that lie within the image, and orientations uniformly.
+
+        Raises:
+            ValueError: ``size`` is no multiple of ``world``, or ``rank`` is not below it.
+            OverflowError: ``seed`` or ``step`` is negative, or 2⁶⁴ or more.
+        """
+        if size < 1 or size % world or not 0 <= rank < world:
+            raise ValueError(
+                f"rank {rank} of {world} has no equal share of a batch of {size}: "
+                "give a batch that is a multiple of the number of processes"
+            )
+        # One Philox block, four words, is one sample. Raw words, because NumPy promises that they
+        # stay the same in all versions, which it does not of Generator.integers. A remainder of a
+        # 63-bit word is biased by less than one part in 10¹².
+        words = np.random.Philox(key=np.array([seed, step], np.uint64)).random_raw((size, 4))
+        share = slice(rank * size // world, (rank + 1) * size // world)
+        image, top, left, orientation = (words[share] >> np.uint64(1)).astype(np.int64).T
+        image = image % len(self.names)
+        rows, columns = (self.sizes[image] - self.patch + 1).T
+        return Plan(image, top % rows, left % columns, orientation % 8)
+
+    def gather(self, plan):
+        """The patches of a plan, LR and HR, as `batch` returns them."""
+        lr = self._to_float(self._cut(self._lr_start[plan.image], plan, 1))
+        hr = self._to_float(self._cut(self._hr_start[plan.image], plan, self.scale))
+        return lr, hr
+
+    def describe(self, plan):
+        """The file, LR position and orientation of each patch of a plan: a list of B strings."""
+        return [
+            f"{self.names[image]}: LR rows {top}..{top + self.patch - 1}, "
+            f"columns {left}..{left + self.patch - 1}, orientation {orientation}"
+            for image, top, left, orientation in zip(*astuple(plan), strict=True)
+        ]
+
+    def _cut(self, start, plan, factor):
+        """uint8 (B, side, side, 3), from and on wherever the pixels are."""
+        side = factor * self.patch
+        width = factor * self.sizes[plan.image, 1]
+        corner = start + factor * (plan.top * width + plan.left)
+        walk, along = _walk(corner, width, side, plan.orientation), np.arange(side)
+        if isinstance(self.pixels, np.ndarray):
+            # Allocated before the larger index, so that the floats get the index's memory, not new
+            # pages: twice as fast. "clip", as "raise" would buffer `out`; no index is out of range.
+            out = np.empty((len(corner), side, side, CHANNELS), np.uint8)
+            return np.take(self.pixels, _index(walk, along), axis=0, out=out, mode="clip")
+        walk, along = (torch.from_numpy(part).to(self.pixels.device) for part in (walk, along))
+        return self.pixels[_index(walk, along)]
+
+    def _to_float(self, patches):
+        """uint8 (B, side, side, 3) -> float32 (B, 3, side, side) in [0, 1] on the device."""
+        if isinstance(patches, np.ndarray) and self.device.type == "cpu":
+            patches = torch.from_numpy(patches / np.float32(255))
+        else:
+            # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse and
+            # differ from the CPU in the last bit.
+            patches = torch.as_tensor(patches, device=self.device).float() / self._white
+        return patches.permute(0, 3, 1, 2)
+
+
+def _walk(corner, width, side, orientation):
+    """How to read oriented patches off image rows: int64 (3, B), ``first``, ``down``, ``right``.
+
+    Pixel (i, j) of a patch is pixel ``first + i * down + j * right`` of the storage, in which its
+    upper left pixel before orientation is number ``corner`` and an image row has ``width`` pixels.
+    """
+    upside_down, mirrored, transposed = (orientation >> bit & 1 for bit in range(3))
+    first = corner + (side - 1) * (upside_down * width + mirrored)
+    to_next_row = np.where(upside_down, -width, width)
+    to_next_column = np.where(mirrored, -1, 1)
+    down = np.where(transposed, to_next_column, to_next_row)
+    right = np.where(transposed, to_next_row, to_next_column)
+    return np.stack([first, down, right])
+
+
+def _index(walk, along):
+    """Number in the storage of each pixel of each patch: int64 (B, side, side).
+
+    walk: as from `_walk`; along: 0..side-1. Both are arrays or both are tensors.
+    """
+    first, down, right = walk[..., None, None]
+    return first + down * along[:, None] + right * along
+
+
+def _pairs(source):
+    """The images as a list of (LR path or None, HR path).
+
+    Raises:
+        ValueError: there are none.
+    """
+    if isinstance(source, str | Path):
+        files, place = find_images(source), f"the folder {source}"
+    else:
+        files, place = list(source), "the list"
+    if not files:
+        raise ValueError(
+            f"{place} holds no images: give a folder with PNG or JPEG files; "
+            "`glanet data` fetches data sets"
+        )
+    pairs = [file if isinstance(file, tuple) else (None, file) for file in files]
+    return [(lr and Path(lr), Path(hr)) for lr, hr in pairs]
+
+
+def _header_size(path):
+    """Width and height of an image, without decoding it.
+
+    They are the other way round where a file asks to be shown rotated; for what is asked here,
+    the shorter side and the product, that is the same.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError:
+        height, width, _ = read_rgb(path).shape  # its errors say more
+        return width, height
+
+
+def _free_bytes(device):
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available
+
+
+def _decode(pair, scale):
+    """LR (height, width) of a pair, and its LR and HR pixels, end to end: uint8 (P, 3).
+
+    Raises:
+        ValueError: the LR file has not the size that the HR file asks for.
+    """
+    lr_path, hr_path = pair
+    hr = modcrop(read_rgb(hr_path), scale)
+    lr = imresize(hr, 1 / scale) if lr_path is None else read_rgb(lr_path)
+    expected = (hr.shape[0] // scale, hr.shape[1] // scale)
+    if lr.shape[:2] != expected:
+        raise ValueError(
+            f"{lr_path} is {lr.shape[1]}×{lr.shape[0]} pixels; expected "
+            f"{expected[1]}×{expected[0]} for {hr_path} at ×{scale}: "
+            "check the scale, and that both show the same image"
+        )
+    return expected, np.concatenate([image.reshape(-1, CHANNELS) for image in (lr, hr)])
+
+
+def _decode_all(pairs, scale):
+    """Yield what `_decode` returns for each pair, in order, from a pool of threads."""
+    workers = os.cpu_count() or 1
+    chunk = 4 * workers  # no more than these wait in memory while the consumer writes
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        tqdm(total=len(pairs), desc="decoding", unit=" images", leave=False) as progress,
+    ):
+        for start in range(0, len(pairs), chunk):
+            for decoded in pool.map(lambda pair: _decode(pair, scale), pairs[start:][:chunk]):
+                yield decoded
+                progress.update()
+
+
+def _load_pixels(pairs, scale, total, device):
+    """All pixels in memory, uint8 (total, 3), and the LR sizes: on a GPU, else as an array."""
+    on_gpu = device.type == "cuda"
+    pixels = torch.empty((total, CHANNELS), dtype=torch.uint8, device=device if on_gpu else "cpu")
+    sizes, end = [], 0
+    for size, decoded in _decode_all(pairs, scale):
+        sizes.append(size)
+        start, end = end, end + len(decoded)
+        pixels[start:end] = torch.from_numpy(decoded)
+    return pixels if on_gpu else pixels.numpy(), sizes
+
+
+def _map_pixels(pairs, scale, total, cache):
+    """All pixels in a read-only file in ``cache``, uint8 (total, 3), and the LR sizes.
+
+    The file is named after the paths, sizes and times of the images, so that a changed image makes
+    another file. Its sizes are written when it is whole: without them it is not read.
+    """
+    key = _content_key(pairs, scale)
+    path, sizes_path = cache / f"{key}.pixels", cache / f"{key}.json"
+    whole = sizes_path.exists() and path.exists() and path.stat().st_size == total * CHANNELS
+    if not whole:
+        _write_pixels(pairs, scale, total, path, sizes_path)
+    pixels = np.memmap(path, np.uint8, "r", shape=(total, CHANNELS))
+    return np.asarray(pixels), json.loads(sizes_path.read_text())
+
+
+def _content_key(pairs, scale):
+    content = [[file and _content_mark(file) for file in pair] for pair in pairs]
+    return hashlib.sha256(json.dumps([_CACHE_FORMAT, scale, content]).encode()).hexdigest()[:24]
+
+
+def _content_mark(file):
+    found = file.stat()
+    return str(file.resolve()), found.st_size, found.st_mtime_ns
+
+
+def _write_pixels(pairs, scale, total, path, sizes_path):
+    """Decode the images into a file. Safe beside other processes that write the same one.
+
+    Raises:
+        OSError: the disk has too little free space.
+    """
+    cache = path.parent
+    cache.mkdir(parents=True, exist_ok=True)
+    free = psutil.disk_usage(str(cache)).free
+    if free < total * CHANNELS:
+        raise OSError(
+            f"{cache} has {free / 1e9:.1f} GB free; the images take "
+            f"{total * CHANNELS / 1e9:.1f} GB: give `cache` a folder on a larger disk"
+        )
+    with tempfile.TemporaryDirectory(dir=cache) as unfinished:
+        part, sizes_part = Path(unfinished, path.name), Path(unfinished, sizes_path.name)
+        sizes = []
+        with part.open("wb") as file:
+            for size, pixels in _decode_all(pairs, scale):
+                sizes.append(size)
+                file.write(pixels)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the name without the bytes
+        sizes_part.write_text(json.dumps(sizes))
+        part.replace(path)
+        sizes_part.replace(sizes_path)  # last: it says that the pixels are whole

@@ -1,0 +1,146 @@
+"""The benchmark: a method's PSNR and SSIM on a set of images, by the protocol of the papers.
+
+LR images are made from the HR images by MATLAB's bicubic, which gives the published LR files bit
+for bit; so HR images are all that a benchmark needs.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glanet.data.degradation import imresize, modcrop
+from glanet.data.images import find_images, image_size, read_rgb
+from glanet.evaluation.metrics import psnr_y, ssim_y
+from glanet.evaluation.published import published
+
+
+class BenchmarkError(ValueError):
+    """A benchmark that cannot be run; the message names the files and what mends it."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One image's score on Y, and the seconds that its upscaling took."""
+
+    set: str
+    image: str  # file name without its ending
+    psnr_y: float  # dB
+    ssim_y: float
+    seconds: float | None = None  # None where somebody else made the image
+    tile: int | None = None  # LR pixels; None where the whole image went through at once
+
+
+def evaluate(upscaler: Callable, set_name: str, hr_images: Iterable[Path], scale: int):
+    """Yield the Score of each image, in order.
+
+    ``upscaler`` takes an LR image, uint8 (h, w, 3), and returns uint8 (scale·h, scale·w, 3) and the
+    tile it worked in, or None for the whole image.
+    """
+    for path in hr_images:
+        hr = modcrop(read_rgb(path), scale)
+        lr = imresize(hr, 1 / scale)
+        started = time.perf_counter()
+        sr, tile = upscaler(lr)
+        seconds = time.perf_counter() - started
+        yield _score(set_name, path, sr, hr, scale, seconds, tile)
+
+
+def evaluate_folder(folder: Path, set_name: str, hr_images: Iterable[Path], scale: int):
+    """Yield the Score of each image that somebody else's method wrote into ``folder``.
+
+    Pairs and sizes are checked for all images before the first is scored.
+
+    Raises:
+        BenchmarkError: an HR image without its output, or with several; an output of another size.
+    """
+    pairs = pair_outputs(folder, hr_images, scale)
+
+    def scores():
+        for output, path in pairs:
+            yield _score(set_name, path, read_rgb(output), modcrop(read_rgb(path), scale), scale)
+
+    return scores()
+
+
+def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
+    """(output, HR image) for every HR image.
+
+    An output is recognised by its name: NAME, NAMExSCALE, or either with a suffix that begins with
+    an underscore, as in ``babyx2_SwinIR.png``.
+
+    Raises:
+        BenchmarkError: an HR image without its output, or with several; an output of another size.
+    """
+    outputs = find_images(folder)
+    pairs, problems = [], []
+    for path in hr_images:
+        heads = (path.stem, f"{path.stem}x{scale}")
+        found = [
+            output
+            for output in outputs
+            if any(output.stem == head or output.stem.startswith(f"{head}_") for head in heads)
+        ]
+        if len(found) != 1:
+            names = " and ".join(output.name for output in found) or "none"
+            problems.append(f"for {path.name} there is {names}")
+            continue
+        size, expected = image_size(found[0]), tuple(s - s % scale for s in image_size(path))
+        if size != expected:
+            problems.append(f"{found[0].name} is {_pixels(size)}, expected {_pixels(expected)}")
+        pairs.append((found[0], path))
+    if problems:
+        more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise BenchmarkError(
+            f"{folder}: not one fitting output for each HR image at ×{scale}: "
+            f"{'; '.join(problems[:5])}{more}. "
+            f"Name each output NAME.png or NAMEx{scale}.png, and check the scale."
+        )
+    return pairs
+
+
+def _pixels(size):
+    height, width = size
+    return f"{width} × {height} pixels"
+
+
+def _score(set_name, path, sr, hr, scale, seconds=None, tile=None):
+    return Score(set_name, path.stem, psnr_y(sr, hr, scale), ssim_y(sr, hr, scale), seconds, tile)
+
+
+def mean_scores(scores) -> dict[str, tuple[float, float]]:
+    """{set: (PSNR in dB, SSIM)}: the means over the images of each set, in order."""
+    by_set = {}
+    for score in scores:
+        by_set.setdefault(score.set, []).append((score.psnr_y, score.ssim_y))
+    return {name: tuple(np.mean(pairs, axis=0).tolist()) for name, pairs in by_set.items()}
+
+
+def table(scores, scale, label, *, with_published=False) -> str:
+    """The scores as a Markdown table, which also reads well in a terminal.
+
+    One row for ``label``; with published rows, those of ``published`` above it, marked as such.
+    """
+    means = mean_scores(scores)
+    rows = [("method", "trained on", *means)]
+    for method, trained_on, known in published(scale) if with_published else ():
+        cells = (_cell(known.get(name)) for name in means)
+        rows.append((f"{method} (published)", trained_on, *cells))
+    rows.append((label, "measured here", *(_cell(pair) for pair in means.values())))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    notes = [f"×{scale}, PSNR (dB) / SSIM on Y, {scale} pixels cut from each side."]
+    if tiled := [score for score in scores if score.tile]:
+        sides = ", ".join(str(tile) for tile in sorted({score.tile for score in tiled}))
+        notes.append(
+            f"**In tiles** of {sides} LR pixels: {len(tiled)} of {len(scores)} images; "
+            "whole images can score higher."
+        )
+    return "\n".join([*lines, "", *notes])
+
+
+def _cell(pair):
+    return f"{pair[0]:.2f} / {pair[1]:.4f}" if pair else "–"
