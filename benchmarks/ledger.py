@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from glanet.files import write_text
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 
@@ -45,10 +47,8 @@ def record(claim, value, unit, *, seed=None, **details):
         "seed": seed,
         "date": datetime.now(UTC).date().isoformat(),
     }
-    path = RESULTS / f"{claim}.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    part.replace(path)
+    text = json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
+    write_text(RESULTS / f"{claim}.json", text)
     return entry
 
 

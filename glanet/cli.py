@@ -1,24 +1,35 @@
-"""The command line: ``glanet doctor``, ``glanet upscale``."""
+"""The command line: ``glanet doctor | progress | data | evaluate | upscale``."""
 
+import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
-import torch
 import tyro
+from tqdm import tqdm
 from tyro.conf import Positional
 
 from glanet import doctor as doctors
 from glanet import inference
-from glanet.data.images import ImageError, read_image, write_image
+from glanet.data import catalog
+from glanet.data.catalog import DataError
+from glanet.data.degradation import imresize
+from glanet.data.images import ImageError, check_target, read_image, write_image
+from glanet.device import choose_device, free_memory
+from glanet.evaluation import benchmark
+from glanet.evaluation.benchmark import BenchmarkError
+from glanet.files import write_text
 from glanet.weights import WeightsError, load
 
-# a tile holds as many values as a 512×512 image has in tiny's 32 channels; some 40 times as many
-# live at once, which makes 1.4 GB, however large the photograph
-TILE_VALUES = 512 * 512 * 32
+# what a photograph may take at once, so that the same photograph gives the same tiles everywhere;
+# tiny does 512 × 512 pixels in it
+MEMORY = 1_400_000_000
 
 app = tyro.extras.SubcommandApp()
+data = tyro.extras.SubcommandApp()
+app.command(data, name="data", help="List the data sets, bring one, check one.")
 
 
 class CommandError(Exception):
@@ -31,6 +42,48 @@ def doctor():
     findings = doctors.examine()
     print(doctors.report(findings))
     if any(finding.state == doctors.MISSING for finding in findings):
+        sys.exit(1)
+
+
+@app.command
+def progress():
+    """Show which exercises of the course you have solved."""
+    from glanet.course.progress import report  # the course may not be installed
+
+    print(report())
+
+
+@data.command(name="list")
+def data_list(names: Positional[tuple[str, ...]] = (), /):
+    """List the data sets, or tell all about some.
+
+    Args:
+        names: Sets to tell all about: addresses, terms, whom to cite.
+    """
+    print("\n\n".join(map(catalog.describe, names)) or catalog.table())
+
+
+@data.command(name="get")
+def data_get(name: Positional[str], /, *, scale: Literal[1, 2, 3, 4] = 1):
+    """Bring a data set into the data root, where it is not there already.
+
+    Args:
+        name: A set of `glanet data list`.
+        scale: LR images at this scale too; 1 for the HR images alone.
+    """
+    print(f"{name}: {catalog.get(name, scale)}")
+
+
+@data.command(name="verify")
+def data_verify(name: Positional[str], /):
+    """Check that a data set is whole: counts, names, pairs, and that every image decodes.
+
+    Args:
+        name: A set of `glanet data list`.
+    """
+    problems = catalog.verify(name)
+    print("\n".join(problems) or f"{name}: whole")
+    if problems:
         sys.exit(1)
 
 
@@ -61,17 +114,103 @@ def upscale(
     """
     if source.resolve() == target.resolve():
         raise CommandError(f"{target}: is the source itself. Give the result another name.")
-    model = _load(weights, scale).to(_device(device))
     image = read_image(source)
-    tile = tile or _tile_that_fits(image.rgb, model.config)
+    check_target(target, image.alpha)
+    device = _device(device)
+    model = _load(weights, scale).to(device)
+    memory = min(MEMORY, free_memory(device) // 2)
+    tile = tile or inference.tile_that_fits(model.config, *image.rgb.shape[:2], memory)
     started = time.monotonic()
-    enlarged = inference.upscale(model, image.rgb, tile=tile, ensemble=ensemble)
-    write_image(target, enlarged)
+    enlarged = _upscale(model, image.rgb, tile, ensemble)
+    write_image(target, enlarged, _enlarge(image.alpha, model.config.scale), image.icc_profile)
     height, width = enlarged.shape[:2]
     print(
         f"{target}: {width} × {height} pixels in {time.monotonic() - started:.1f} s"
         + (f", in tiles of {tile}" if tile else "")
     )
+
+
+@app.command
+def evaluate(
+    *,
+    weights: str = "tiny-x2",
+    scale: Literal[2, 3, 4] | None = None,
+    sets: tuple[str, ...] = ("Set5", "Set14", "B100"),
+    images: Path | None = None,
+    published: bool = False,
+    ensemble: bool = False,
+    tile: int | None = None,
+    json_file: Path | None = None,
+    device: str | None = None,
+):
+    """Measure PSNR and SSIM on Y, by the papers' protocol: glanet evaluate --weights tiny-x2
+
+    Args:
+        weights: A shipped name, a folder, a hub id, or a released .pth file.
+        scale: How many times larger. Without it, what the weights were trained for; it must be
+            given with --images.
+        sets: Data sets of the catalogue.
+        images: A folder with somebody else's results, to be scored in place of the weights'. With
+            several sets, one folder in it for each.
+        published: Show the published scores too.
+        ensemble: Average over each image's eight orientations: eight times slower.
+        tile: Side in LR pixels of tiles. Without it whole images, or tiles where memory is short;
+            the table says where tiles were used.
+        json_file: Where to write the scores of every image.
+        device: Where to compute: cpu, cuda, mps. Without it, an accelerator if there is one.
+    """
+    hr_images = {name: catalog.hr_images(name) for name in sets}
+    if images is not None:
+        if scale is None:
+            raise CommandError("--images needs --scale: the scale at which they were made.")
+        label, runs = str(images), _score_folders(images, hr_images, scale)
+    else:
+        device = _device(device)
+        model = _load(weights, scale).to(device)
+        scale = model.config.scale
+        label = f"{weights}, self-ensemble" if ensemble else weights
+        run = _upscaler(model, tile, ensemble, device)
+        runs = [benchmark.evaluate(run, name, hr_images[name], scale) for name in sets]
+    total = sum(map(len, hr_images.values()))
+    scores = list(tqdm((s for run in runs for s in run), label, total, unit=" images", leave=False))
+    print(benchmark.table(scores, scale, label, with_published=published))
+    if json_file is not None:
+        means = benchmark.mean_scores(scores)
+        document = {
+            "method": label,
+            "scale": scale,
+            "protocol": f"PSNR (dB) and SSIM on Y, {scale} pixels cut from each side",
+            "means": {name: {"psnr_y": p, "ssim_y": s} for name, (p, s) in means.items()},
+            "images": [asdict(score) for score in scores],
+        }
+        write_text(json_file, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _score_folders(images, hr_images, scale):
+    """Runs over somebody else's images, all of which are paired and measured up beforehand."""
+    folders = {name: images / name if len(hr_images) > 1 else images for name in hr_images}
+    return [
+        benchmark.evaluate_folder(folders[name], name, hr_images[name], scale) for name in hr_images
+    ]
+
+
+def _upscaler(model, tile, ensemble, device):
+    """What ``benchmark.evaluate`` takes: LR image -> (SR image, tile or None)."""
+
+    def run(lr):
+        side = tile or inference.tile_that_fits(
+            model.config, *lr.shape[:2], free_memory(device) // 2
+        )
+        return _upscale(model, lr, side, ensemble), side
+
+    return run
+
+
+def _upscale(model, image, tile, ensemble):
+    try:
+        return inference.upscale(model, image, tile=tile, ensemble=ensemble)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def _load(name, scale):
@@ -86,32 +225,21 @@ def _load(name, scale):
 
 
 def _device(name):
-    if name is None:
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
     try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise CommandError(
-            f"--device {name}: not to be had here ({str(error).splitlines()[0]}). "
-            "Try cpu; glanet doctor says what there is."
-        ) from error
-    return device
+        return choose_device(name)
+    except ValueError as error:
+        raise CommandError(f"--{error}") from error
 
 
-def _tile_that_fits(image, config):
-    """None where the whole image fits; else the side of the largest tile that does."""
-    values = TILE_VALUES // config.channels
-    height, width = image.shape[:2]
-    if height * width <= values:
-        return None
-    return int(values**0.5) // config.window * config.window
+def _enlarge(alpha, scale):
+    """Opacity at the size of the enlarged image, bicubic: uint8 (H, W), or None for None."""
+    return None if alpha is None else imresize(alpha[..., None].repeat(3, axis=2), scale)[..., 0]
 
 
 def main():
     try:
         app.cli(prog="glanet", description="Super-resolution with GLA-Net.")
-    except (CommandError, ImageError, WeightsError) as error:
+    except (BenchmarkError, CommandError, DataError, ImageError, WeightsError) as error:
         sys.exit(f"glanet: {error}")
     except KeyboardInterrupt:
         sys.exit("glanet: stopped")

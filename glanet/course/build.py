@@ -23,6 +23,7 @@ from tqdm import tqdm
 from tyro.conf import Positional
 
 from glanet.data.catalog import data_root
+from glanet.files import write_text
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
@@ -186,9 +187,7 @@ def build(source) -> Usage:
     notebook = convert(source)
     usage = execute(notebook, source.name)
     normalise(notebook, source.name)
-    part = target(source).with_suffix(".part")
-    nbformat.write(notebook, part)
-    part.replace(target(source))
+    write_text(target(source), nbformat.writes(notebook).rstrip("\n") + "\n")
     return usage
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 
 from glanet.course import exercises
+from glanet.files import write_text
 
 
 def progress_file() -> Path:
@@ -34,11 +35,9 @@ def record(exercise):
         return
     entries[exercise.key] = date.today().isoformat()
     path = progress_file()
-    part = path.with_name(f".{path.name}-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-        part.replace(path)
+        write_text(path, json.dumps(entries, indent=1))
     except OSError as error:
         print(f"  (your progress could not be kept in {path}: {error.strerror})")
 

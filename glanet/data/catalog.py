@@ -415,8 +415,7 @@ def _home(dataset):
 
 def _folder(dataset, scale):
     """Where the images of a set lie; raises DataError for a scale that it does not have."""
-    if scale not in dataset.scales:
-        raise DataError(f"{dataset.name} has no images at ×{scale}. {_remedy(dataset, scale)}")
+    _require_scale(dataset, scale)
     path = dataset.folder if scale == HR else dataset.lr_folder.format(scale=scale)
     return _home(dataset) / path
 

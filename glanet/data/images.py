@@ -1,20 +1,19 @@
 """Image files: one reader for every kind, one writer."""
 
-import os
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from glanet.files import atomic_path
 
 # Pillow refuses what claims more than twice MAX_IMAGE_PIXELS (179 million pixels) before decoding
 # it, and warns above half of that, which an honest panorama has
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-READABLE = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 # how each format is written: nothing lost where the format allows it, JPEG without visible loss
 _WRITE = {
     ".bmp": {"format": "BMP"},
@@ -25,7 +24,9 @@ _WRITE = {
     ".tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
     ".webp": {"format": "WEBP", "lossless": True},
 }
+READABLE = tuple(_WRITE)
 _NO_ALPHA = {"BMP", "JPEG"}
+_ENDINGS = ", ".join(_WRITE)
 
 
 class ImageError(ValueError):
@@ -91,9 +92,7 @@ def find_images(folder) -> list[Path]:
         if path.suffix.lower() in READABLE and not path.name.startswith(".")
     )
     if not found:
-        raise ImageError(
-            f"{folder}: no image in it. Put files ending in {', '.join(READABLE)} there."
-        )
+        raise ImageError(f"{folder}: no image in it. Put files ending in {_ENDINGS} there.")
     return found
 
 
@@ -112,7 +111,7 @@ def _opened(path):
         start = path.open("rb").read(12)
         raise ImageError(
             f"{path}: not an image that can be read here; it begins with {start!r}. "
-            f"Convert it to one ending in {', '.join(READABLE)}."
+            f"Convert it to one ending in {_ENDINGS}."
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(
@@ -144,6 +143,19 @@ def _colour_and_opacity(image, path):
     )
 
 
+def check_target(path, alpha=None):
+    """Raise ImageError unless ``write_image`` knows how to write to this path, with this opacity.
+
+    A look at the ending alone: for those who want to know before hours of work.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in _WRITE:
+        raise ImageError(f"{path}: {suffix or 'no ending'} cannot be written. Use {_ENDINGS}.")
+    kind = _WRITE[suffix.lower()]["format"]
+    if alpha is not None and kind in _NO_ALPHA:
+        raise ImageError(f"{path}: {kind} cannot hold the transparency of this image. Use .png.")
+
+
 def write_image(path, image, alpha=None, icc_profile=None):
     """Write uint8 (H, W, 3), with its opacity uint8 (H, W) where there is one.
 
@@ -155,37 +167,13 @@ def write_image(path, image, alpha=None, icc_profile=None):
         ImageError: an ending that cannot be written, or that cannot hold opacity; or no room.
     """
     path = Path(path)
-    options = _WRITE.get(path.suffix.lower())
-    if options is None:
-        raise ImageError(
-            f"{path}: {path.suffix or 'no ending'} cannot be written. Use {', '.join(_WRITE)}."
-        )
-    if alpha is not None and options["format"] in _NO_ALPHA:
-        raise ImageError(
-            f"{path}: {options['format']} cannot hold the transparency of this image. Use .png."
-        )
+    check_target(path, alpha)
     channels = image if alpha is None else np.dstack([image, alpha])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
-            Image.fromarray(channels).save(part, icc_profile=icc_profile, **options)
+            Image.fromarray(channels).save(
+                part, icc_profile=icc_profile, **_WRITE[path.suffix.lower()]
+            )
     except OSError as error:
         raise ImageError(f"{path}: cannot be written ({error.strerror or error}).") from error
-
-
-@contextmanager
-def atomic_path(path):
-    """A temporary path beside ``path``: it takes its place if all goes well, and else is gone."""
-    path = Path(path)
-    with NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix, delete=False
-    ) as file:
-        part = Path(file.name)
-    try:
-        yield part
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(0o666 & ~umask)  # a temporary file is its owner's alone
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from glanet.data.catalog import data_root
 from glanet.data.degradation import imresize, modcrop
-from glanet.data.images import find_images, read_rgb
+from glanet.data.images import find_images, image_size, read_rgb
+from glanet.device import free_memory
 
 CHANNELS = 3
 _CACHE_FORMAT = 1  # raise it when the same files would be stored as other bytes
@@ -83,7 +83,7 @@ class PatchStore:
             OSError: ``cache`` has too little free space.
             Whatever `read_rgb` raises for a file that it cannot read.
         """
-        found = [(pair, _header_size(pair[1])) for pair in _pairs(source)]
+        found = [(pair, image_size(pair[1])) for pair in _pairs(source)]
         kept = [(pair, size) for pair, size in found if min(size) // scale >= patch]
         left_out = [str(hr) for (_, hr), size in found if min(size) // scale < patch]
         if not kept:
@@ -93,10 +93,10 @@ class PatchStore:
                 "give larger images or a smaller patch"
             )
         pairs = [pair for pair, _ in kept]
-        lr_pixels = sum((width // scale) * (height // scale) for _, (width, height) in kept)
+        lr_pixels = sum((height // scale) * (width // scale) for _, (height, width) in kept)
         total = lr_pixels * (1 + scale**2)
         device = torch.device(device)
-        mapped = total * CHANNELS > (_free_bytes(device) // 2 if memory is None else memory)
+        mapped = total * CHANNELS > (free_memory(device) // 2 if memory is None else memory)
         if mapped:
             cache = Path(cache or data_root() / ".glanet")
             pixels, lr_sizes = _map_pixels(pairs, scale, total, cache)
@@ -239,26 +239,6 @@ def _pairs(source):
         )
     pairs = [file if isinstance(file, tuple) else (None, file) for file in files]
     return [(lr and Path(lr), Path(hr)) for lr, hr in pairs]
-
-
-def _header_size(path):
-    """Width and height of an image, without decoding it.
-
-    They are the other way round where a file asks to be shown rotated; for what is asked here,
-    the shorter side and the product, that is the same.
-    """
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError:
-        height, width, _ = read_rgb(path).shape  # its errors say more
-        return width, height
-
-
-def _free_bytes(device):
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
 
 
 def _decode(pair, scale):

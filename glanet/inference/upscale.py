@@ -8,6 +8,8 @@ import torch
 from glanet.data.tensors import to_image, to_tensor
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
+# float32 values alive at once for each LR pixel and channel of the trunk, measured on tiny
+VALUES_ALIVE = 40
 
 
 def upscale(model, image, tile=None, ensemble=False):
@@ -32,6 +34,19 @@ def upscale(model, image, tile=None, ensemble=False):
         run = partial(_in_tiles, run, model.config, tile)
     with torch.no_grad(), _evaluating(model):
         return to_image(run(to_tensor(image, next(model.parameters()).device)))
+
+
+def tile_that_fits(config, height, width, memory):
+    """The side of the largest tile that ``upscale`` can do in ``memory`` bytes, in LR pixels.
+
+    None where the whole image of ``height`` × ``width`` LR pixels fits. Never below the smallest
+    tile that ``upscale`` takes.
+    """
+    pixels = memory // (4 * VALUES_ALIVE * config.channels)
+    if height * width <= pixels:
+        return None
+    smallest = (2 * OVERLAP // config.window + 1) * config.window
+    return max(smallest, int(pixels**0.5) // config.window * config.window)
 
 
 def self_ensemble(model, image):

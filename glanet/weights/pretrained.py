@@ -78,12 +78,16 @@ class GLANet(
                 f"{name}: a file, where a folder with {CONFIG} and {TENSORS} is expected. "
                 "For a released .pth checkpoint use glanet.weights.load_released."
             )
+        if "/" not in name:
+            raise WeightsError(
+                f"{name}: no folder here, and not shipped with glanet, which has "
+                f"{', '.join(shipped_names())}. Check the name; on the hub, names are owner/name."
+            )
         try:
             downloaded = [hf_hub_download(name, file, **hub_options) for file in (CONFIG, TENSORS)]
         except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
             raise WeightsError(
-                f"{name}: neither shipped with glanet ({', '.join(shipped_names())}), nor a folder "
-                f"here, nor to be had from the hub ({type(error).__name__}). "
+                f"{name}: no folder here, nor to be had from the hub ({type(error).__name__}). "
                 "Check the name, or the network connection."
             ) from error
         return _read_folder(Path(downloaded[0]).parent, cls)

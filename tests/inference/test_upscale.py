@@ -6,8 +6,8 @@ import torch
 
 from glanet import GLANet, ModelConfig
 from glanet.data.tensors import to_image, to_tensor
-from glanet.inference import upscale
-from glanet.inference.upscale import OVERLAP, _spans, self_ensemble
+from glanet.inference import tile_that_fits, upscale
+from glanet.inference.upscale import OVERLAP, VALUES_ALIVE, _spans, self_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +102,16 @@ def test_a_tile_that_cannot_work_is_refused(model, tile):
 def test_a_broken_network_is_told_not_shown():
     with pytest.raises(ValueError, match="NaN"):
         to_image(torch.full((1, 3, 2, 2), float("nan")))
+
+
+@pytest.mark.parametrize("window", [4, 8])
+def test_the_tile_that_fits_is_the_largest_for_the_memory_and_one_that_upscale_takes(window):
+    config = ModelConfig.preset("tiny", window=window)
+    memory = 4 * VALUES_ALIVE * 32 * 100 * 200
+    assert tile_that_fits(config, 100, 200, memory) is None
+    tile = tile_that_fits(config, 101, 200, memory)
+    assert tile % window == 0
+    assert tile**2 <= 100 * 200 < (tile + window) ** 2
+    smallest = tile_that_fits(config, 1000, 1000, 0)
+    image = np.zeros((5, 9, 3), np.uint8)
+    assert upscale(GLANet(config), image, tile=smallest).shape == (10, 18, 3)

@@ -65,10 +65,16 @@ def test_every_shipped_network_loads_by_name_and_keeps_its_word():
             assert model(torch.rand(1, 3, 9, 9)).isfinite().all()
 
 
-def test_an_unknown_name_lists_what_is_shipped(tmp_path):
+def test_an_unknown_name_lists_what_is_shipped_without_asking_the_hub(monkeypatch):
+    monkeypatch.setattr("glanet.weights.pretrained.hf_hub_download", None)
     with pytest.raises(WeightsError, match=r"tiny-x9.*tiny-x2.*Check the name"):
-        GLANet.from_pretrained("tiny-x9", local_files_only=True, cache_dir=tmp_path)
-    with pytest.raises(WeightsError, match=r"a//b c: neither"):
+        GLANet.from_pretrained("tiny-x9")
+
+
+def test_what_the_hub_does_not_have_is_named(tmp_path):
+    with pytest.raises(WeightsError, match=r"somebody/net: no folder.*Check the name"):
+        GLANet.from_pretrained("somebody/net", local_files_only=True, cache_dir=tmp_path)
+    with pytest.raises(WeightsError, match=r"a//b c: no folder"):
         GLANet.from_pretrained("a//b c")
 
 

@@ -1,0 +1,31 @@
+"""Where to compute, and how much memory is free there."""
+
+import psutil
+import torch
+
+
+def choose_device(name=None) -> torch.device:
+    """The device called ``name`` (cpu, cuda, cuda:1, mps); without a name, an accelerator if any.
+
+    Raises:
+        ValueError: this machine has no such device.
+    """
+    if name is None:
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device {name!r} is not to be had here ({str(error).splitlines()[0]}). "
+            "Try cpu; `glanet doctor` says what there is."
+        ) from error
+    return device
+
+
+def free_memory(device) -> int:
+    """Bytes free on a device: of the GPU, or of the machine."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return psutil.virtual_memory().available

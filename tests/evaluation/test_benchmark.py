@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from glanet.data.degradation import imresize, modcrop
+from glanet.evaluation.benchmark import (
+    BenchmarkError,
+    Score,
+    evaluate,
+    evaluate_folder,
+    mean_scores,
+    table,
+)
+from glanet.evaluation.metrics import psnr_y, ssim_y
+from glanet.evaluation.published import SETS, published
+
+
+@pytest.fixture
+def hr_images(tmp_path):
+    """Two HR images, whose sides are no multiples of every scale."""
+    folder = tmp_path / "HR"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    paths = []
+    for name, size in (("boat", (33, 41)), ("boat2", (30, 26))):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+        paths.append(folder / f"{name}.png")
+        coarse.resize(size, Image.Resampling.BICUBIC).save(paths[-1])
+    return paths
+
+
+def read(path):
+    return np.asarray(Image.open(path))
+
+
+def bicubic(scale):
+    return lambda lr: (imresize(lr, scale), None)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_each_image_is_cropped_shrunk_upscaled_and_measured(hr_images, scale):
+    scores = list(evaluate(bicubic(scale), "mine", hr_images, scale))
+    assert [(score.set, score.image, score.tile) for score in scores] == [
+        ("mine", "boat", None),
+        ("mine", "boat2", None),
+    ]
+    for score, path in zip(scores, hr_images, strict=True):
+        hr = modcrop(read(path), scale)
+        sr = imresize(imresize(hr, 1 / scale), scale)
+        assert score.psnr_y == psnr_y(sr, hr, scale)
+        assert score.ssim_y == ssim_y(sr, hr, scale)
+        assert score.seconds >= 0
+
+
+def write_outputs(folder, hr_images, scale, name):
+    folder.mkdir()
+    for path in hr_images:
+        sr, _ = bicubic(scale)(imresize(modcrop(read(path), scale), 1 / scale))
+        Image.fromarray(sr).save(folder / name.format(path.stem))
+
+
+@pytest.mark.parametrize("name", ["{}.png", "{}x3.png", "{}_SwinIR.png", "{}x3_SwinIR.png"])
+def test_somebody_elses_outputs_score_as_our_own(tmp_path, hr_images, name):
+    write_outputs(tmp_path / "theirs", hr_images, 3, name)
+    theirs = list(evaluate_folder(tmp_path / "theirs", "mine", hr_images, 3))
+    ours = list(evaluate(bicubic(3), "mine", hr_images, 3))
+    assert [(s.image, s.psnr_y, s.ssim_y) for s in theirs] == [
+        (s.image, s.psnr_y, s.ssim_y) for s in ours
+    ]
+    assert {score.seconds for score in theirs} == {None}
+
+
+def test_outputs_of_another_scale_or_missing_or_double_are_told_before_any_is_scored(
+    tmp_path, hr_images, monkeypatch
+):
+    monkeypatch.setattr("glanet.evaluation.benchmark.psnr_y", None)  # would fail if called
+    folder = tmp_path / "theirs"
+    write_outputs(folder, hr_images, 2, "{}.png")
+    with pytest.raises(BenchmarkError, match=r"at ×4: boat2\.png is 30 × 26 pixels, expected 28"):
+        evaluate_folder(folder, "mine", hr_images, 4)
+    (folder / "boat.png").rename(folder / "ship.png")
+    with pytest.raises(BenchmarkError, match=r"theirs: .*for boat\.png there is none"):
+        evaluate_folder(folder, "mine", hr_images, 2)
+    for name in ("boat.png", "boat_again.png"):
+        Image.open(folder / "ship.png").save(folder / name)
+    with pytest.raises(BenchmarkError, match=r"for boat\.png there is boat\.png and boat_again"):
+        evaluate_folder(folder, "mine", hr_images, 2)
+
+
+SCORES = [
+    Score("Set5", "a", 30.0, 0.9),
+    Score("Set5", "b", 32.0, 0.8),
+    Score("Set14", "c", 28.0, 0.7),
+]
+
+
+def test_a_set_scores_the_mean_of_its_images():
+    means = mean_scores(SCORES)
+    assert list(means) == ["Set5", "Set14"]
+    assert means["Set5"] == pytest.approx((31.0, 0.85))
+    assert means["Set14"] == (28.0, 0.7)
+
+
+def rows(text):
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in text.splitlines()
+        if "|" in line
+    ]
+
+
+def test_the_table_is_markdown_and_says_how_it_was_measured():
+    text = table(SCORES, 2, "mine")
+    head, rule, mine = rows(text)
+    assert head == ["method", "trained on", "Set5", "Set14"]
+    assert all(set(cell) == {"-"} for cell in rule)
+    assert mine == ["mine", "measured here", "31.00 / 0.8500", "28.00 / 0.7000"]
+    assert "×2, PSNR (dB) / SSIM on Y, 2 pixels cut from each side." in text
+    assert "tiles" not in text
+
+
+def test_published_rows_stand_above_ours_and_are_marked():
+    body = rows(table([*SCORES, Score("Urban7", "x", 1.0, 0.1)], 4, "mine", with_published=True))[
+        2:
+    ]
+    assert len(body) == len(published(4)) + 1
+    assert all(row[0].endswith("(published)") for row in body[:-1])
+    vdsr = next(row for row in body if row[0].startswith("VDSR"))
+    assert vdsr[1:] == ["291", "31.35 / 0.8838", "28.01 / 0.7674", "–"]
+    assert body[-1][0] == "mine"
+
+
+def test_the_table_says_where_tiles_were_used():
+    tiled = [SCORES[0], Score("Set5", "b", 32.0, 0.8, 1.0, 128)]
+    assert "**In tiles** of 128 LR pixels: 1 of 2 images" in table(tiled, 2, "mine")
+
+
+def test_published_scores_are_of_the_papers_sets_and_the_last_row_is_the_papers_claim():
+    for scale in (2, 4):
+        for _, _, scores in published(scale):
+            assert set(scores) <= set(SETS)
+            assert all(20 < psnr < 45 and 0.5 < ssim < 1 for psnr, ssim in scores.values())
+    assert published(2)[-1][2]["Set5"] == (38.37, 0.9620)
+    assert published(3) == []
