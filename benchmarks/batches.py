@@ -1,6 +1,6 @@
 """Training batches: patches/s of a `PatchStore` beside a DataLoader over the same image files.
 
-    python benchmarks/batches.py --data DIR --scale 2 --patch 48 --batch 32
+    python -m benchmarks.batches
 
 The DataLoader works as the usual super-resolution toolkits do: for each sample it decodes an HR
 file and an LR PNG prepared beforehand, cuts one aligned patch and flips and rotates it. It is
@@ -8,7 +8,6 @@ measured without workers and with 4 (2 where there are fewer than 4 cores). All 
 turns in one process, so that a busy machine slows all of them.
 """
 
-import json
 import os
 import random
 import statistics
@@ -25,8 +24,10 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
+from benchmarks import ledger
+from glanet.data import catalog
 from glanet.data.degradation import imresize, modcrop
-from glanet.data.images import find_images, read_rgb
+from glanet.data.images import read_rgb
 from glanet.data.patches import PatchStore
 
 STORE = "PatchStore"
@@ -35,7 +36,7 @@ FORGOTTEN = 20  # batches before each measurement: more than the workers have ma
 
 @dataclass(frozen=True)
 class Options:
-    data: Path  # folder of HR images
+    data: str = "BSDS200"  # a set of the catalogue
     scale: int = 2
     patch: int = 48  # side of an LR patch, pixels
     batch: int = 32
@@ -70,21 +71,28 @@ class PatchDataset(Dataset):
 
 
 def main(options: Options):
-    measured = measure(options)
+    value, details = measure(options)
+    ledger.record(
+        f"batches-{torch.device(options.device).type}",
+        value,
+        "patches/s of PatchStore / patches/s of the fastest DataLoader",
+        seed=options.seed,
+        **details,
+    )
     print(f"{'patches/s':>24}  median      min      max")
-    for name, speeds in measured["patches_per_second"].items():
+    for name, speeds in details["patches_per_second"].items():
         low, middle, high = min(speeds), statistics.median(speeds), max(speeds)
         print(f"{name:>24} {middle:7.0f}  {low:7.0f}  {high:7.0f}")
-    print(json.dumps(measured, indent=2))
+    print(f"ratio {value}; the store takes {details['store_bytes'] / 1e6:.0f} MB")
 
 
 def measure(options):
-    """The speeds, and the ratio of the store's to the fastest DataLoader's, as plain values."""
+    """The ratio of the store's speed to the fastest DataLoader's, and how it came about."""
     torch.manual_seed(options.seed)
     random.seed(options.seed)
     started = time.perf_counter()
     store = PatchStore.from_images(
-        find_images(options.data), options.scale, options.patch, options.device
+        catalog.hr_images(options.data), options.scale, options.patch, options.device
     )
     seconds_to_load = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
@@ -99,13 +107,11 @@ def measure(options):
                 speeds[name].append(patches_per_second(batches, options))
     medians = {name: statistics.median(values) for name, values in speeds.items()}
     fastest_loader = max(value for name, value in medians.items() if name != STORE)
-    return {
-        "value": round(medians[STORE] / fastest_loader, 1),
-        "unit": "patches/s of PatchStore / patches/s of the fastest DataLoader",
+    return round(medians[STORE] / fastest_loader, 1), {
         "patches_per_second": {
             name: [round(value, 1) for value in values] for name, values in speeds.items()
         },
-        "images": len(store.names),
+        "images": f"{options.data}, {len(store.names)} files",
         "scale": options.scale,
         "patch": options.patch,
         "batch": options.batch,
@@ -113,7 +119,6 @@ def measure(options):
         "store_mapped": store.mapped,
         "seconds_to_load": round(seconds_to_load, 1),
         "cores": os.cpu_count(),
-        "seed": options.seed,
     }
 
 
