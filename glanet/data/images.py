@@ -54,13 +54,9 @@ def read_image(path) -> ImageFile:
             agreed range (floating point, 32-bit integers).
     """
     with _opened(path) as image:
-        try:
+        with _damage_told(path):
             image.load()
             upright = ImageOps.exif_transpose(image)
-        except Exception as error:  # decoders raise nearly anything on damaged data
-            raise ImageError(
-                f"{path}: damaged or cut short ({error}). Fetch or save it again."
-            ) from error
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
         return ImageFile(*_colour_and_opacity(upright, path), profile)
 
@@ -72,8 +68,9 @@ def read_rgb(path) -> np.ndarray:
 
 def image_size(path) -> tuple[int, int]:
     """(height, width) in pixels, upright, from the header alone. Raises as ``read_image``."""
-    with _opened(path) as image:
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5 to 8 lie on their side
+    with _opened(path) as image, _damage_told(path):
+        exif = Image.Image.getexif(image)  # a PNG's own would decode it, for EXIF data at its end
+        turned = exif.get(0x0112, 1) >= 5  # orientations 5 to 8 lie on their side
         return image.size if turned else image.size[::-1]
 
 
@@ -122,6 +119,16 @@ def _opened(path):
         raise ImageError(f"{path}: cannot be opened ({error}). Fetch or save it again.") from error
     with image:
         yield image
+
+
+@contextmanager
+def _damage_told(path):
+    try:
+        yield
+    except Exception as error:  # decoders raise nearly anything on damaged data
+        raise ImageError(
+            f"{path}: damaged or cut short ({error}). Fetch or save it again."
+        ) from error
 
 
 def _colour_and_opacity(image, path):
