@@ -1,9 +1,9 @@
-"""The command line: ``glanet doctor | progress | data | evaluate | upscale``."""
+"""The command line: ``glanet doctor | progress | data | train | evaluate | upscale``."""
 
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from tyro.conf import Positional
 
 from glanet import doctor as doctors
 from glanet import inference
+from glanet.config import ModelConfig, TrainConfig
 from glanet.data import catalog
 from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize
@@ -184,6 +185,82 @@ def evaluate(
             "images": [asdict(score) for score in scores],
         }
         write_text(json_file, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+@app.command
+def train(
+    *,
+    preset: Literal["tiny", "light", "paper"] = "tiny",
+    scale: Literal[2, 3, 4] = 2,
+    out: Path | None = None,
+    init: str | None = None,
+    data: tuple[str, ...] | None = None,
+    validation: tuple[str, ...] | None = None,
+    steps: int | None = None,
+    batch: int | None = None,
+    patch: int | None = None,
+    learning_rate: float | None = None,
+    warm_up: int | None = None,
+    gradient_clip: float | None = None,
+    precision: Literal["auto", "bf16", "float32"] | None = None,
+    on_nan: Literal["stop", "skip"] | None = None,
+    seed: int | None = None,
+    validate_every: int | None = None,
+    save_every: int | None = None,
+    smoke: bool = False,
+    log_with: Literal["tensorboard", "wandb"] | None = None,
+    device: Literal["cpu"] | None = None,
+):
+    """Train a network: glanet train --preset tiny --scale 2
+
+    The same command goes on with a run that was stopped, killed or cut off. Several GPUs:
+    accelerate launch -m glanet.cli train ...
+
+    Args:
+        preset: The network and its recipe. What is not given below is the recipe's.
+        scale: How many times larger.
+        out: Folder of the run: checkpoints, log.jsonl, and weights at the end. Without it,
+            runs/PRESET-xSCALE.
+        init: Weights to start from, such as those at another scale: a shipped name, a folder, ...
+        data: Sets of `glanet data list`, folders or image files to train on.
+        validation: Likewise, to measure on; never among those trained on.
+        steps: Number of steps.
+        batch: Patches a step, over all processes.
+        patch: Side of a patch, LR pixels.
+        learning_rate: At its highest.
+        warm_up: Steps in which the learning rate rises.
+        gradient_clip: Longest gradient, as its norm; 0 for no limit.
+        precision: auto is bf16 where the device has it.
+        on_nan: What to do when a loss is not finite.
+        seed: Of weights, batches and stochastic depth.
+        validate_every: Steps between two measurements.
+        save_every: Steps between two checkpoints.
+        smoke: A few steps only, to see that everything works.
+        log_with: A tracker besides log.jsonl.
+        device: cpu leaves an accelerator alone.
+    """
+    from glanet import training  # accelerate takes seconds to import
+
+    given = {name: value for name, value in locals().items() if name in _RECIPE}
+    try:
+        recipe = TrainConfig.preset(
+            preset, **{name: value for name, value in given.items() if value is not None}
+        )
+        weights = training.train(
+            ModelConfig.preset(preset, scale),
+            recipe.smoke() if smoke else recipe,
+            out or Path("runs") / f"{preset}-x{scale}",
+            init=init,
+            log_with=log_with,
+            device=device,
+        )
+    except (ValueError, training.NotFiniteError) as error:
+        raise CommandError(str(error)) from error
+    if weights is not None:
+        print(f"{weights}: glanet evaluate --weights {weights}")
+
+
+_RECIPE = {field.name for field in fields(TrainConfig)}
 
 
 def _score_folders(images, hr_images, scale):

@@ -1,5 +1,7 @@
 """Where to compute, and how much memory is free there."""
 
+import sys
+
 import psutil
 import torch
 
@@ -29,3 +31,15 @@ def free_memory(device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available
+
+
+def peak_memory(device="cpu") -> int:
+    """The most bytes held so far: by torch on a GPU, else by this process."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -2,7 +2,7 @@ import psutil
 import pytest
 import torch
 
-from glanet.device import choose_device, free_memory
+from glanet.device import choose_device, free_memory, peak_memory
 
 
 def test_a_device_is_had_by_name_or_chosen():
@@ -21,3 +21,10 @@ def test_a_device_that_is_not_here_is_named(name):
 
 def test_free_memory_of_the_processor_is_the_machines():
     assert 0 < free_memory("cpu") <= psutil.virtual_memory().total
+
+
+def test_peak_memory_remembers_what_was_freed():
+    before = peak_memory()
+    held = b"1" * 200_000_000
+    del held
+    assert before + 100_000_000 < peak_memory() < psutil.virtual_memory().total

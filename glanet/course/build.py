@@ -48,10 +48,7 @@ FOLDED = """<details><summary>Solution</summary>
 
 
 # what a kernel says at its end of the most memory that it held
-PEAK_MEMORY = """import resource, sys
-unit = 1 if sys.platform == "darwin" else 1024
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
-"""
+PEAK_MEMORY = "from glanet.device import peak_memory\nprint(peak_memory())"
 
 
 class BuildError(Exception):

@@ -1,0 +1,58 @@
+"""Which images a run trains on and is measured on."""
+
+import hashlib
+from pathlib import Path
+
+from glanet.data import catalog
+from glanet.data.images import find_images
+from glanet.training.checkpoint import TrainError
+
+
+def find(names) -> list[Path]:
+    """The HR images that ``names`` stand for: sets of the catalogue, folders, or image files.
+
+    Raises:
+        TrainError: a name is none of these.
+        DataError: a set is absent or incomplete. ImageError: a folder has no image.
+    """
+    return [path for name in names for path in _find(name)]
+
+
+def _find(name):
+    if name in catalog.CATALOG:
+        return catalog.hr_images(name)
+    path = Path(name)
+    if path.is_dir():
+        return find_images(path)
+    if path.is_file():
+        return [path]
+    raise TrainError(
+        f"{name}: neither a data set ({', '.join(catalog.CATALOG)}), nor a folder, nor a file."
+    )
+
+
+def check_apart(training, validation):
+    """Raise TrainError if an image is in both lists, under whatever name.
+
+    The same image is the same file, or one with the same bytes.
+    """
+    by_size = {}
+    for path in training:
+        by_size.setdefault(path.stat().st_size, []).append(path)
+    for path in validation:
+        for other in by_size.get(path.stat().st_size, ()):
+            if other.samefile(path) or _digest(other) == _digest(path):
+                raise TrainError(
+                    f"{path}: among the validation images, and as {other} among those trained on. "
+                    "Leave it out of one: scores on images that were trained on say nothing."
+                )
+
+
+def fingerprint(paths) -> str:
+    """What tells one list of images from another: names and sizes in order, as a short digest."""
+    listing = "\n".join(f"{path.name} {path.stat().st_size}" for path in paths)
+    return f"{len(paths)} images, {hashlib.sha256(listing.encode()).hexdigest()[:12]}"
+
+
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).digest()

@@ -1,0 +1,72 @@
+"""What a run tells while it goes on: a file of JSON lines, a tracker, whoever watches."""
+
+import json
+import sys
+
+from glanet.files import write_text
+
+
+class Log:
+    """The log of a run: one JSON object a line.
+
+    Lines after the step that a run goes on from belong to steps that will be done again; they are
+    dropped at the start.
+    """
+
+    def __init__(self, path, since, tracker=None, watch=None, mute=False):
+        self.path, self.tracker, self.watch, self.mute = path, tracker, watch, mute
+        self._losses, self._gradients, self._seconds = [], [], None
+        if not mute:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            entries = read_log(path)
+            kept = [entry for entry in entries if entry["step"] <= since]
+            self._seconds = kept[-1]["seconds"] if kept else 0.0
+            write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def collect(self, loss, gradient):
+        """Remember a step's loss and gradient norm until the next line."""
+        self._losses.append(loss)
+        self._gradients.append(gradient)
+
+    def write(self, state, rate, batch, memory) -> dict:
+        """Write a line: means since the last one. Returns it."""
+        count = len(self._losses)
+        entry = {
+            "step": state.step,
+            "loss": sum(self._losses) / count,
+            "gradient": sum(self._gradients) / count,
+            "learning_rate": rate,
+            "skipped": state.skipped,
+            **state.scores,
+            "seconds": round(state.seconds, 3),
+            "images_per_second": round(
+                count * batch / max(state.seconds - (self._seconds or 0.0), 1e-9), 2
+            ),
+            "memory_gb": round(memory / 1e9, 3),
+        }
+        self._losses, self._gradients, self._seconds = [], [], state.seconds
+        if not self.mute:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+            if self.tracker is not None:
+                self.tracker.log(entry, step=state.step)
+            if self.watch is not None:
+                self.watch(entry)
+        return entry
+
+    def say(self, text):
+        """Tell the user something, on the error stream, once for all processes."""
+        if not self.mute:
+            print(text, file=sys.stderr)
+
+
+def read_log(path) -> list[dict]:
+    """The entries of a log file; a last line that was cut off by a kill is left out."""
+    entries = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+    return entries

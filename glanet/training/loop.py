@@ -1,0 +1,387 @@
+"""The training loop: a network, a recipe and a folder in; weights out.
+
+What a step does is a pure function of the network's state, the seed and the step's number. A run
+that was stopped, killed or cut off by a power failure goes on from its last checkpoint, and ends
+where it would have ended.
+"""
+
+import math
+import signal
+import threading
+import time
+import zlib
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from glanet.config import TrainConfig
+from glanet.data.patches import PatchStore
+from glanet.device import free_memory, peak_memory
+from glanet.evaluation.benchmark import evaluate, mean_scores
+from glanet.inference import tile_that_fits, upscale
+from glanet.training import checkpoint, images
+from glanet.training.checkpoint import State, TrainError
+from glanet.training.log import Log
+from glanet.training.schedule import learning_rate
+from glanet.weights import GLANet, load
+
+LOG_EVERY = 50  # steps
+
+
+class NotFiniteError(RuntimeError):
+    """A loss or a gradient was NaN or infinite; the message says where, and on what."""
+
+
+def train(model_config, config, folder, *, init=None, log_with=None, device=None, watch=None):
+    """Train a network into ``folder``, or go on where an earlier call stopped.
+
+    The folder gets ``checkpoints/``, ``log.jsonl`` and, at the end, ``weights/``: the moving
+    average of the weights, for ``GLANet.from_pretrained``. Ctrl-C and SIGTERM save and return.
+
+    Args:
+        model_config: the network.
+        config: the recipe.
+        folder: where the run lives; the same folder and settings go on with it.
+        init: weights to start from, as ``glanet.weights.load`` takes them; at another scale, all
+            but the head is taken over.
+        log_with: a tracker of accelerate's, "tensorboard" or "wandb", besides the log file.
+        device: "cpu" to leave an accelerator alone.
+        watch: a function that gets every entry of the log, a dict, as it is written.
+
+    Returns:
+        The folder of the weights, or None if the run was stopped before its end.
+
+    Raises:
+        TrainError, DataError, ImageError, WeightsError: it cannot work; told before the first step.
+        NotFiniteError: a loss was not finite, and ``config.on_nan`` is "stop".
+    """
+    run = Run(model_config, config, Path(folder), init, log_with, device, watch)
+    try:
+        return run.to_the_end()
+    finally:
+        run.close()
+
+
+class Run:
+    """A run in the making: what ``train`` sets up before its first step."""
+
+    def __init__(self, model_config, config, folder, init, log_with, device, watch):
+        self.config, self.folder = config, folder
+        self.accelerator = make_accelerator(config, log_with, device, folder)
+        processes = self.accelerator.num_processes
+        if config.batch % processes:
+            raise TrainError(
+                f"batch is {config.batch}, which {processes} processes cannot share equally. "
+                f"Choose a multiple of {processes}."
+            )
+        training, self.validation = images.find(config.data), images.find(config.validation)
+        images.check_apart(training, self.validation)
+        self.about = {
+            "network": model_config.to_dict(),
+            "recipe": config.to_dict(),
+            "init": None if init is None else str(init),
+            "images": images.fingerprint(training),
+        }
+        self.state = new_state(model_config, config, self.accelerator.device, init)
+        note = self._resume()
+        try:
+            self.store = PatchStore.from_images(
+                training, model_config.scale, config.patch, self.accelerator.device
+            )
+        except ValueError as error:
+            raise TrainError(str(error)) from error
+        self.model = self.accelerator.prepare_model(self.state.model)
+        self.log = Log(
+            folder / "log.jsonl",
+            since=self.state.step,
+            tracker=self.accelerator if log_with else None,
+            watch=watch,
+            mute=not self.accelerator.is_main_process,
+        )
+        self.log.say(f"{self.store}; {self.accelerator.device}, {config.precision}")
+        if note:
+            self.log.say(note)
+
+    def to_the_end(self):
+        """All steps that are left. Returns the folder of the weights, or None if stopped."""
+        config, state = self.config, self.state
+        with asked_to_stop() as asked, self._progress() as progress:
+            while state.step < config.steps:
+                started = time.monotonic()
+                loss, gradient, stop = self.step(asked())
+                state.seconds += time.monotonic() - started
+                self.log.collect(loss, gradient)
+                progress.update()
+                self._write_down(progress)
+                if stop:
+                    self._save()
+                    self.log.say(
+                        f"stopped after step {state.step} of {config.steps}; "
+                        "the same command goes on from there"
+                    )
+                    return None
+        return self._export()
+
+    def step(self, asked=False):
+        """One step: batch, loss, gradient, update, average.
+
+        Returns the loss and the gradient's norm, and whether any process was asked to stop.
+        """
+        config, state, accelerator = self.config, self.state, self.accelerator
+        # stochastic depth draws from this, as the batch does from seed and step
+        torch.manual_seed(
+            zlib.crc32(f"{config.seed} {state.step} {accelerator.process_index}".encode())
+        )
+        low, high = self.store.batch(
+            config.seed,
+            state.step,
+            config.batch,
+            accelerator.process_index,
+            accelerator.num_processes,
+        )
+        state.optimizer.param_groups[0]["lr"] = learning_rate(config, state.step)
+        self.model.train()
+        loss = F.l1_loss(self.model(low), high)
+        state.optimizer.zero_grad(set_to_none=True)
+        accelerator.backward(loss)
+        norm = accelerator.clip_grad_norm_(
+            self.model.parameters(), config.gradient_clip or math.inf
+        )
+        # every process must decide alike: on the mean loss, and if any was asked to stop
+        shared = accelerator.reduce(
+            torch.stack([loss.detach(), torch.full_like(loss, float(asked))]), "mean"
+        )
+        loss, norm, stop = *shared[:1].tolist(), norm.item(), shared[1].item() > 0
+        if math.isfinite(loss) and math.isfinite(norm):
+            state.optimizer.step()
+            state.average.update_parameters(state.model)
+        else:
+            self._not_finite(loss, norm)
+        state.step += 1
+        return loss, norm, stop
+
+    def _not_finite(self, loss, norm):
+        config, state = self.config, self.state
+        plan = self.store.plan(config.seed, state.step, config.batch)
+        patches = "\n  ".join(self.store.describe(plan))
+        what = f"step {state.step}: the loss is {loss}, the gradient's norm {norm}"
+        if config.on_nan == "skip":
+            state.skipped += 1
+            self.log.say(f"{what}; left out, {state.skipped} so far")
+            return
+        path = self.folder / "checkpoints"
+        if self.accelerator.is_main_process:
+            path = checkpoint.save(path, state, self.about, name="non-finite")
+        raise NotFiniteError(
+            f"{what}. The network before this step is in {path}. The batch was\n  {patches}\n"
+            "A lower learning rate, a warm-up or gradient clipping may help; --on-nan skip leaves "
+            "such steps out."
+        )
+
+    def _write_down(self, progress):
+        """What is due after a step: validation, a line of the log, a checkpoint."""
+        config, state = self.config, self.state
+        last = state.step == config.steps
+        if last or state.step % config.validate_every == 0:
+            self._validate()
+        if last or state.step % LOG_EVERY == 0 or state.step % config.validate_every == 0:
+            entry = self.log.write(
+                state,
+                learning_rate(config, state.step - 1),
+                config.batch,
+                peak_memory(self.accelerator.device),
+            )
+            names = ("loss", "psnr_y", "images_per_second", "memory_gb")
+            progress.set_postfix({n: entry[n] for n in names if n in entry}, refresh=False)
+        if last or state.step % config.save_every == 0:
+            self._save()
+
+    def _validate(self):
+        """PSNR of the averaged network on the validation images, in ``state.scores``."""
+        state, accelerator = self.state, self.accelerator
+        if accelerator.is_main_process and self.validation:
+            network = state.average.module
+            found = evaluate(self._upscaler(network), "all", self.validation, network.config.scale)
+            state.scores = {"psnr_y": mean_scores(found)["all"][0]}
+        accelerator.wait_for_everyone()
+
+    def _upscaler(self, network):
+        def run(low):
+            room = free_memory(self.accelerator.device) // 2
+            tile = tile_that_fits(network.config, *low.shape[:2], room)
+            return upscale(network, low, tile=tile), tile
+
+        return run
+
+    def _save(self):
+        if self.accelerator.is_main_process:
+            folder, state = self.folder / "checkpoints", self.state
+            score = state.scores.get("psnr_y")
+            improved = score is not None and (state.best is None or score > state.best)
+            if improved:
+                state.best = score
+            path = checkpoint.save(folder, state, self.about)
+            if improved:
+                checkpoint.keep_as_best(path)
+        self.accelerator.wait_for_everyone()
+
+    def _resume(self):
+        """Go on from the last checkpoint, if there is one. Returns a note, or ""."""
+        folder = self.folder / "checkpoints"
+        if self.accelerator.is_main_process and folder.is_dir():
+            for left in folder.glob(".*.safetensors"):  # of a write that was killed
+                left.unlink()
+        self.accelerator.wait_for_everyone()
+        found = checkpoint.checkpoints(folder)
+        return checkpoint.load(found[-1], self.state, self.about) if found else ""
+
+    def _export(self):
+        weights = self.folder / "weights"
+        if self.accelerator.is_main_process:
+            weights.mkdir(parents=True, exist_ok=True)
+            card = model_card(self.folder.name, self.about, self.state, self.accelerator.device)
+            (weights / "README.md").write_text(card, encoding="utf-8")
+            self.state.average.module.save_pretrained(weights)
+        self.accelerator.wait_for_everyone()
+        return weights
+
+    def _progress(self):
+        return tqdm(
+            total=self.config.steps,
+            initial=self.state.step,
+            unit=" steps",
+            disable=not self.accelerator.is_main_process,
+            smoothing=0.05,
+        )
+
+    def close(self):
+        self.accelerator.end_training()
+
+
+def make_accelerator(config, log_with, device, folder):
+    """accelerate's view of devices, processes, precision and trackers.
+
+    Raises:
+        TrainError: bf16 was asked for and the device has none, or the tracker is not installed.
+    """
+    # one process may train one network after another, in another precision
+    AcceleratorState._reset_state()
+    cpu = device == "cpu"
+    has = has_bf16(cpu)
+    if config.precision == "bf16" and not has:
+        raise TrainError("precision is bf16, which this device does not have. Choose float32.")
+    bf16 = has and config.precision != "float32"
+    try:
+        accelerator = Accelerator(
+            cpu=cpu,
+            mixed_precision="bf16" if bf16 else "no",
+            log_with=log_with,
+            project_dir=str(folder),
+        )
+        if log_with:
+            accelerator.init_trackers(folder.name, {"steps": config.steps, "batch": config.batch})
+    except (ImportError, ValueError) as error:
+        raise TrainError(f"--log-with {log_with}: {error} Install glanet[{log_with}].") from error
+    return accelerator
+
+
+def has_bf16(cpu=False):
+    """Whether the device that training would choose computes in bfloat16 by itself."""
+    if torch.cuda.is_available() and not cpu:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def new_state(model_config, config, device, init=None):
+    """A run before its first step.
+
+    Raises:
+        WeightsError: ``init`` cannot be read. TrainError: it is of another network.
+    """
+    torch.manual_seed(config.seed)
+    model = GLANet(model_config)
+    if init is not None:
+        _take_over(load(init), model, init)
+    model.to(device)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+    optimizer = torch.optim.Adam(
+        model.parameters(), config.learning_rate, config.betas, fused=device.type != "mps"
+    )
+    return State(model, average, optimizer)
+
+
+def _take_over(source, model, name):
+    """Copy weights; at another scale the head has other shapes, and stays as it is."""
+    theirs, ours = source.config.to_dict(), model.config.to_dict()
+    for field in theirs:
+        if field not in ("scale", "stochastic_depth") and theirs[field] != ours[field]:
+            raise TrainError(
+                f"{name}: {field} is {theirs[field]}, and {ours[field]} in the network to train. "
+                "Start from weights of the same network; only the scale may differ."
+            )
+    state = model.state_dict()
+    state |= {
+        key: tensor
+        for key, tensor in source.state_dict().items()
+        if state[key].shape == tensor.shape
+    }
+    model.load_state_dict(state)
+
+
+@contextmanager
+def asked_to_stop():
+    """A function that says whether Ctrl-C or SIGTERM came; until the end, neither does more."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # signals go to the main thread
+        yield asked.is_set
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def model_card(name, about, state, device):
+    """What the weights are, for people: data, recipe, steps, seed, device, hours, scores."""
+    recipe = TrainConfig.from_dict(about["recipe"])
+    parameters = sum(tensor.numel() for tensor in state.model.parameters())
+    scores = ", ".join(
+        f"{' and '.join(recipe.validation)}: {value:.2f} dB" for value in state.scores.values()
+    )
+    listed = "\n".join(f"- {field}: {value}" for field, value in asdict(recipe).items())
+    patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
+    images_of = f"{' and '.join(recipe.data)} ({about['images'].partition(',')[0]})"
+    return f"""---
+library_name: glanet
+pipeline_tag: image-to-image
+tags:
+- image-super-resolution
+- super-resolution
+---
+
+# {name}
+
+A GLA-Net of {parameters:,} parameters, ×{about["network"]["scale"]}.
+
+| | |
+|---|---|
+| trained on | {images_of}; LR by MATLAB's bicubic |
+| steps | {state.step:,} of {patches}, seed {recipe.seed} |
+| took | {state.seconds / 3600:.2f} hours on {device.type} |
+| PSNR on Y | {scores or "not measured"} |
+
+The weights are a moving average. The recipe:
+
+{listed}
+"""
