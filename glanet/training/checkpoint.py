@@ -110,12 +110,13 @@ def load(path, state, about):
             f"{path}: no checkpoint, or a damaged one ({error}). Delete it, and the run goes on "
             "from the one before."
         ) from error
-    for name, value in json.loads(json.dumps(about)).items():
-        if of_the_run.get(name) != value:
+    then_set, now_set = _flat(of_the_run), _flat(json.loads(json.dumps(about)))
+    for name in then_set | now_set:
+        if then_set.get(name) != now_set.get(name):
             raise TrainError(
                 f"{path.parent.parent}: holds a run with other settings: {name} was "
-                f"{of_the_run.get(name)!r}, and is now {value!r}. Go on with the old settings, or "
-                "choose another folder with --out."
+                f"{then_set.get(name)!r}, and is now {now_set.get(name)!r}. Go on with the old "
+                "settings, or choose another folder with --out."
             )
     _put(tensors, state)
     for name, value in numbers.items():
@@ -125,6 +126,17 @@ def load(path, state, about):
         f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
     ]
     return f"other versions than before: {', '.join(changed)}" if changed else ""
+
+
+def _flat(settings):
+    """{"recipe.batch": 32, ...} of nested settings."""
+    flat = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": setting for inner, setting in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _tensors(state):

@@ -1,0 +1,42 @@
+"""Several processes do what one does."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+# what `accelerate launch` starts for GPUs, and what starts several processes on a processor
+TORCHRUN = ("torch.distributed.run", "--standalone", "--nnodes=1")
+
+
+def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, recipe, tmp_path):
+    found = {}
+    for processes in (1, 2):
+        settings = {
+            # stochastic depth draws for each process by itself
+            "network": dataclasses.replace(network, stochastic_depth=0.0).to_dict(),
+            "recipe": recipe(batch=32).to_dict(),
+            "folder": str(tmp_path / f"run{processes}"),
+        }
+        path = tmp_path / f"{processes}.json"
+        path.write_text(json.dumps(settings))
+        out = tmp_path / f"{processes}.safetensors"
+        script = [str(Path(__file__).with_name("gradients.py")), str(path), str(out)]
+        run = subprocess.run(
+            [sys.executable, "-m", *TORCHRUN, f"--nproc-per-node={processes}", *script],
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr[-3000:]
+        with safe_open(out, "pt") as file:
+            assert file.metadata()["processes"] == str(processes)
+            found[processes] = load_file(out), float(file.metadata()["loss"])
+    (one, loss_of_one), (two, loss_of_two) = found[1], found[2]
+    assert one.keys() == two.keys()
+    assert max((one[name] - two[name]).abs().max() for name in one) <= 1e-6
+    assert max(gradient.abs().max() for gradient in one.values()) > 1e-4
+    assert abs(loss_of_one - loss_of_two) <= 1e-6

@@ -1,0 +1,92 @@
+"""A run that is stopped, killed or cut off ends where it would have ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from glanet.training import checkpoint, train
+from glanet.training.log import read_log
+
+TIMES = {"seconds", "images_per_second", "memory_gb"}
+
+
+def ends(folder):
+    """What a run leaves, but for times: weights, last checkpoint, log."""
+    log = [{k: v for k, v in e.items() if k not in TIMES} for e in read_log(folder / "log.jsonl")]
+    last = load_file(checkpoint.checkpoints(folder / "checkpoints")[-1])
+    return load_file(folder / "weights" / "model.safetensors"), last, log
+
+
+def assert_same_end(one, other):
+    for mine, theirs in zip(ends(one)[:2], ends(other)[:2], strict=True):
+        assert mine.keys() == theirs.keys()
+        assert all(torch.equal(mine[key], theirs[key]) for key in mine)
+
+
+def test_the_same_run_twice_gives_the_same_bits(network, recipe, tmp_path):
+    for name in ("one", "two"):
+        train(network, recipe(), tmp_path / name)
+    assert_same_end(tmp_path / "one", tmp_path / "two")
+    assert ends(tmp_path / "one")[2] == ends(tmp_path / "two")[2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_saves_and_the_same_call_goes_on(
+    network, recipe, tmp_path, number, capsys
+):
+    straight = train(network, recipe(), tmp_path / "straight")
+    assert straight == tmp_path / "straight" / "weights"
+    handler = signal.getsignal(number)
+
+    def stop(entry):
+        os.kill(os.getpid(), number)
+
+    assert train(network, recipe(), tmp_path / "stopped", watch=stop) is None
+    assert signal.getsignal(number) is handler
+    assert "stopped after step 5 of 12" in capsys.readouterr().err
+    names = [path.stem for path in checkpoint.checkpoints(tmp_path / "stopped" / "checkpoints")]
+    assert names[-1] == "step-00000005"
+    assert not (tmp_path / "stopped" / "weights").exists()
+    assert train(network, recipe(), tmp_path / "stopped") == tmp_path / "stopped" / "weights"
+    assert_same_end(tmp_path / "straight", tmp_path / "stopped")
+
+
+def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_path):
+    steps = {"steps": 80, "save_every": 2, "validate_every": 20}
+    train(network, recipe(**steps), tmp_path / "straight")
+    settings = {
+        "network": network.to_dict(),
+        "recipe": recipe(**steps).to_dict(),
+        "folder": str(tmp_path / "killed"),
+        "kills": 20,
+        "seed": 0,
+    }
+    (tmp_path / "settings.json").write_text(json.dumps(settings))
+    script = Path(__file__).with_name("kill.py")
+    run = subprocess.run(
+        [sys.executable, script, tmp_path / "settings.json"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "killed 20 times" in run.stdout
+    assert_same_end(tmp_path / "straight", tmp_path / "killed")
+    steps_logged = [entry["step"] for entry in read_log(tmp_path / "killed" / "log.jsonl")]
+    assert steps_logged == [20, 40, 50, 60, 80]
+    left = [path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()]
+    assert not [name for name in left if name.startswith(".")]
+
+
+def test_log_lines_of_steps_that_are_done_again_are_dropped(network, recipe, tmp_path):
+    train(network, recipe(), tmp_path)
+    for path in checkpoint.checkpoints(tmp_path / "checkpoints")[1:]:
+        path.unlink()
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"step": 1')
+    train(network, recipe(), tmp_path)
+    assert [entry["step"] for entry in read_log(tmp_path / "log.jsonl")] == [4, 8, 12]
