@@ -2,6 +2,18 @@
 
 import matplotlib.pyplot as plt
 
+# One look for each part of the network in all notebooks. The colours are Okabe and Ito's, which
+# the colour-blind tell apart; lines also differ in dash, for who prints in grey.
+LOOKS = {
+    "attention": {"color": "#0072B2", "linestyle": "-"},
+    "max": {"color": "#CC79A7", "linestyle": (0, (1, 1))},
+    "3": {"color": "#E69F00", "linestyle": "--"},
+    "5": {"color": "#D55E00", "linestyle": "-."},
+    "7": {"color": "#009E73", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
+    "original": {"color": "black", "linestyle": "-"},
+    "bicubic": {"color": "#7F7F7F", "linestyle": "--"},
+}
+
 
 def new_figure(width, height):
     """An empty Figure of ``width`` × ``height`` inches.
