@@ -54,8 +54,22 @@ def attend(query, key, value, bias):
 
 
 def attend_fused(query, key, value, bias):
-    """The same in one kernel, which never stores the (N, N) scores."""
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+    """The same in one kernel, which never stores the (N, N) scores where the device has one.
+
+    (B, windows, heads, N, d) -> the same; bias (1 or windows, heads, N, N). Such kernels take four
+    axes and, on a GPU, a head width that is a multiple of 8; for anything else PyTorch goes step by
+    step and does not say so. On a processor it also does where the bias needs a gradient.
+    """
+    shape, scale = query.shape, query.shape[-1] ** -0.5
+    if len(bias) == 1:  # all windows share it: they are a larger batch
+        query, key, value = (rearrange(t, "b w h n d -> (b w) h n d") for t in (query, key, value))
+    else:  # to each window its own: they are more heads
+        query, key, value = (rearrange(t, "b w h n d -> b (w h) n d") for t in (query, key, value))
+        bias = rearrange(bias, "w h i j -> 1 (w h) i j")
+    if query.is_cuda and shape[-1] % 8:  # zeros add nothing to a product
+        query, key, value = (F.pad(t, (0, -shape[-1] % 8)) for t in (query, key, value))
+    mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=scale)
+    return mixed[..., : shape[-1]].reshape(shape)
 
 
 class WindowAttention(nn.Module):

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from glanet.model.attention import (
     WindowAttention,
@@ -67,12 +68,64 @@ def test_its_gradients_are_the_numerical_ones(shift):
     assert torch.autograd.gradcheck(run, (tokens, *module.parameters()))
 
 
-def test_fused_and_step_by_step_attention_give_the_same_numbers():
-    query, key, value = torch.randn(3, 2, 5, 3, 16, 6)
-    bias = torch.randn(5, 3, 16, 16)
-    torch.testing.assert_close(
-        attend(query, key, value, bias), attend_fused(query, key, value, bias), rtol=0, atol=1e-5
-    )
+def queries_and_bias(windows, width=6, **where):
+    query, key, value = torch.randn(3, 2, 5, 3, 16, width, **where)
+    return query, key, value, torch.randn(windows, 3, 16, 16, **where)
+
+
+@pytest.mark.parametrize("windows", [1, 5])
+def test_fused_and_step_by_step_attention_give_the_same_numbers(windows):
+    inputs = queries_and_bias(windows)
+    torch.testing.assert_close(attend(*inputs), attend_fused(*inputs), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("windows", [1, 5])
+def test_without_gradients_a_processors_fused_kernel_takes_it(windows):
+    with torch.no_grad(), sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # no other is allowed
+        attend_fused(*queries_and_bias(windows))
+
+
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+@CUDA
+@pytest.mark.parametrize(
+    "kernel", [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("windows", [1, 5])
+@pytest.mark.parametrize("width", [8, 10, 30])
+def test_every_cuda_kernel_gives_the_numbers_and_gradients_of_step_by_step(
+    kernel, dtype, windows, width
+):
+    if kernel == SDPBackend.CUDNN_ATTENTION and dtype == torch.float32:
+        pytest.skip("cuDNN's kernel computes in half precision only")
+    inputs = [t.requires_grad_() for t in queries_and_bias(windows, width, device="cuda")]
+    expected = attend(*inputs)
+    weighing = torch.randn_like(expected)
+    expected_gradients = torch.autograd.grad((expected * weighing).sum(), inputs)
+    with sdpa_kernel(kernel):
+        found = attend_fused(*(t.to(dtype) for t in inputs)).float()
+        gradients = torch.autograd.grad((found * weighing).sum(), inputs)
+    # bfloat16 keeps 8 bits; float32 on a GPU may add in another order
+    close = 1e-4 if dtype == torch.float32 else 5e-2
+    torch.testing.assert_close(found, expected, rtol=close, atol=close)
+    for mine, theirs in zip(gradients, expected_gradients, strict=True):
+        assert mine.isfinite().all()
+        assert (mine - theirs).norm() <= close * theirs.norm()
+
+
+@CUDA
+def test_on_cuda_a_masked_bias_table_gets_the_gradient_of_step_by_step():
+    found = []
+    for kernel in (attend, attend_fused):
+        torch.manual_seed(0)
+        module = WindowAttention(60, 6, 8, shift=4).cuda()
+        module.attend = kernel
+        module(torch.randn(2, 16, 24, 60, device="cuda")).square().sum().backward()
+        found.append(module.bias_table.grad)
+    assert found[1].isfinite().all()
+    assert (found[0] - found[1]).norm() <= 1e-4 * found[0].norm()
 
 
 def test_the_bias_index_numbers_the_offsets_row_by_row():
