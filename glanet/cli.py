@@ -1,4 +1,4 @@
-"""The command line: ``glanet doctor | progress | data | train | evaluate | upscale``."""
+"""The command line: ``glanet doctor | progress | work | data | train | evaluate | upscale``."""
 
 import json
 import sys
@@ -52,6 +52,22 @@ def progress():
     from glanet.course.progress import report  # the course may not be installed
 
     print(report())
+
+
+@app.command
+def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: bool = False):
+    """Copy the course's notebooks to notebooks/my_work, where no update touches your answers.
+
+    Args:
+        names: How the notebooks' names start, such as 05. Without, all of them.
+        fresh: Copy also what you have a copy of, under a new name beside it.
+    """
+    from glanet.course.work import WorkError, copy_notebooks
+
+    try:
+        print("\n".join(copy_notebooks(names, fresh)))
+    except WorkError as error:
+        raise CommandError(str(error)) from error
 
 
 @data.command(name="list")
