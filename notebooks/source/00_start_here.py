@@ -205,6 +205,10 @@ for name, meaning in PROFILES.items():
 # **Exercises** have hints and a solution folded below them. Their stars say how hard they are. Predictions
 # and exercises can both be skipped: *Run All Cells* always reaches the end.
 #
+# **Your own copies.** You can work in these notebooks as they lie here. If you would rather keep them
+# as they came, `glanet work` in a terminal copies all of them to `notebooks/my_work`, and no later
+# version of the course ever writes there.
+#
 # **The map.** Each notebook builds one room of the package and looks at what it does.
 #
 # | notebook | builds | shows |

@@ -1,0 +1,215 @@
+"""How long a training step takes and what it holds: the plain path against ours, in one run.
+
+    GLANET_DATA=... python -m benchmarks.train_step --presets light --batch 4
+    GLANET_DATA=... python -m benchmarks.train_step --presets light paper        # on a GPU
+
+The plain path is what a first training script does: float32, eager, attention step by step, a
+DataLoader that decodes files in worker processes. Ours is `glanet train`'s own step. Both do the
+same work: forward, L1, backward, Adam, moving average. They take turns, each time in a process of
+its own, so that neither inherits the other's memory.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+import tyro
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import ledger
+from benchmarks.batches import Options as BatchOptions
+from benchmarks.batches import loader_batches, write_lr_files
+from glanet import GLANet, ModelConfig, TrainConfig
+from glanet.data import catalog
+from glanet.device import choose_device, peak_memory
+from glanet.model.attention import WindowAttention, attend
+from glanet.training.loop import Run
+
+PLAIN, OURS = "plain", "ours"
+FORGOTTEN = 3  # first steps of a process: memory is found, kernels are chosen
+
+
+@dataclass(frozen=True)
+class Options:
+    presets: tuple[str, ...] = ("light",)
+    data: tuple[str, ...] = ("BSDS200",)
+    scale: int = 2
+    batch: int = 32
+    patch: int = 48  # side of an LR patch, pixels
+    steps: int = 8  # timed in each process
+    rounds: int = 3  # processes of each path
+    compile: bool = False  # ours with compiled layers
+    device: str | None = None  # the accelerator if there is one
+    seed: int = 0
+
+
+def main(options: Options):
+    device = choose_device(options.device)
+    rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    for preset in options.presets:
+        found = {PLAIN: [], OURS: []}
+        for _ in range(options.rounds):
+            for path, results in found.items():
+                results.append(in_its_own_process(path, preset, options))
+        report(preset, found, rates, options, device)
+
+
+def report(preset, found, rates, options, device):
+    ms = {path: statistics.median(r["ms"] for r in results) for path, results in found.items()}
+    memory = {path: max(r["memory"] for r in results) for path, results in found.items()}
+    ours = found[OURS][0]
+    flop = step_flop(preset, options)
+    ratio = ms[PLAIN] / ms[OURS]
+    compiled = "-compiled" if options.compile else ""
+    entry = ledger.record(
+        f"train-step-{preset}-{device.type}{compiled}",
+        {"speed": round(ratio, 2), "memory": round(memory[OURS] / memory[PLAIN], 2)},
+        "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path",
+        seed=options.seed,
+        ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
+        peak_memory_gb={path: round(value / 1e9, 3) for path, value in memory.items()},
+        precision_of_ours=ours["precision"],
+        images_per_second=round(options.batch * 1000 / ms[OURS], 1),
+        gigaflop_a_step=round(flop / 1e9, 1),
+        matrix_rates_gflops={name: round(rate / 1e9) for name, rate in rates.items()},
+        share_of_matrix_rate=round(flop / (ms[OURS] / 1000) / rates[ours["precision"]], 3),
+        hours_for_500k_steps=round(ms[OURS] * 500_000 / 3.6e6, 1),
+        scale=options.scale,
+        batch=options.batch,
+        patch=options.patch,
+    )
+    print(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
+def in_its_own_process(path, preset, options):
+    settings = json.dumps([path, preset, vars(options)])
+    run = subprocess.run(
+        [sys.executable, "-m", __spec__.name, settings],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def measure(path, preset, options):
+    """Milliseconds of a step, peak memory in bytes, and the precision, of one path."""
+    device = choose_device(options.device)
+    with tempfile.TemporaryDirectory() as folder:
+        make = {PLAIN: plain_steps, OURS: our_steps}[path]
+        step, precision = make(preset, options, device, Path(folder))
+        for _ in range(FORGOTTEN):
+            step()
+        started = wait(device)
+        for _ in range(options.steps):
+            step()
+        seconds = wait(device) - started
+    return {
+        "ms": 1000 * seconds / options.steps,
+        "memory": peak_memory(device),
+        "precision": precision,
+    }
+
+
+def plain_steps(preset, options, device, folder):
+    torch.manual_seed(options.seed)
+    model = plain_network(preset, options).to(device)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+    adam = torch.optim.Adam(model.parameters(), 1e-4)
+    files = write_lr_files(hr_files(options), options.scale, folder)
+    workers = 4 if (os.cpu_count() or 1) >= 4 else 2
+    batches = loader_batches(
+        files,
+        workers,
+        BatchOptions(
+            scale=options.scale, patch=options.patch, batch=options.batch, device=str(device)
+        ),
+    )
+
+    def step():
+        low, high = next(batches)
+        loss = F.l1_loss(model(low), high)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        average.update_parameters(model)
+
+    return step, str(torch.float32)
+
+
+def our_steps(preset, options, device, folder):
+    recipe = TrainConfig.preset(
+        preset,
+        data=options.data,
+        validation=(),
+        batch=options.batch,
+        patch=options.patch,
+        seed=options.seed,
+    )
+    network = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
+    run = Run(network, recipe, folder, None, None, options.device, None)
+    if options.compile:
+        for layer in run.state.model.modules():
+            if type(layer).__name__ == "GLALayer":
+                layer.compile()
+    bf16 = run.accelerator.mixed_precision == "bf16"
+    return run.step, str(torch.bfloat16 if bf16 else torch.float32)
+
+
+def plain_network(preset, options):
+    """The network with attention step by step; without stochastic depth, as in ours."""
+    model = GLANet(replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0))
+    for module in model.modules():
+        if isinstance(module, WindowAttention):
+            module.attend = attend
+    return model
+
+
+def hr_files(options):
+    return [path for name in options.data for path in catalog.hr_images(name)]
+
+
+def step_flop(preset, options):
+    """Floating-point operations of forward and backward, counted on the plain path."""
+    model = plain_network(preset, options)
+    low = torch.rand(1, 3, options.patch, options.patch)
+    with FlopCounterMode(display=False) as counter:
+        model(low).sum().backward()
+    return counter.get_total_flops() * options.batch
+
+
+def matrix_rate(device, dtype, side=4096, seconds=2.0):
+    """What the device does at best: floating-point operations a second of a large product."""
+    side = side if device.type != "cpu" else side // 2
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    a @ b
+    started, count = wait(device), 0
+    while (elapsed := wait(device) - started) < seconds:
+        for _ in range(4):
+            a @ b
+        count += 4
+    return count * 2 * side**3 / elapsed
+
+
+def wait(device):
+    """The time, when the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
+        path, preset, settings = json.loads(sys.argv[1])
+        print(json.dumps(measure(path, preset, Options(**settings))))
+    else:
+        main(tyro.cli(Options))
