@@ -26,6 +26,7 @@ class ModelConfig:
     stochastic_depth: float = 0.1  # probability of dropping the last layer in training, 0 for the
     #                                first, linear between; from the released code
     inception: bool = True  # convolution branches beside attention (Fig. 3); Table 2, row 2
+    attention: bool = True  # attention beside the branches; an ablation that the paper leaves out
     dense: bool = True  # dense connections between blocks (Eq. 2); Table 2, row 1
     first_transition: bool = True  # six 1×1 convolutions as released, one before every block;
     #                                False: five as in Fig. 2, none before block 1. They fuse dense
@@ -51,6 +52,12 @@ class ModelConfig:
             "channels",
             self.channels,
             f"a multiple of {INCEPTION_BRANCHES}, the number of Inception branches",
+        )
+        _require(
+            self.attention or self.inception,
+            "attention",
+            "off, and so is inception",
+            "one of the two, or a layer would have nothing to look around with",
         )
         _require(
             self.channels * self.mlp_ratio >= 1,

@@ -30,6 +30,11 @@ def test_each_ablation_removes_just_its_own_parameters():
     )
     transitions = sum(i * c * c + c for i in range(1, 7))
     assert paper - parameters(ModelConfig.preset("paper", dense=False)) == transitions
+    attention = 4 * c * c + 4 * c + 225 * 6  # qkv, proj, bias table
+    fused_less = c * c  # 2C -> C becomes C -> C
+    assert paper - parameters(ModelConfig.preset("paper", attention=False)) == 36 * (
+        attention + fused_less
+    )
 
 
 def test_five_transitions_as_in_figure_2_save_the_one_before_block_1():
@@ -71,6 +76,7 @@ def test_a_config_cannot_be_changed():
         ("stochastic_depth", 1.0),
         ("stochastic_depth", -0.1),
         ("inception", 1),
+        ("attention", 0),
         ("dense", "yes"),
         ("light_head", None),
     ],
@@ -78,6 +84,11 @@ def test_a_config_cannot_be_changed():
 def test_an_impossible_value_is_refused_by_its_fields_name(field, value):
     with pytest.raises(ValueError, match=rf"^{field} is "):
         ModelConfig.preset("paper", **{field: value})
+
+
+def test_a_layer_keeps_attention_or_inception():
+    with pytest.raises(ValueError, match=r"^attention is off, and so is inception"):
+        ModelConfig.preset("tiny", attention=False, inception=False)
 
 
 def test_channels_need_no_multiple_of_four_without_inception():

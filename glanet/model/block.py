@@ -13,7 +13,9 @@ class GLABlock(nn.Module):
     ``drop_probabilities`` has one stochastic-depth probability for each layer.
     """
 
-    def __init__(self, channels, heads, window, *, mlp_ratio, inception, drop_probabilities):
+    def __init__(
+        self, channels, heads, window, *, mlp_ratio, inception, drop_probabilities, attention=True
+    ):
         super().__init__()
         self.layers = nn.Sequential(
             *(
@@ -24,6 +26,7 @@ class GLABlock(nn.Module):
                     shift=window // 2 if i % 2 else 0,
                     mlp_ratio=mlp_ratio,
                     inception=inception,
+                    attention=attention,
                     drop_probability=probability,
                 )
                 for i, probability in enumerate(drop_probabilities)

@@ -39,26 +39,36 @@ class GLALayer(nn.Module):
     """Attention for what is global beside convolutions for what is local (Fig. 2b).
 
     tokens (B, H, W, C) -> tokens (B, H, W, C); H and W are multiples of the window. Without
-    ``inception`` there is nothing to fuse, and the layer is SwinIR's.
+    ``inception`` there is nothing to fuse, and the layer is SwinIR's; without ``attention`` the
+    branches alone are fused.
     """
 
     def __init__(
-        self, channels, heads, window, shift, *, mlp_ratio=2.0, inception=True, drop_probability=0.0
+        self,
+        channels,
+        heads,
+        window,
+        shift,
+        *,
+        mlp_ratio=2.0,
+        inception=True,
+        attention=True,
+        drop_probability=0.0,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(channels)
-        self.attention = WindowAttention(channels, heads, window, shift)
+        self.attention = WindowAttention(channels, heads, window, shift) if attention else None
         self.inception = Inception(channels) if inception else None
-        self.fuse = TokenConv1x1(2 * channels, channels) if inception else None
+        self.fuse = TokenConv1x1((1 + attention) * channels, channels) if inception else None
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = MLP(channels, mlp_ratio)
         self.drop = StochasticDepth(drop_probability)
 
     def forward(self, tokens):
-        x = self.norm1(tokens)
-        features = self.attention(x)  # Z: rolled and unrolled inside
-        if self.inception is not None:
-            y = self.inception(x)  # Y: sees x where it stands, never rolled
-            features = self.fuse(torch.cat([features, y], dim=-1))  # V, then 2C -> C
+        x = self.norm1(tokens)  # attention rolls it and back; Inception sees it where it stands
+        parts = [part(x) for part in (self.attention, self.inception) if part is not None]  # Z, Y
+        features = torch.cat(parts, dim=-1)  # V
+        if self.fuse is not None:
+            features = self.fuse(features)  # 2C -> C
         tokens = tokens + self.drop(features)
         return tokens + self.drop(self.mlp(self.norm2(tokens)))

@@ -25,6 +25,7 @@ class Trunk(nn.Module):
                 config.window,
                 mlp_ratio=config.mlp_ratio,
                 inception=config.inception,
+                attention=config.attention,
                 drop_probabilities=probabilities,
             )
             for probabilities in _drop_probabilities(config)

@@ -5,7 +5,8 @@ from glanet.model.layer import GLALayer, StochasticDepth
 
 def layer(**options):
     made = GLALayer(8, heads=2, window=4, shift=2, **options).double().eval()
-    torch.nn.init.normal_(made.attention.bias_table)
+    if made.attention is not None:
+        torch.nn.init.normal_(made.attention.bias_table)
     return made
 
 
@@ -35,6 +36,14 @@ def test_without_inception_it_is_a_swin_layer():
     attended = tokens + module.attention(module.norm1(tokens))
     torch.testing.assert_close(module(tokens), attended + module.mlp(module.norm2(attended)))
     assert not [name for name, _ in module.named_parameters() if "inception" in name]
+
+
+def test_without_attention_the_branches_alone_are_fused():
+    module = layer(attention=False)
+    tokens = torch.randn(1, 8, 8, 8, dtype=torch.float64)
+    fused = tokens + module.fuse(module.inception(module.norm1(tokens)))
+    torch.testing.assert_close(module(tokens), fused + module.mlp(module.norm2(fused)))
+    assert not [name for name, _ in module.named_parameters() if "attention" in name]
 
 
 def test_stochastic_depth_drops_whole_samples_and_keeps_the_mean():
