@@ -57,5 +57,5 @@ class Trunk(nn.Module):
 def _drop_probabilities(config):
     """Stochastic depth rises linearly with depth: one list a block, one probability a layer."""
     depth = config.blocks * config.layers
-    rising = torch.linspace(0, config.stochastic_depth, depth).tolist()
+    rising = [config.stochastic_depth * i / max(1, depth - 1) for i in range(depth)]
     return [rising[i : i + config.layers] for i in range(0, depth, config.layers)]
