@@ -118,7 +118,7 @@ class Exercise:
         try:
             answer, right = _array(answer), _array(right)
             return answer.shape == right.shape and np.allclose(
-                answer, right, rtol=0, atol=self.tolerance
+                answer, right, rtol=0, atol=self.tolerance, equal_nan=True
             )
         except (TypeError, ValueError):  # a list of ragged parts, a string, ...
             return False
@@ -139,7 +139,10 @@ class Exercise:
             worst = np.nan_to_num(gap, nan=np.inf).argmax()
             place = tuple(int(i) for i in np.unravel_index(worst, gap.shape))
             where = f" at index {place}" if place else ""
-            return f"for {given}{where} it returns {got[place]:.6g}, expected {right[place]:.6g}"
+            texts = [f"{got[place]:.6g}", f"{right[place]:.6g}"]
+            if texts[0] == texts[1]:
+                texts = [f"{got[place]:.12g}", f"{right[place]:.12g}"]
+            return f"for {given}{where} it returns {texts[0]}, expected {texts[1]}"
         raise AssertionError("only called when an answer differs")
 
 

@@ -132,6 +132,8 @@ def _read_config(tensors):
     """Every size follows from the tensors' shapes and numbers."""
     numbers = [re.match(r"trunk\.blocks\.(\d+)\.layers\.(\d+)\.", name) for name in tensors]
     numbers = [tuple(map(int, match.groups())) for match in numbers if match]
+    if not numbers:
+        raise ValueError("there is no tensor of a GLA or Swin layer in it")
     blocks, layers = (1 + max(n[i] for n in numbers) for i in (0, 1))
     first = "trunk.blocks.0.layers.0."
     offsets, heads = tensors[first + "attention.bias_table"].shape

@@ -57,6 +57,7 @@ def test_a_known_mistake_is_named(capsys):
         (lambda image: image.mean(), r"shape is \(\), expected \(3,\)"),
         (lambda image: image.mean(1) + 1, r"at index \(\d,\) it returns .*expected"),
         (lambda image: image.mean(1) * np.nan, "it returns nan"),
+        (lambda image: image.mean(1) + 2e-6, r"returns \d\.\d{7,}, expected \d\.\d{7,}"),
         (lambda image: ["a"] * len(image), "returns list, expected numbers"),
         (lambda image: image.nothing, "raised AttributeError"),
     ],
