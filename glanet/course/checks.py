@@ -152,14 +152,28 @@ def run_module(cls, settings, weights, *inputs):
     A class without any weights of its own, where some are expected, has not been written yet: None.
 
     Raises:
-        RuntimeError: its weights have other names or shapes.
+        ValueError: a weight has another name or shape, or is where PyTorch does not look for it.
     """
     module = cls(*settings)
-    if weights and not module.state_dict():
+    own = module.state_dict()
+    if weights and not own:
+        if any(isinstance(value, list) and value for value in vars(module).values()):
+            raise ValueError("PyTorch sees no weights in a plain list: use nn.ModuleList(...)")
         return None
+    require_fit(own, weights)
     module.load_state_dict(weights)
     with torch.no_grad():
         return module.eval()(*inputs)
+
+
+def require_fit(own, weights):
+    """Raise ValueError, in one sentence, for the first weight that does not fit a module's own."""
+    for name in [*weights, *own]:
+        found, expected = (
+            tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
+        )
+        if found != expected:
+            raise ValueError(f"its weights do not fit: {name} is {found}, expected {expected}")
 
 
 def random_weights(module, rng):

@@ -140,7 +140,15 @@ def test_a_class_is_built_given_weights_and_called():
             super().__init__()
             self.first = nn.Linear(channels, channels)
 
-    assert "inside.weight" in module_exercise.judge(OtherNames).message
+    says = "inside.weight is absent, expected (3, 3)"
+    assert says in module_exercise.judge(OtherNames).message
+
+    class PlainList(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.steps = [nn.Linear(channels, channels)]
+
+    assert "use nn.ModuleList" in module_exercise.judge(PlainList).message
 
 
 def test_random_weights_make_every_weight_matter():
