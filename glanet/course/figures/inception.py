@@ -1,0 +1,196 @@
+"""Kernels, their frequency responses, and the spectra of feature maps.
+
+Frequencies are in cycles/pixel. Directions are averaged out in ``BANDS`` rings of equal width up to
+0.5, the finest that rows and columns can carry.
+"""
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+
+from glanet.course.figures import LOOKS, new_figure
+
+BANDS = 16
+FREQUENCIES = (np.arange(BANDS) + 0.5) / (2 * BANDS)  # the middle of each ring
+POOLING_LOOKS = {
+    "input": LOOKS["original"],
+    "max": LOOKS["max"],
+    "average": {"color": "#7F7F7F", "linestyle": "--"},
+}
+
+
+def response(kernels, size=64):
+    """|H|², the power that each kernel lets through at each frequency.
+
+    (..., k, k) -> (..., size, size), frequencies in the order of the FFT.
+    """
+    return torch.fft.fft2(kernels, s=(size, size)).abs().square()
+
+
+def by_ring(power):
+    """The mean over each ring of equal frequency: (..., H, W), in FFT order -> (..., BANDS)."""
+    rows, columns = (torch.fft.fftfreq(side) for side in power.shape[-2:])
+    ring = (torch.hypot(rows[:, None], columns) * 2 * BANDS).long()
+    return torch.stack([power[..., ring == band].mean(-1) for band in range(BANDS)], -1)
+
+
+def gain(kernels):
+    """The power that comes out, where every input channel is white noise of power 1.
+
+    (outputs, inputs, k, k) -> (BANDS,), the mean over the outputs.
+    """
+    return by_ring(response(kernels).sum(1).mean(0))
+
+
+def power_spectrum(tokens):
+    """Power at each frequency, the mean over the channels: (B, H, W, C) -> (B, BANDS).
+
+    Each map has its mean subtracted and fades out to its sides under a Hann window, so that
+    opposite sides, which the FFT takes for neighbours, fit. White noise of power 1 is 1 everywhere.
+    """
+    maps = tokens.double().movedim(-1, 1)
+    maps = maps - maps.mean((-2, -1), keepdim=True)
+    rows, columns = (torch.hann_window(side, dtype=maps.dtype) for side in maps.shape[-2:])
+    window = rows[:, None] * columns
+    window = window / window.square().mean().sqrt()
+    power = torch.fft.fft2(maps * window, norm="ortho").abs().square()
+    return by_ring(power.mean(1))
+
+
+def decibels(power):
+    """10 log10 of a ratio of powers: 0 is the same, -10 a tenth, +3 twice."""
+    return 10 * np.log10(np.asarray(power))
+
+
+def kernel_and_response(kernels, *, output, source):
+    """One kernel of a branch, and |H| of it: which waves it lets through, by their frequency.
+
+    ``kernels`` (outputs, inputs, k, k). Colours have one scale for all pairs of channels of the
+    branch: a weak pair is pale.
+    """
+    kernel = kernels[output, source]
+    size = len(kernel)
+    figure = new_figure(7.2, 3.1)
+    left, right = figure.subplots(1, 2)
+    limit = kernels.abs().max().item()
+    reach = size / 2
+    shown = left.imshow(
+        kernel.numpy(),
+        cmap="RdBu_r",
+        vmin=-limit,
+        vmax=limit,
+        extent=(-reach, reach, reach, -reach),
+    )
+    figure.colorbar(shown, ax=left, label="weight")
+    left.set(
+        title=f"channel {source} → {output}",
+        xlabel="column (pixels)",
+        ylabel="row (pixels)",
+    )
+    amplitude = torch.fft.fftshift(response(kernel).sqrt())
+    shown = right.imshow(
+        amplitude.numpy(),
+        vmin=0,
+        vmax=response(kernels).max().sqrt().item(),
+        extent=(-0.5, 0.5, 0.5, -0.5),
+    )
+    figure.colorbar(shown, ax=right, label="|H|, amplitude out / in")
+    right.set(
+        title="its frequency response",
+        xlabel="across columns (cycles/pixel)",
+        ylabel="across rows (cycles/pixel)",
+        xticks=(-0.5, 0, 0.5),
+        yticks=(-0.5, 0, 0.5),
+    )
+    return figure
+
+
+def gains(panels):
+    """Gain over frequency, in decibels; one panel beside the other, on one scale.
+
+    ``panels`` maps a title to {branch: (n, BANDS) of n networks}, branches named as in LOOKS. Of
+    several networks the mean is drawn, and the range that nine in ten lie in.
+    """
+    figure = new_figure(2.8 * len(panels), 3.0)
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, branches) in zip(all_axes, panels.items(), strict=True):
+        for branch, power in branches.items():
+            power = np.asarray(power)
+            axes.plot(
+                FREQUENCIES, decibels(power.mean(0)), label=f"{branch}×{branch}", **LOOKS[branch]
+            )
+            if len(power) > 1:
+                low, high = decibels(np.quantile(power, (0.05, 0.95), axis=0))
+                axes.fill_between(
+                    FREQUENCIES, low, high, color=LOOKS[branch]["color"], alpha=0.15, lw=0
+                )
+        axes.set(title=title, xlabel="frequency (cycles/pixel)", xlim=(0, 0.5))
+        axes.grid(alpha=0.3)
+    all_axes[0].set_ylabel("gain (dB)")
+    all_axes[-1].legend()
+    return figure
+
+
+def pooling(panels):
+    """What pooling does to spectra. Above, power; below, power out / power in, in decibels.
+
+    ``panels`` maps a title to {"input", "max", "average": (n, BANDS) of n images}. Drawn is the
+    geometric mean over the images; shaded, where bootstrap puts the mean 95 times in 100. The thin
+    line is what averaging nine pixels does by the formula, and measurement must meet it.
+    """
+    figure = new_figure(2.7 * len(panels), 4.4)
+    rows = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
+    box = decibels(by_ring(response(torch.full((3, 3), 1 / 9, dtype=torch.float64))))
+    for column, (title, spectra) in enumerate(panels.items()):
+        above, below = rows[:, column]
+        spectra = {name: decibels(power) for name, power in spectra.items()}
+        for name, level in spectra.items():
+            _curve(above, level, name)
+            if name != "input":
+                _curve(below, level - spectra["input"], name)
+        below.plot(FREQUENCIES, box, color="black", lw=0.8, label="average, by formula")
+        below.axhline(0, color="black", lw=0.8, ls=":")
+        above.set_title(title)
+        below.set(xlabel="frequency (cycles/pixel)", xlim=(0, 0.5))
+    for axes in rows.flat:
+        axes.grid(alpha=0.3)
+    rows[0, 0].set_ylabel("power (dB)")
+    rows[1, 0].set_ylabel("power out / in (dB)")
+    figure.legend(*_without_doubles(rows[0, 0], rows[1, 0]), loc="outside lower center", ncols=4)
+    return figure
+
+
+def _without_doubles(*all_axes):
+    """The handles and labels of a legend for all the axes, each label once."""
+    by_label = {}
+    for axes in all_axes:
+        handles, labels = axes.get_legend_handles_labels()
+        by_label.update(zip(labels, handles, strict=True))
+    return by_label.values(), by_label.keys()
+
+
+def _curve(axes, levels, name):
+    axes.plot(FREQUENCIES, levels.mean(0), label=name, **POOLING_LOOKS[name])
+    draws = np.random.default_rng(0).integers(0, len(levels), (1000, len(levels)))
+    low, high = np.quantile(levels[draws].mean(1), (0.025, 0.975), axis=0)
+    axes.fill_between(FREQUENCIES, low, high, color=POOLING_LOOKS[name]["color"], alpha=0.2, lw=0)
+
+
+def branch_maps(image, maps):
+    """A photograph, uint8 (H, W, 3), and beside it maps (H, W) by title, on one scale about 0."""
+    height, width = image.shape[:2]
+    figure = new_figure(9.0, 0.6 + 1.4 * height / width)
+    first, *others = figure.subplots(1, 1 + len(maps), sharex=True, sharey=True)
+    place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
+    first.imshow(image, **place)
+    first.set(title="photograph", ylabel="row (pixels)")
+    # the strongest hundredth is as dark as the colours go, so that the rest is seen
+    limit = np.quantile(np.abs(np.stack(list(maps.values()))), 0.99)
+    colours = colormaps["RdBu_r"].resampled(21)  # few colours: a smaller file
+    for axes, (title, shown) in zip(others, maps.items(), strict=True):
+        drawn = axes.imshow(np.asarray(shown), cmap=colours, vmin=-limit, vmax=limit, **place)
+        axes.set_title(title)
+    for axes in figure.axes:
+        axes.set_xlabel("column (pixels)")
+    figure.colorbar(drawn, ax=others, label="feature", pad=0.01, extend="both")
+    return figure
