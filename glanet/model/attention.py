@@ -58,8 +58,12 @@ def attend_fused(query, key, value, bias):
 
     (B, windows, heads, N, d) -> the same; bias (1 or windows, heads, N, N). Such kernels take four
     axes and, on a GPU, a head width that is a multiple of 8; for anything else PyTorch goes step by
-    step and does not say so. On a processor it also does where the bias needs a gradient.
+    step and does not say so.
     """
+    if (
+        query.device.type == "cpu" and bias.requires_grad
+    ):  # no kernel there gives a bias its gradient
+        return attend(query, key, value, bias)
     shape, scale = query.shape, query.shape[-1] ** -0.5
     if len(bias) == 1:  # all windows share it: they are a larger batch
         query, key, value = (rearrange(t, "b w h n d -> (b w) h n d") for t in (query, key, value))
