@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import torch
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from glanet.data.catalog import data_root
 from glanet.data.degradation import imresize, modcrop

@@ -13,7 +13,7 @@ def to_tensor(image, device=None):
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image is {image.dtype} {image.shape}; expected uint8 (H, W, 3)")
     pixels = torch.tensor(image, device=device)  # copies: the array may be read-only
-    return pixels.permute(2, 0, 1)[None].float() / 255
+    return pixels[None].permute(0, 3, 1, 2).float() / 255  # in channels-last memory
 
 
 def to_image(tensor):

@@ -36,6 +36,10 @@ def test_pixels_survive_the_way_to_a_tensor_and_back():
     assert np.array_equal(to_image(to_tensor(image)), image)
 
 
+def test_a_tensor_of_an_image_lies_channels_last_so_that_tokens_need_no_copy():
+    assert to_tensor(picture(5, 7)).is_contiguous(memory_format=torch.channels_last)
+
+
 def test_training_mode_is_left_as_it_was_also_after_an_error(model):
     model.train()
     upscale(model, picture(8, 8))
