@@ -359,9 +359,13 @@ def model_card(name, about, state, device):
     scores = ", ".join(
         f"{' and '.join(recipe.validation)}: {value:.2f} dB" for value in state.scores.values()
     )
-    listed = "\n".join(f"- {field}: {value}" for field, value in asdict(recipe).items())
+    data = " and ".join(recipe.data) if len(recipe.data) <= 5 else f"{len(recipe.data)} files"
+    listed = "\n".join(
+        f"- {field}: {data if field == 'data' else value}"
+        for field, value in asdict(recipe).items()
+    )
     patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
-    images_of = f"{' and '.join(recipe.data)} ({about['images'].partition(',')[0]})"
+    images_of = f"{data} ({about['images'].partition(',')[0]})"
     return f"""---
 library_name: glanet
 pipeline_tag: image-to-image

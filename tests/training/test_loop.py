@@ -56,6 +56,14 @@ def test_what_is_kept_is_the_average_of_the_weights(network, recipe, tmp_path):
     assert not torch.equal(seen[0], seen[2])
 
 
+def test_a_card_counts_files_instead_of_listing_hundreds(network, recipe, photos, tmp_path):
+    files = tuple(str(path) for path in sorted(photos[0].iterdir())) * 2
+    weights = train(network, recipe(data=files, steps=1), tmp_path / "run")
+    card = (weights / "README.md").read_text()
+    assert "- data: 6 files" in card
+    assert str(photos[0]) not in card
+
+
 def test_a_step_is_adam_on_l1_with_the_rate_of_the_schedule(network, recipe, tmp_path):
     plain = ModelConfig(**{**network.to_dict(), "stochastic_depth": 0.0})
     run = loop.Run(plain, recipe(warm_up=2), tmp_path, None, None, "cpu", None)
