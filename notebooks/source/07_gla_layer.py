@@ -343,15 +343,15 @@ for mode, answer in {"training": drop.train()(branch), "eval": drop.eval()(branc
 # | name | what |
 # |---|---|
 # | `norm1`, `norm2` | `nn.LayerNorm(channels)` |
-# | `attention` | `WindowAttention(channels, heads, window, shift)`; it rolls its tokens and rolls them back by itself |
+# | `attention` | `WindowAttention(channels, heads, window, shift)`; it rolls its tokens and rolls them back by itself. Or `None` |
 # | `inception` | `Inception(channels)`, or `None` |
-# | `fuse` | `TokenConv1x1` from 2C to C, or `None` |
+# | `fuse` | `TokenConv1x1` from the channels of V to C; `None` without Inception |
 # | `mlp` | `MLP(channels, mlp_ratio)` |
 # | `drop` | `StochasticDepth(drop_probability)`, one for both branches: it holds no weights |
 #
 # Inception works on LayerNorm's output as it stands, never on rolled tokens. With `inception=False` there is
 # nothing to fuse, and what attention gives is added by itself. That is the layer of SwinIR, and the row "w/o
-# Inception" of Table 2.
+# Inception" of Table 2. With `attention=False`, V is Y alone, C channels: an ablation that the paper leaves out.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -360,7 +360,8 @@ for mode, answer in {"training": drop.train()(branch), "eval": drop.eval()(branc
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# V is `torch.cat([z, y], dim=-1)`, with z from attention. `self.fuse` brings it back to C channels.
+# V is `torch.cat([z, y], dim=-1)`, with z from attention; where one of the two is `None`, V is the other. `self.fuse`,
+# if there is one, brings it back to C channels.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -384,24 +385,34 @@ class GLALayer(nn.Module):
     """Fig. 2b: tokens (B, H, W, C) -> (B, H, W, C); H and W are multiples of the window."""
 
     def __init__(
-        self, channels, heads, window, shift, *, mlp_ratio=2.0, inception=True, drop_probability=0.0
+        self,
+        channels,
+        heads,
+        window,
+        shift,
+        *,
+        mlp_ratio=2.0,
+        inception=True,
+        attention=True,
+        drop_probability=0.0,
     ):
         super().__init__()
         # >>>
         self.norm1 = nn.LayerNorm(channels)
-        self.attention = WindowAttention(channels, heads, window, shift)
+        self.attention = WindowAttention(channels, heads, window, shift) if attention else None
         self.inception = Inception(channels) if inception else None
-        self.fuse = TokenConv1x1(2 * channels, channels) if inception else None
+        width = 2 * channels if attention else channels
+        self.fuse = TokenConv1x1(width, channels) if inception else None
         self.norm2 = nn.LayerNorm(channels)
         self.mlp = MLP(channels, mlp_ratio)
         self.drop = StochasticDepth(drop_probability)
 
     def forward(self, tokens):
         x = self.norm1(tokens)
-        features = self.attention(x)  # Z
-        if self.inception is not None:
-            y = self.inception(x)  # Y
-            features = self.fuse(torch.cat([features, y], dim=-1))  # V, then 2C -> C
+        views = [view(x) for view in (self.attention, self.inception) if view is not None]  # Z, Y
+        features = torch.cat(views, dim=-1)  # V
+        if self.fuse is not None:
+            features = self.fuse(features)  # 2C -> C
         tokens = tokens + self.drop(features)
         return tokens + self.drop(self.mlp(self.norm2(tokens)))
         # <<<
@@ -783,10 +794,11 @@ tokens = torch.randn(1, 16, 24, 60)
 print(same_module(MLP(60, 2), package.MLP(60, 2), tokens))
 print(same_module(StochasticDepth(0.3), package.StochasticDepth(0.3), tokens))
 for shift in (0, 4):
-    for inception in (True, False):
-        settings = {"heads": 6, "window": 8, "shift": shift, "inception": inception}
+    for switch in ({}, {"inception": False}, {"attention": False}):
+        settings = {"heads": 6, "window": 8, "shift": shift, **switch}
         mine, theirs = GLALayer(60, **settings), package.GLALayer(60, **settings)
-        print(f"shift {shift}, inception {inception}:", same_module(mine, theirs, tokens))
+        print(f"shift {shift}, {switch or 'the paper, attention and Inception'}")
+        print(" ", same_module(mine, theirs, tokens))
 
 # %% [markdown]
 # That was eval mode. In training, stochastic depth draws. With the same seed, the same factors must come out:

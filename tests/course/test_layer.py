@@ -239,9 +239,7 @@ class Layer(nn.Module):
     keeps, norms, order, reads = (1, 1), (1, 1), (0, 1), "x"
     bias, rolls, drops, shifts = 1, False, (1, 1), True
 
-    def __init__(
-        self, channels, heads, window, shift, mlp_ratio=2, inception=True, drop_probability=0
-    ):
+    def __init__(self, channels, heads, window, shift, mlp_ratio=2, drop_probability=0, **switches):
         super().__init__()
         whole = package.GLALayer(
             channels,
@@ -249,11 +247,11 @@ class Layer(nn.Module):
             window,
             shift if self.shifts else 0,
             mlp_ratio=mlp_ratio,
-            inception=inception,
+            **switches,
         )
         for name, part in whole.named_children():
             setattr(self, name, part)
-        self.inception, self.fuse = whole.inception, whole.fuse
+        self.attention, self.inception, self.fuse = whole.attention, whole.inception, whole.fuse
 
     def dropped(self, branch, number):
         if not self.drops[number] or not self.training:
@@ -262,14 +260,14 @@ class Layer(nn.Module):
 
     def side_by_side(self, tokens):
         x = self.norm1(tokens) if self.norms[0] else tokens
-        views = [self.attention(x)]
+        views = [self.attention(x)] if self.attention else []
         if self.inception is None:
             return views[0]
-        seen = {"x": x, "tokens": tokens, "z": views[0]}[self.reads]
-        if self.rolls:
+        seen = {"x": x, "tokens": tokens, "z": views[0] if views else x}[self.reads]
+        if self.rolls and views:
             seen = torch.roll(seen, [-self.attention.shift] * 2, [1, 2])
         views.append(self.inception(seen))
-        v = torch.cat([views[i] for i in self.order], 3)
+        v = torch.cat([views[i] for i in self.order] if views[1:] else views, 3)
         return F.linear(v, self.fuse.weight, self.bias * self.fuse.bias)
 
     def forward(self, tokens):
@@ -333,9 +331,10 @@ def test_a_layer_that_drops_what_passes_by_is_told_so():
     class Mine(package.GLALayer):
         def forward(self, tokens):
             x = self.norm1(tokens)
-            z = self.attention(x)
-            z = z if self.fuse is None else self.fuse(torch.cat((z, self.inception(x)), 3))
-            tokens = self.drop(z + tokens)
+            views = [part(x) for part in (self.attention, self.inception) if part]
+            features = torch.cat(views, 3)
+            features = self.fuse(features) if self.fuse else features
+            tokens = self.drop(features + tokens)
             return self.drop(self.mlp(self.norm2(tokens)) + tokens)
 
     rejects(exercises.gla_layer, Mine, "inside the sum")
@@ -345,7 +344,7 @@ def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
     class Mine(package.GLALayer):
         def __init__(self, channels, *settings, **options):
             super().__init__(channels, *settings, **options)
-            self.fuse = self.fuse and nn.Linear(2 * channels, channels, bias=False)
+            self.fuse = self.fuse and nn.Linear(self.fuse.in_features, channels, bias=False)
 
     rejects(exercises.gla_layer, Mine, "fuse.bias")
 

@@ -267,8 +267,11 @@ class _Steps(package.GLALayer):
     def local(self, tokens, x, z):
         return self.inception(x)
 
-    def join(self, z, y):
-        return self.fuse(torch.cat([z, y], dim=-1))
+    def pile(self, z, y):
+        return torch.cat([z, y], dim=-1)
+
+    def mix(self, v):
+        return self.fuse(v)
 
     def first_residual(self, tokens, x, features):
         return tokens + self.drop(features)
@@ -278,9 +281,13 @@ class _Steps(package.GLALayer):
 
     def forward(self, tokens):
         x = self.first_norm(tokens)
-        features = self.attention(x)
-        if self.inception is not None:
-            features = self.join(features, self.local(tokens, x, features))
+        if self.attention is None:
+            features = self.mix(self.local(tokens, x, x))
+        else:
+            features = self.attention(x)
+            if self.inception is not None:
+                y = self.local(tokens, x, features)
+                features = self.mix(self.pile(features, y))
         return self.second_residual(tokens, x, self.first_residual(tokens, x, features))
 
 
@@ -294,7 +301,7 @@ class _NeverShifted(_Steps):
 
 
 def _roll(self, x):
-    shift = self.attention.shift
+    shift = self.attention.shift if self.attention else 0
     return x.roll((-shift, -shift), dims=(1, 2))
 
 
@@ -325,6 +332,7 @@ LAYERS = (  # channels, heads, window and shift; options; (B, H, W)
     ((8, 2, 4, 2), {}, (2, 8, 12)),
     ((12, 3, 3, 0), {"mlp_ratio": 1.5}, (1, 6, 3)),
     ((6, 2, 2, 1), {"inception": False}, (2, 4, 6)),
+    ((4, 2, 2, 1), {"attention": False}, (1, 4, 6)),
 )
 
 gla_layer = Exercise(
@@ -379,11 +387,9 @@ gla_layer = Exercise(
             )
         ),
         "Inception stands first in V: attention is first, so cat([z, y])": (
-            _with(join=lambda self, z, y: self.fuse(torch.cat([y, z], dim=-1)))
+            _with(pile=lambda self, z, y: torch.cat([y, z], dim=-1))
         ),
-        "the fusion's bias is missing": (
-            _with(join=lambda self, z, y: torch.cat([z, y], dim=-1) @ self.fuse.weight.T)
-        ),
+        "the fusion's bias is missing": (_with(mix=lambda self, v: v @ self.fuse.weight.T)),
         "Inception reads what attention gives: the two work side by side, on the same x": (
             _with(local=lambda self, tokens, x, z: self.inception(z))
         ),
