@@ -51,6 +51,7 @@ def sweep():
     """
 
     def draw_all(widget):
+        assert widget.auto_display  # without it, ipywidgets shows the controls and no figure
         controls = [child for child in widget.children if hasattr(child, "value")]
         controls = [child for child in controls if not isinstance(child, ipywidgets.Output)]
         for control in controls:

@@ -1,8 +1,9 @@
 """Controls around the figures of notebook 05."""
 
-from ipywidgets import Dropdown, IntSlider, interactive
+from ipywidgets import Dropdown, IntSlider
 
 from glanet.course.figures.attention import pixel_attention
+from glanet.course.widgets import explore
 
 
 def explore_attention(photo, weights, *, row, column):
@@ -11,7 +12,7 @@ def explore_attention(photo, weights, *, row, column):
     ``weights`` maps the name of a layer to its weights (windows, heads, N, N).
     """
     height, width = photo.shape[:2]
-    return interactive(
+    return explore(
         lambda row, column, layer: pixel_attention(photo, weights[layer], row=row, column=column),
         row=IntSlider(row, 0, height - 1, continuous_update=False),
         column=IntSlider(column, 0, width - 1, continuous_update=False),

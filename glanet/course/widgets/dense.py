@@ -1,8 +1,9 @@
 """Controls around the gradients of dense and plain trunks."""
 
-from ipywidgets import Checkbox, Dropdown, interactive
+from ipywidgets import Checkbox, Dropdown
 
 from glanet.course.figures.dense import gradients
+from glanet.course.widgets import explore
 
 
 def explore_gradients(measured, *, quantity):
@@ -11,7 +12,7 @@ def explore_gradients(measured, *, quantity):
     ``measured`` maps a quantity, which becomes the label, to the panels that `gradients` takes.
     ``quantity`` is shown first.
     """
-    return interactive(
+    return explore(
         lambda quantity, relative: gradients(measured[quantity], quantity, relative),
         quantity=Dropdown(options=list(measured), value=quantity, description="gradient"),
         relative=Checkbox(False, description="over the last block's"),

@@ -1,8 +1,9 @@
 """Menus and sliders around the kernels of a network."""
 
-from ipywidgets import Dropdown, IntSlider, interactive
+from ipywidgets import Dropdown, IntSlider
 
 from glanet.course.figures.inception import kernel_and_response
+from glanet.course.widgets import explore
 
 
 def explore_kernels(kernels, *, output=0, source=0):
@@ -13,7 +14,7 @@ def explore_kernels(kernels, *, output=0, source=0):
     """
     branches = next(iter(kernels.values()))
     outputs, inputs = next(iter(branches.values())).shape[:2]
-    return interactive(
+    return explore(
         lambda layer, branch, output, source: kernel_and_response(
             kernels[layer][branch], output=output, source=source
         ),

@@ -1,8 +1,9 @@
 """Menus around what each branch of each layer adds."""
 
-from ipywidgets import Dropdown, interactive
+from ipywidgets import Dropdown
 
 from glanet.course.figures.layer import BRANCHES, contribution
+from glanet.course.widgets import explore
 
 
 def explore_contributions(photo, parts, *, layer, branch):
@@ -10,7 +11,7 @@ def explore_contributions(photo, parts, *, layer, branch):
 
     ``parts`` maps the name of a layer to (5, H, W, C). ``layer`` and ``branch`` are shown first.
     """
-    return interactive(
+    return explore(
         lambda layer, branch: contribution(photo, parts[layer], branch),
         layer=Dropdown(options=list(parts), value=layer, description="layer"),
         branch=Dropdown(options=BRANCHES, value=branch, description="branch"),

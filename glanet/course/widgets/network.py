@@ -1,9 +1,10 @@
 """Sliders around the figures of the whole network."""
 
-from ipywidgets import Checkbox, Dropdown, IntSlider, interactive
+from ipywidgets import Checkbox, Dropdown, IntSlider
 
 from glanet.config import ModelConfig
 from glanet.course.figures.network import PAPER, parameter_bars
+from glanet.course.widgets import explore
 
 
 def explore_parameters():
@@ -12,7 +13,7 @@ def explore_parameters():
     def draw(**settings):
         return parameter_bars(ModelConfig(heads=PAPER.heads, **settings))
 
-    return interactive(
+    return explore(
         draw,
         channels=IntSlider(
             PAPER.channels,

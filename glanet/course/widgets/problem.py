@@ -1,8 +1,9 @@
 """Sliders around the figures of shrinking."""
 
-from ipywidgets import Dropdown, FloatSlider, interactive
+from ipywidgets import Dropdown, FloatSlider
 
 from glanet.course.figures.problem import aliasing, large_and_small
+from glanet.course.widgets import explore
 
 
 def explore_unseen(seen, unseen, shrink):
@@ -16,12 +17,12 @@ def explore_unseen(seen, unseen, shrink):
         return large_and_small({title: seen + t * unseen for title, t in images.items()}, shrink)
 
     amount = FloatSlider(0, min=-4, max=4, step=0.5, continuous_update=False)
-    return interactive(draw, amount=amount)
+    return explore(draw, amount=amount)
 
 
 def explore_aliasing():
     """``figures.problem.aliasing`` with a slider for the frequency and a menu of scales."""
-    return interactive(
+    return explore(
         aliasing,
         frequency=FloatSlider(0.4, min=0, max=0.5, step=0.01, continuous_update=False),
         scale=Dropdown(options=[2, 3, 4], value=2),

@@ -1,8 +1,9 @@
 """Menus around the figures of notebook 03."""
 
-from ipywidgets import Dropdown, IntSlider, interactive
+from ipywidgets import Dropdown, IntSlider
 
 from glanet.course.figures.shallow import response
+from glanet.course.widgets import explore
 
 
 def explore_channels(image, states, *, channel):
@@ -18,7 +19,7 @@ def explore_channels(image, states, *, channel):
         limit = max(abs(maps[..., channel]).max() for _, maps in states.values())
         return response(image, kernels[channel], features[..., channel], limit=limit)
 
-    return interactive(
+    return explore(
         draw,
         channel=IntSlider(channel, 0, channels - 1, description="channel", continuous_update=False),
         weights=Dropdown(options=list(states), description="weights"),

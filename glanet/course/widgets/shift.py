@@ -1,14 +1,15 @@
 """Controls around the figures of notebook 06."""
 
-from ipywidgets import Checkbox, IntSlider, interactive
+from ipywidgets import Checkbox, IntSlider
 
 from glanet.course.figures.shift import reach
+from glanet.course.widgets import explore
 
 
 def explore_reach(photo, *, row, column, window):
     """``figures.shift.reach`` with a slider for row and column, and the shift on or off."""
     height, width = photo.shape[:2]
-    return interactive(
+    return explore(
         lambda row, column, shifted: reach(
             photo, row=row, column=column, window=window, shift=shifted * (window // 2)
         ),

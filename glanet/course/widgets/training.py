@@ -2,10 +2,11 @@
 
 import time
 
-from ipywidgets import Dropdown, IntSlider, Output, interactive
+from ipywidgets import Dropdown, IntSlider, Output
 
 from glanet.config import TrainConfig
 from glanet.course.figures.training import curve, schedules
+from glanet.course.widgets import explore
 
 POINTS = 400  # of a drawn schedule
 
@@ -54,7 +55,7 @@ def explore_schedule(learning_rate, *, rate=1e-4):
         rates = [learning_rate(recipe, moment) for moment in moments]
         return schedules({schedule: (moments, rates)})
 
-    return interactive(
+    return explore(
         draw,
         schedule=Dropdown(options=["halving", "cosine"], description="schedule"),
         steps=IntSlider(2000, 500, 5000, 100, description="steps", continuous_update=False),

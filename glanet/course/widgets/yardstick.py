@@ -1,8 +1,9 @@
 """A menu and a slider around notebook 02's distortions."""
 
-from ipywidgets import Dropdown, IntSlider, interactive
+from ipywidgets import Dropdown, IntSlider
 
 from glanet.course.figures.yardstick import DISTORTIONS, distort, local_similarity
+from glanet.course.widgets import explore
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 
@@ -27,7 +28,7 @@ def explore_distortions(image, ssim_map, *, top=0, left=0, side=96):
             side=side,
         )
 
-    return interactive(
+    return explore(
         draw,
         kind=Dropdown(options=list(DISTORTIONS), description="distortion"),
         error=IntSlider(12, 1, 20, description="error", continuous_update=False),
