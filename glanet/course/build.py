@@ -18,7 +18,8 @@ import jupytext
 import nbformat
 import tyro
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbclient.output_widget import OutputWidget
 from tqdm import tqdm
 from tyro.conf import Positional
 
@@ -27,6 +28,7 @@ from glanet.files import write_text
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
+CELL_TIMEOUT = 900  # seconds: no cell of the smoke and learn profiles comes near it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # one kernel name and no version, so that every environment opens the notebook alike
 METADATA = {
@@ -97,6 +99,25 @@ class Usage:
     memory: int
 
 
+class SilentOutput(OutputWidget):
+    """Takes in what a widget draws, as a browser would, and does not report it to the kernel.
+
+    nbclient sends such reports through the socket on which it awaits the end of the cell, and at
+    times it then misses that end and waits for ever (its issue 312).
+    """
+
+    def sync_state(self):
+        pass
+
+
+def notebook_client(notebook, **options) -> NotebookClient:
+    """A client that runs a notebook in its folder, widgets and all."""
+    resources = {"metadata": {"path": NOTEBOOKS}}
+    client = NotebookClient(notebook, resources=resources, record_timing=False, **options)
+    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
+    return client
+
+
 def execute(notebook, name, **environment) -> Usage:
     """Run all cells in the notebooks' folder, in the learn profile unless told otherwise.
 
@@ -104,19 +125,17 @@ def execute(notebook, name, **environment) -> Usage:
     read nor written.
 
     Raises:
-        BuildError: a cell failed.
+        BuildError: a cell failed, or took longer than ``CELL_TIMEOUT``.
     """
     gauge = nbformat.v4.new_code_cell(PEAK_MEMORY)
     notebook.cells.append(gauge)
-    client = NotebookClient(
-        notebook, timeout=None, resources={"metadata": {"path": NOTEBOOKS}}, record_timing=False
-    )
+    client = notebook_client(notebook, timeout=CELL_TIMEOUT)
     started = time.monotonic()
     with TemporaryDirectory() as empty:
         progress = {"GLANET_PROGRESS": str(Path(empty) / "progress.json")}
         try:
             client.execute(env={**os.environ, "GLANET_PROFILE": "learn", **progress, **environment})
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError) as error:
             raise BuildError(f"{name}: a cell failed.\n{error}") from error
         finally:
             notebook.cells.remove(gauge)

@@ -136,3 +136,18 @@ def test_running_a_notebook_tells_what_it_took_and_leaves_no_trace_in_it(monkeyp
     assert notebook.cells == [cell]
     assert "mine.json" not in cell.outputs[0].text
     assert cell.outputs[0].text.endswith("smoke\n")
+
+
+def test_what_a_widget_draws_is_kept_apart_and_not_reported_to_the_kernel():
+    cells = [
+        "from glanet.course.widgets import explore\n"
+        "widget = explore(lambda n: print('drawn', n), n=(1, 3))\nwidget",
+        "print('the kernel heard of', len(widget.out.outputs), 'outputs')",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    client = build.notebook_client(notebook, timeout=60)
+    client.execute()
+    first, second = notebook.cells
+    assert [build.WIDGET in output.get("data", {}) for output in first.outputs] == [True]
+    assert "drawn 2" in json.dumps(client.widget_state)  # nbclient took it in
+    assert second.outputs[0].text == "the kernel heard of 0 outputs\n"
