@@ -366,6 +366,7 @@ def model_card(name, about, state, device):
     )
     patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
     images_of = f"{data} ({about['images'].partition(',')[0]})"
+    began = f", begun from {about['init']}" if about["init"] else ""
     return f"""---
 library_name: glanet
 pipeline_tag: image-to-image
@@ -381,7 +382,7 @@ A GLA-Net of {parameters:,} parameters, ×{about["network"]["scale"]}.
 | | |
 |---|---|
 | trained on | {images_of}; LR by MATLAB's bicubic |
-| steps | {state.step:,} of {patches}, seed {recipe.seed} |
+| steps | {state.step:,} of {patches}, seed {recipe.seed}{began} |
 | took | {state.seconds / 3600:.2f} hours on {device.type} |
 | PSNR on Y | {scores or "not measured"} |
 

@@ -185,6 +185,13 @@ def test_weights_of_another_network_are_no_start(network, recipe, tmp_path):
         train(network, recipe(), tmp_path / "run", init="tiny-x9")
 
 
+def test_a_card_names_the_weights_that_its_run_began_from(network, recipe, tmp_path):
+    first = train(network, recipe(), tmp_path / "first")
+    second = train(network, recipe(), tmp_path / "second", init=str(first))
+    assert f"begun from {first}" in (second / "README.md").read_text()
+    assert "begun from" not in (first / "README.md").read_text()
+
+
 def test_a_folder_with_another_run_is_not_gone_on_with(network, recipe, photos, tmp_path):
     train(network, recipe(), tmp_path / "run")
     assert "recipe.batch was 4, and is now 2" in refused(network, recipe(batch=2), tmp_path)

@@ -1,0 +1,97 @@
+"""Ship the weights of a finished run: into the package, with their scores, and into the ledger.
+
+    GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2
+
+The run must have gone to its end under ``glanet train``. Its weights are measured on Set5, Set14
+and B100; the scores go into the model card and into ``results/scores-NAME.json``.
+"""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import tyro
+from safetensors import safe_open
+from tyro.conf import Positional
+
+from benchmarks import ledger
+from glanet import GLANet
+from glanet.data import catalog
+from glanet.evaluation.benchmark import evaluate, mean_scores
+from glanet.files import write_text
+from glanet.inference import upscale
+from glanet.training import checkpoint
+from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
+
+SETS = ("Set5", "Set14", "B100")
+LARGEST = 5_000_000  # bytes, of weights in the wheel
+SCORES_ROW = re.compile(r"^\| PSNR on Y \|.*$", re.MULTILINE)  # of the card that training writes
+
+
+def main(run: Positional[Path]):
+    name, weights = run.name, run / "weights"
+    size = (weights / TENSORS).stat().st_size
+    if size > LARGEST:
+        raise SystemExit(f"{weights / TENSORS}: {size:,} bytes, at most {LARGEST:,} are shipped")
+    network = GLANet.from_pretrained(weights)
+    scores = measure(network)
+    about, progress = description(run)
+    recipe = about["recipe"]
+    trained_on = {*recipe["data"]}
+    assert not trained_on & {*SETS}, "measured on what it learned from"
+    entry = ledger.record(
+        f"scores-{name}",
+        {of: {"psnr_y": round(p, 3), "ssim_y": round(s, 4)} for of, (p, s) in scores.items()},
+        "psnr_y: dB on Y; ssim_y: 1",
+        seed=recipe["seed"],
+        scale=network.config.scale,
+        parameters=sum(tensor.numel() for tensor in network.parameters()),
+        data=recipe["data"],
+        training_images=int(about["images"].split()[0]),
+        init=about["init"],
+        steps=progress["step"],
+        batch=recipe["batch"],
+        patch=recipe["patch"],
+        training_hours=round(progress["seconds"] / 3600, 2),
+    )
+    ship(name, weights, scores)
+    print(json.dumps(entry, indent=1))
+
+
+def measure(network):
+    """{set: (PSNR in dB, SSIM)} on Y; whole images, no tiles."""
+    scale = network.config.scale
+    return {
+        name: pair
+        for of in SETS
+        for name, pair in mean_scores(
+            evaluate(lambda low: (upscale(network, low), None), of, catalog.hr_images(of), scale)
+        ).items()
+    }
+
+
+def description(run):
+    """What the run's last checkpoint says of it: its settings, and how far it came."""
+    last = checkpoint.checkpoints(run / "checkpoints")[-1]
+    with safe_open(last, "pt") as file:
+        kept = {key: json.loads(text) for key, text in file.metadata().items()}
+    if kept["step"] < kept["about"]["recipe"]["steps"]:
+        raise SystemExit(f"{run}: stopped at step {kept['step']}; start the same command again")
+    return kept["about"], kept
+
+
+def ship(name, weights, scores):
+    folder = SHIPPED / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (CONFIG, TENSORS):
+        shutil.copyfile(weights / file, folder / file)
+    row = "; ".join(f"{of} {psnr:.2f} dB / {ssim:.4f}" for of, (psnr, ssim) in scores.items())
+    card = (weights / "README.md").read_text(encoding="utf-8")
+    card, rows = SCORES_ROW.subn(f"| PSNR / SSIM on Y | {row} |", card)
+    assert rows == 1
+    write_text(folder / "README.md", card)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
