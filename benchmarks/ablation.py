@@ -199,9 +199,9 @@ def record(entries, speeds, options):
         name = f"{entry.comparison}: {entry.variant}"
         value[name] = {
             of: {
-                "mean": round(statistics.mean(s[of] for s in scores), 3),
-                "low": round(min(s[of] for s in scores), 3),
-                "high": round(max(s[of] for s in scores), 3),
+                "mean": round(statistics.mean(s[of] for s in scores), 4),
+                "low": round(min(s[of] for s in scores), 4),
+                "high": round(max(s[of] for s in scores), 4),
             }
             for of in SETS
         }

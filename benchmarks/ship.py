@@ -1,6 +1,6 @@
 """Ship the weights of a finished run: into the package, with their scores, and into the ledger.
 
-    GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2
+    GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2 --trained-on "one core of an AMD EPYC"
 
 The run must have gone to its end under ``glanet train``. Its weights are measured on Set5, Set14
 and B100; the scores go into the model card and into ``results/scores-NAME.json``.
@@ -29,7 +29,7 @@ LARGEST = 5_000_000  # bytes, of weights in the wheel
 SCORES_ROW = re.compile(r"^\| PSNR on Y \|.*$", re.MULTILINE)  # of the card that training writes
 
 
-def main(run: Positional[Path]):
+def main(run: Positional[Path], /, *, trained_on: str):
     name, weights = run.name, run / "weights"
     size = (weights / TENSORS).stat().st_size
     if size > LARGEST:
@@ -38,11 +38,10 @@ def main(run: Positional[Path]):
     scores = measure(network)
     about, progress = description(run)
     recipe = about["recipe"]
-    trained_on = {*recipe["data"]}
-    assert not trained_on & {*SETS}, "measured on what it learned from"
+    assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
     entry = ledger.record(
         f"scores-{name}",
-        {of: {"psnr_y": round(p, 3), "ssim_y": round(s, 4)} for of, (p, s) in scores.items()},
+        {of: {"psnr_y": round(p, 4), "ssim_y": round(s, 5)} for of, (p, s) in scores.items()},
         "psnr_y: dB on Y; ssim_y: 1",
         seed=recipe["seed"],
         scale=network.config.scale,
@@ -54,6 +53,7 @@ def main(run: Positional[Path]):
         batch=recipe["batch"],
         patch=recipe["patch"],
         training_hours=round(progress["seconds"] / 3600, 2),
+        trained_on=trained_on,
     )
     ship(name, weights, scores)
     print(json.dumps(entry, indent=1))

@@ -1,0 +1,109 @@
+"""Fill the README's tables from the ledger: ``python -m benchmarks.readme``.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test holds that filling
+again changes nothing.
+"""
+
+import json
+import re
+
+from benchmarks.ledger import RESULTS, ROOT
+from glanet.evaluation.published import published
+from glanet.files import write_text
+from glanet.weights import shipped_names
+
+SETS = ("Set5", "Set14", "B100")
+RIVALS = ("bicubic", "VDSR", "GLA-Net")  # of the published rows: the floor, a peer, the paper's
+WHOLE = "GLA-Net"  # as the ablation's entry calls it
+COMPARISONS = ("unmatched", "parameters", "minutes")
+PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main():
+    page = ROOT / "README.md"
+    write_text(page, fill(page.read_text(encoding="utf-8")))
+
+
+def fill(text):
+    """``text`` with every table made anew."""
+    return PLACE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def ledger(claim):
+    """An entry of ``results/``, or None."""
+    path = RESULTS / f"{claim}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def markdown(rows):
+    """A table; the first row is its head."""
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def scores():
+    """The shipped weights, between what others report."""
+    rows = [("", "parameters", "trained on", *SETS)]
+    entries = [ledger(f"scores-{name}") for name in shipped_names()]
+    for scale in sorted({entry["scale"] for entry in entries}):
+        others = {name: (data, found) for name, data, found in published(scale)}
+        ours = [
+            (name, entry)
+            for name, entry in zip(shipped_names(), entries, strict=True)
+            if entry["scale"] == scale
+        ]
+        for rival in RIVALS:
+            data, found = others[rival]
+            if rival == WHOLE:
+                rows += [_shipped(name, entry) for name, entry in ours]
+            images = {"291": "291 images", "-": "–"}.get(data, data)
+            cells = [f"{found[of][0]:.2f} / {found[of][1]:.4f}" for of in SETS]
+            rows.append((f"{rival} ×{scale}, published", "", images, *cells))
+    return markdown(rows)
+
+
+def _shipped(name, entry):
+    trained = (
+        f"{entry['training_images']} images, {entry['steps']:,} steps, "
+        f"{entry['training_hours']:.1f} h on {entry['trained_on']}"
+    )
+    cells = [
+        f"**{entry['value'][of]['psnr_y']:.2f}** / {entry['value'][of]['ssim_y']:.4f}"
+        for of in SETS
+    ]
+    return f"**`{name}`**", f"{entry['parameters']:,}", trained, *cells
+
+
+def ablation():
+    """Mean PSNR and range over the seeds; arrows where no seed meets the whole network's range."""
+    entry = ledger("ablation")
+    if entry is None:
+        return "`results/ablation.json` is not there yet: `python -m benchmarks.ablation` makes it."
+    rows = [("matched in", "network", "parameters", "steps", *SETS)]
+    # the ledger goes by network, the reader by comparison; sorting keeps the order within each
+    names = sorted(entry["value"], key=lambda name: COMPARISONS.index(name.partition(":")[0]))
+    for name in names:
+        found = entry["value"][name]
+        comparison, variant = name.split(": ", 1)
+        network = entry["networks"][name]
+        whole = entry["value"][f"{comparison}: {WHOLE}"]
+        cells = [_range(found[of], whole[of]) for of in SETS]
+        title = {"unmatched": "nothing, as in Table 2"}.get(comparison, comparison)
+        rows.append((title, variant, f"{network['parameters']:,}", f"{network['steps']:,}", *cells))
+    return markdown(rows)
+
+
+def _range(score, whole):
+    arrow = ""
+    if score["high"] < whole["low"]:
+        arrow = " ▼"
+    elif score["low"] > whole["high"]:
+        arrow = " ▲"
+    return f"{score['mean']:.2f} ({score['low']:.2f}–{score['high']:.2f}){arrow}"
+
+
+TABLES = {"scores": scores, "ablation": ablation}
+
+
+if __name__ == "__main__":
+    main()
