@@ -512,20 +512,25 @@ guess = ...
 # fresh, too, many of them, as PyTorch starts them: their mean, and shaded, where nine in ten of them lie.
 
 # %%
-from glanet.course.figures.inception import gain, gains
+import numpy as np
+
+from glanet.analysis.filters import response
+from glanet.course.figures.inception import gains
 from glanet.course.profile import by_profile
 
 torch.manual_seed(0)
 starts = by_profile(smoke=4, learn=40, full=200)
 panels = {
     "fresh": {
-        name: torch.stack([gain(composed(ConvBranch(32, 8, int(name)))) for _ in range(starts)])
+        name: np.stack(
+            [response(composed(ConvBranch(32, 8, int(name)))).gain for _ in range(starts)]
+        )
         for name in "357"
     }
 }
 for title in ("layer 1 of 6", "layer 6 of 6"):
     panels[f"trained, {title}"] = {
-        name: gain(kernels)[None] for name, kernels in trained[title].items()
+        name: response(kernels).gain[None] for name, kernels in trained[title].items()
     }
 gains(panels)
 
@@ -533,19 +538,14 @@ gains(panels)
 # One number for each curve: its power above 0.25 cycles/pixel over its power below, in decibels. What is positive
 # leans to high frequencies.
 
-
 # %%
-def lean(power):
-    """Mean of the upper half of the rings over that of the lower half, in decibels: (..., bands) -> (...)."""
-    low, high = power.chunk(2, dim=-1)
-    return 10 * (high.mean(-1) / low.mean(-1)).log10()
-
+from glanet.analysis.spectrum import lean
 
 leans = {
-    title: torch.stack([lean(gain(kernels)) for kernels in branches.values()])
+    title: np.array([lean(response(kernels).gain) for kernels in branches.values()])
     for title, branches in trained.items()
 }
-by_chance = torch.stack([lean(power) for power in panels["fresh"].values()], dim=-1)  # (starts, 3)
+by_chance = np.stack([lean(power) for power in panels["fresh"].values()], axis=-1)  # (starts, 3)
 leans["fresh, mean"] = by_chance.mean(0)
 leans["fresh, 2 standard deviations"] = 2 * by_chance.std(0)
 print(f"{'dB':28}   3×3   5×5   7×7")
@@ -556,7 +556,7 @@ for title, values in leans.items():
 from glanet.course.predictions import reveal_choice
 
 first, last = leans["layer 1 of 6"].mean(), leans["layer 6 of 6"].mean()
-alike = (first - last).abs() < leans["fresh, 2 standard deviations"].mean()
+alike = abs(first - last) < leans["fresh, 2 standard deviations"].mean()
 print(
     reveal_choice(
         guess,
@@ -627,7 +627,7 @@ guess = ...
 # averages |F|² over channels and directions. White noise of power 1 should come out as 1 at each frequency.
 
 # %%
-from glanet.course.figures.inception import power_spectrum
+from glanet.analysis.spectrum import power_spectrum
 
 
 def average_pool(tokens):
@@ -641,7 +641,8 @@ pools = {"input": lambda tokens: tokens, "max": max_pool, "average": average_poo
 def spectra(batches):
     """{"input", "max", "average": (n, bands)} of a list of n tokens (1, H, W, C)."""
     return {
-        name: torch.cat([power_spectrum(pool(x)) for x in batches]) for name, pool in pools.items()
+        name: np.concatenate([power_spectrum(pool(x)).power for x in batches])
+        for name, pool in pools.items()
     }
 
 
@@ -652,7 +653,7 @@ flat = of_noise["input"].mean(0)
 print(f"white noise, from the weakest ring to the strongest: {flat.min():.2f} to {flat.max():.2f}")
 
 # %%
-low, high = (of_noise["max"] / of_noise["input"]).mean(0).chunk(2)
+low, high = np.split((of_noise["max"] / of_noise["input"]).mean(0), 2)
 answer = "low-pass" if low.mean() > 2 * high.mean() else "neither"
 answer = "high-pass" if high.mean() > 2 * low.mean() else answer
 print(
@@ -722,9 +723,9 @@ print(f"{'':26}    left above 0.25 by   lean of the")
 print(f"{'':26}  maximum     average   maximum, dB")
 for title, power in panels.items():
     ratio = {
-        name: (power[name] / power["input"]).log().mean(0).exp() for name in ("max", "average")
+        name: np.exp(np.log(power[name] / power["input"]).mean(0)) for name in ("max", "average")
     }
-    kept = (half.chunk(2)[1].mean() for half in ratio.values())
+    kept = (np.split(curve, 2)[1].mean() for curve in ratio.values())
     print(f"{title:26}", *(f"{share:10.1%}" for share in kept), f"{lean(ratio['max']):10.1f}")
 
 # %% [markdown]

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from glanet.analysis.filters import response
+from glanet.analysis.spectrum import power_spectrum
 from glanet.course.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.exercises import inception as exercises
 from glanet.course.figures import inception as figures
@@ -351,66 +353,12 @@ def test_each_mistake_in_inception_is_named(mistaken, says):
 # Instruments
 
 
-def impulse(size):
-    kernel = torch.zeros(size, size)
-    kernel[size // 2, size // 2] = 1
-    return kernel
-
-
-LOW = torch.outer(torch.tensor([1.0, 2, 1]), torch.tensor([1.0, 2, 1])) / 16
-
-
-def test_the_gain_of_a_known_low_pass_falls_of_the_identity_is_flat_of_a_high_pass_rises():
-    low, identity, high = (
-        figures.gain(kernel[None, None]) for kernel in (LOW, impulse(3), impulse(3) - LOW)
-    )
-    assert (low.diff() < 0).all()
-    torch.testing.assert_close(identity, torch.ones(figures.BANDS))
-    assert (high.diff() > 0).all()
-    assert low[0] > 0.95 > 0.02 > low[-1]
-    assert high[0] < 0.02 < 0.95 < high[-1]
-
-
-def test_the_gain_sums_over_inputs_and_averages_over_outputs():
-    kernels = torch.zeros(2, 3, 3, 3)
-    kernels[0, :] = impulse(3)
-    torch.testing.assert_close(figures.gain(kernels), torch.full((figures.BANDS,), 1.5))
-
-
 def test_the_gain_of_a_branch_is_what_white_noise_measures():
     branch = ConvBranch(8, 8, 7).double()
     with torch.no_grad():
-        measured = figures.power_spectrum(branch(torch.randn(8, 128, 128, 8).double())).mean(0)
-        predicted = figures.gain(exercises.compose_by_einsum(*(step.weight for step in branch)))
-    torch.testing.assert_close(measured / predicted, torch.ones_like(measured), atol=0.15, rtol=0)
-
-
-def test_the_response_is_the_same_for_a_kernel_and_for_the_kernel_turned_round():
-    kernel = torch.randn(2, 5, 5)
-    torch.testing.assert_close(figures.response(kernel), figures.response(kernel.flip(1, 2)))
-
-
-def test_a_ring_holds_its_frequency_and_those_beyond_half_a_cycle_are_left_out():
-    rows, columns = torch.meshgrid(torch.fft.fftfreq(96), torch.fft.fftfreq(64), indexing="ij")
-    radius = torch.hypot(rows, columns)
-    np.testing.assert_allclose(figures.by_ring(radius), figures.FREQUENCIES, atol=0.01)
-    assert torch.equal(figures.by_ring((radius >= 0.5).double()), torch.zeros(16).double())
-
-
-def test_the_spectrum_of_white_noise_is_flat_and_of_a_wave_one_ring():
-    noise = figures.power_spectrum(torch.randn(40, 128, 96, 2)).mean(0)
-    torch.testing.assert_close(noise, torch.ones(16).double(), atol=0.1, rtol=0)
-    wave = torch.cos(2 * torch.pi * 0.3 * torch.arange(96)).expand(1, 128, 96)[..., None]
-    spectrum = figures.power_spectrum(wave + 7)  # a constant changes nothing
-    torch.testing.assert_close(spectrum, figures.power_spectrum(wave), atol=1e-5, rtol=0)
-    assert figures.FREQUENCIES[spectrum[0].argmax()] == pytest.approx(0.3, abs=1 / 32)
-    assert spectrum[0].max() > 0.8 * spectrum.sum()
-
-
-def test_channels_are_averaged_as_power():
-    loud, silent = torch.randn(1, 64, 64, 1), torch.zeros(1, 64, 64, 1)
-    both = figures.power_spectrum(torch.cat([loud, silent], -1))
-    torch.testing.assert_close(both, figures.power_spectrum(loud) / 2)
+        measured = power_spectrum(branch(torch.randn(8, 128, 128, 8).double())).power.mean(0)
+        predicted = response(exercises.compose_by_einsum(*(step.weight for step in branch))).gain
+    np.testing.assert_allclose(measured / predicted, 1, atol=0.15)
 
 
 # Figures
@@ -427,7 +375,7 @@ def test_a_kernel_is_shown_with_its_response_on_the_scale_of_its_branch():
     assert left.get_clim() == pytest.approx((-limit, limit))
     amplitude = right.get_array()
     assert amplitude[32, 32] == pytest.approx(abs(KERNELS[1, 2].sum().item()), rel=1e-5)
-    assert right.get_clim() == pytest.approx((0, figures.response(KERNELS).max().sqrt().item()))
+    assert right.get_clim() == pytest.approx((0, figures.transfer(KERNELS).max().item()))
     other = figures.kernel_and_response(KERNELS, output=0, source=0).axes[1].images[0]
     assert other.get_clim() == right.get_clim()
     assert "channel 2 → 1" in drawn.axes[0].get_title()
@@ -465,14 +413,6 @@ def test_pooling_draws_spectra_what_is_left_of_them_and_the_average_by_formula()
     assert lines["average, by formula"].argmin() == 11  # first zero of three pixels: 1/3 and more
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert labels == ["input", "max", "average", "average, by formula"]
-
-
-def test_measured_average_pooling_meets_its_formula():
-    noise = torch.randn(20, 96, 128, 1)
-    pooled = F.avg_pool2d(noise.permute(0, 3, 1, 2), 3, 1, 1).permute(0, 2, 3, 1)
-    ratio = figures.power_spectrum(pooled).mean(0) / figures.power_spectrum(noise).mean(0)
-    box = figures.by_ring(figures.response(torch.full((3, 3), 1 / 9)))
-    np.testing.assert_allclose(ratio, box, atol=0.03)
 
 
 def test_maps_of_branches_share_one_scale_about_zero():

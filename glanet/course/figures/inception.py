@@ -1,17 +1,16 @@
-"""Kernels, their frequency responses, and the spectra of feature maps.
+"""Kernels, their frequency responses, and what pooling does to spectra.
 
-Frequencies are in cycles/pixel. Directions are averaged out in ``BANDS`` rings of equal width up to
-0.5, the finest that rows and columns can carry.
+Frequencies are in cycles/pixel; spectra and gains go over the rings of `glanet.analysis.spectrum`.
 """
 
 import numpy as np
 import torch
 from matplotlib import colormaps
 
+from glanet.analysis.filters import response
+from glanet.analysis.spectrum import FREQUENCY, decibels
 from glanet.course.figures import LOOKS, new_figure
 
-BANDS = 16
-FREQUENCIES = (np.arange(BANDS) + 0.5) / (2 * BANDS)  # the middle of each ring
 POOLING_LOOKS = {
     "input": LOOKS["original"],
     "max": LOOKS["max"],
@@ -19,47 +18,12 @@ POOLING_LOOKS = {
 }
 
 
-def response(kernels, size=64):
-    """|H|², the power that each kernel lets through at each frequency.
+def transfer(kernels, size=64):
+    """|H|, the amplitude that each kernel lets through at each frequency.
 
     (..., k, k) -> (..., size, size), frequencies in the order of the FFT.
     """
-    return torch.fft.fft2(kernels, s=(size, size)).abs().square()
-
-
-def by_ring(power):
-    """The mean over each ring of equal frequency: (..., H, W), in FFT order -> (..., BANDS)."""
-    rows, columns = (torch.fft.fftfreq(side) for side in power.shape[-2:])
-    ring = (torch.hypot(rows[:, None], columns) * 2 * BANDS).long()
-    return torch.stack([power[..., ring == band].mean(-1) for band in range(BANDS)], -1)
-
-
-def gain(kernels):
-    """The power that comes out, where every input channel is white noise of power 1.
-
-    (outputs, inputs, k, k) -> (BANDS,), the mean over the outputs.
-    """
-    return by_ring(response(kernels).sum(1).mean(0))
-
-
-def power_spectrum(tokens):
-    """Power at each frequency, the mean over the channels: (B, H, W, C) -> (B, BANDS).
-
-    Each map has its mean subtracted and fades out to its sides under a Hann window, so that
-    opposite sides, which the FFT takes for neighbours, fit. White noise of power 1 is 1 everywhere.
-    """
-    maps = tokens.double().movedim(-1, 1)
-    maps = maps - maps.mean((-2, -1), keepdim=True)
-    rows, columns = (torch.hann_window(side, dtype=maps.dtype) for side in maps.shape[-2:])
-    window = rows[:, None] * columns
-    window = window / window.square().mean().sqrt()
-    power = torch.fft.fft2(maps * window, norm="ortho").abs().square()
-    return by_ring(power.mean(1))
-
-
-def decibels(power):
-    """10 log10 of a ratio of powers: 0 is the same, -10 a tenth, +3 twice."""
-    return 10 * np.log10(np.asarray(power))
+    return torch.fft.fft2(kernels, s=(size, size)).abs()
 
 
 def kernel_and_response(kernels, *, output, source):
@@ -87,11 +51,11 @@ def kernel_and_response(kernels, *, output, source):
         xlabel="column (pixels)",
         ylabel="row (pixels)",
     )
-    amplitude = torch.fft.fftshift(response(kernel).sqrt())
+    amplitude = torch.fft.fftshift(transfer(kernel))
     shown = right.imshow(
         amplitude.numpy(),
         vmin=0,
-        vmax=response(kernels).max().sqrt().item(),
+        vmax=transfer(kernels).max().item(),
         extent=(-0.5, 0.5, 0.5, -0.5),
     )
     figure.colorbar(shown, ax=right, label="|H|, amplitude out / in")
@@ -117,12 +81,12 @@ def gains(panels):
         for branch, power in branches.items():
             power = np.asarray(power)
             axes.plot(
-                FREQUENCIES, decibels(power.mean(0)), label=f"{branch}×{branch}", **LOOKS[branch]
+                FREQUENCY, decibels(power.mean(0)), label=f"{branch}×{branch}", **LOOKS[branch]
             )
             if len(power) > 1:
                 low, high = decibels(np.quantile(power, (0.05, 0.95), axis=0))
                 axes.fill_between(
-                    FREQUENCIES, low, high, color=LOOKS[branch]["color"], alpha=0.15, lw=0
+                    FREQUENCY, low, high, color=LOOKS[branch]["color"], alpha=0.15, lw=0
                 )
         axes.set(title=title, xlabel="frequency (cycles/pixel)", xlim=(0, 0.5))
         axes.grid(alpha=0.3)
@@ -140,7 +104,7 @@ def pooling(panels):
     """
     figure = new_figure(2.7 * len(panels), 4.4)
     rows = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
-    box = decibels(by_ring(response(torch.full((3, 3), 1 / 9, dtype=torch.float64))))
+    box = decibels(response(torch.full((1, 1, 3, 3), 1 / 9)).gain)
     for column, (title, spectra) in enumerate(panels.items()):
         above, below = rows[:, column]
         spectra = {name: decibels(power) for name, power in spectra.items()}
@@ -148,7 +112,7 @@ def pooling(panels):
             _curve(above, level, name)
             if name != "input":
                 _curve(below, level - spectra["input"], name)
-        below.plot(FREQUENCIES, box, color="black", lw=0.8, label="average, by formula")
+        below.plot(FREQUENCY, box, color="black", lw=0.8, label="average, by formula")
         below.axhline(0, color="black", lw=0.8, ls=":")
         above.set_title(title)
         below.set(xlabel="frequency (cycles/pixel)", xlim=(0, 0.5))
@@ -170,10 +134,10 @@ def _without_doubles(*all_axes):
 
 
 def _curve(axes, levels, name):
-    axes.plot(FREQUENCIES, levels.mean(0), label=name, **POOLING_LOOKS[name])
+    axes.plot(FREQUENCY, levels.mean(0), label=name, **POOLING_LOOKS[name])
     draws = np.random.default_rng(0).integers(0, len(levels), (1000, len(levels)))
     low, high = np.quantile(levels[draws].mean(1), (0.025, 0.975), axis=0)
-    axes.fill_between(FREQUENCIES, low, high, color=POOLING_LOOKS[name]["color"], alpha=0.2, lw=0)
+    axes.fill_between(FREQUENCY, low, high, color=POOLING_LOOKS[name]["color"], alpha=0.2, lw=0)
 
 
 def branch_maps(image, maps):

@@ -1,7 +1,9 @@
 """Figures of shrinking and of what it loses; power spectra, and how they are read."""
 
 import numpy as np
+import torch
 
+from glanet.analysis.spectrum import by_ring, waves
 from glanet.course.figures import LOOKS, new_figure
 from glanet.data.degradation import cubic_kernel, resize_matrix
 
@@ -131,7 +133,7 @@ def aliasing(frequency, scale):
 
 def hann(size):
     """One period of the Hann window, float (size,): 0 at its start, 1 in its middle."""
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
+    return torch.hann_window(size, dtype=torch.float64).numpy()
 
 
 def power_spectrum(image):
@@ -139,15 +141,8 @@ def power_spectrum(image):
 
     image: (H, W, C), any unit. Returns float (H, W) in that unit squared, ordered as
     `numpy.fft.fft2` does, with frequency 0 in the corner; for white noise, its variance everywhere.
-
-    Each channel's mean is taken away and a Hann window fades the image out towards its borders: a
-    transform takes the image for one tile of a floor, and without a window finds the tiles' edges.
     """
-    height, width = image.shape[:2]
-    window = hann(height)[:, None, None] * hann(width)[:, None]
-    window /= np.sqrt((window**2).mean())
-    waves = np.fft.fft2((image - image.mean(axis=(0, 1))) * window, axes=(0, 1), norm="ortho")
-    return (np.abs(waves) ** 2).mean(axis=-1)
+    return waves(torch.from_numpy(image)[None])[0].abs().square().mean(-1).numpy()
 
 
 def by_radius(power, bins=32):
@@ -157,13 +152,8 @@ def by_radius(power, bins=32):
     the middle of the bins, which part 0..0.5 cycles per pixel evenly, and the mean power in each:
     twice (bins,). Frequencies above 0.5, which only slanting waves have, are left out.
     """
-    height, width = power.shape
-    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
-    edges = np.linspace(0, 0.5, bins + 1)
-    number = np.digitize(radius, edges[1:]).ravel()  # `bins` for what is left out
-    counts = np.bincount(number, minlength=bins + 1)[:bins]
-    sums = np.bincount(number, power.ravel(), minlength=bins + 1)[:bins]
-    return (edges[:-1] + edges[1:]) / 2, sums / counts
+    middles = (np.arange(bins) + 0.5) / (2 * bins)
+    return middles, by_ring(torch.from_numpy(power), bins).numpy()
 
 
 def spectra(curves, nyquist):

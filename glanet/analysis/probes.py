@@ -1,0 +1,144 @@
+"""Hooks on named parts of a network, and what each branch of a layer adds to the fused features.
+
+Hooks live in ``with`` blocks and are gone at their end, also when an exception ends them.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from glanet.config import INCEPTION_BRANCHES
+
+CONVOLUTIONS = ("3", "5", "7")
+BRANCHES = ("attention", "max", *CONVOLUTIONS)  # in the order of V
+
+
+class Heard(NamedTuple):
+    """What a module was given and what it returned, as it last ran: the tensors, not copies."""
+
+    input: torch.Tensor
+    output: torch.Tensor
+
+
+@contextmanager
+def record(modules: Mapping[Hashable, nn.Module]):
+    """Note what modules take in and give out: yields {name: Heard}, filled while they run."""
+    heard = {}
+
+    def note(name, module, inputs, output):
+        heard[name] = Heard(inputs[0], output)
+
+    with ExitStack() as hooks:
+        for name, module in modules.items():
+            hooks.enter_context(module.register_forward_hook(partial(note, name)))
+        yield heard
+
+
+@contextmanager
+def replace_output(module: nn.Module, change: Callable):
+    """Let ``change(output)`` stand for what the module returns, while the block runs."""
+    with module.register_forward_hook(lambda module, inputs, output: change(output)):
+        yield
+
+
+def listen(network, images, modules) -> dict[Hashable, Heard]:
+    """What modules take in and give out while the network looks at images: {name: Heard}.
+
+    ``images`` is what the network takes. It runs once, in eval mode and without gradients; the
+    modes of all its parts are put back.
+    """
+    modes = {part: part.training for part in network.modules()}
+    try:
+        with record(modules) as heard, torch.no_grad():
+            network.eval()(images)
+    finally:
+        for part, training in modes.items():
+            part.training = training
+    return heard
+
+
+def layers(network) -> dict[str, nn.Module]:
+    """The layers of a GLA-Net or SwinIR: {"block.layer": layer}, counted from 1."""
+    return {
+        f"{b}.{number}": layer
+        for b, block in enumerate(network.trunk.blocks, 1)
+        for number, layer in enumerate(block.layers, 1)
+    }
+
+
+def branches(layer) -> dict[str, nn.Module]:
+    """The branches of a layer, those of `BRANCHES` that it has, in their order."""
+    found = {} if layer.attention is None else {"attention": layer.attention}
+    if layer.inception is not None:
+        found |= dict(zip(BRANCHES[1:], layer.inception.branches, strict=True))
+    return found
+
+
+def fusion_columns(layer) -> dict[str, torch.Tensor]:
+    """W_b, the columns of a layer's fusion that read each branch: {name: (C, C_b)}."""
+    channels, names = len(layer.fuse.weight), list(branches(layer))
+    widths = [channels if n == "attention" else channels // INCEPTION_BRANCHES for n in names]
+    return dict(zip(names, layer.fuse.weight.split(widths, dim=1), strict=True))
+
+
+def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
+    """W_b z_b, what each branch adds: {name: z_b (..., C_b)} -> {name: (..., C)}.
+
+    ``fuse`` is the linear layer that reads the outputs joined in the order given; its bias is left
+    out, so that all contributions and the bias add up to what it returns. None: nothing is fused,
+    and each output is added as it is.
+
+    Raises:
+        ValueError: the outputs have not as many channels as ``fuse`` reads.
+    """
+    if fuse is None:
+        return dict(outputs)
+    widths = [output.shape[-1] for output in outputs.values()]
+    if sum(widths) != fuse.in_features:
+        raise ValueError(
+            f"the branches {', '.join(outputs)} have {sum(widths)} channels, and the fusion reads "
+            f"{fuse.in_features}: give all that it joins, in its order"
+        )
+    columns = fuse.weight.detach().split(widths, dim=1)
+    return {
+        name: output @ block.T
+        for (name, output), block in zip(outputs.items(), columns, strict=True)
+    }
+
+
+def branch_outputs(network, images) -> dict[str, dict[str, torch.Tensor]]:
+    """z_b in every layer while the network looks at images: {"1.1": {"attention": tokens, ...}}."""
+    parts = {
+        (name, branch): module
+        for name, layer in layers(network).items()
+        for branch, module in branches(layer).items()
+    }
+    found = {name: {} for name in layers(network)}
+    for (name, branch), heard in listen(network, images, parts).items():
+        found[name][branch] = heard.output
+    return found
+
+
+def stages(network, images) -> dict[str, torch.Tensor]:
+    """The tokens on their way through the trunk: {stage: (B, H, W, C)}, in order.
+
+    "F_s" enters. "1.1 mix" is after attention and convolutions were added, "1.1 MLP" after the MLP,
+    "1 block" after the 3×3 convolution and the residual of a block; "F_d" leaves.
+    """
+    modules = {"trunk": network.trunk}
+    for number, block in enumerate(network.trunk.blocks, 1):
+        modules[f"{number} block"] = block
+    for name, layer in layers(network).items():
+        modules[f"{name} mix"], modules[f"{name} MLP"] = layer.norm2, layer
+    heard = listen(network, images, modules)
+    found = {"F_s": heard["trunk"].input}
+    for number, block in enumerate(network.trunk.blocks, 1):
+        for layer in range(1, len(block.layers) + 1):
+            found[f"{number}.{layer} mix"] = heard[f"{number}.{layer} mix"].input
+            found[f"{number}.{layer} MLP"] = heard[f"{number}.{layer} MLP"].output
+        found[f"{number} block"] = heard[f"{number} block"].output
+    return found | {"F_d": heard["trunk"].output}

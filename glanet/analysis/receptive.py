@@ -1,0 +1,100 @@
+"""Who looks where: effective receptive fields, and which pixels an enlargement is owed to."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+
+from glanet.analysis.filters import low_pass
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """How much one output pixel changes with each input pixel.
+
+    strength: (H, W), the root of the sum of the squared derivatives of all output channels by all
+    input channels, root mean square over the images; unit of output / unit of input. row, column:
+    the output pixel.
+    """
+
+    strength: np.ndarray
+    row: int
+    column: int
+
+
+def receptive_field(function, tokens, *, row, column) -> ReceptiveField:
+    """The effective receptive field at one pixel (Luo et al., NeurIPS 2016).
+
+    ``function``: tokens (B, H, W, C) -> tokens (B, H', W', C'), each image for itself. One backward
+    pass for each output channel.
+    """
+    tokens = tokens.detach().requires_grad_()
+    pixel = function(tokens)[:, row, column].sum(0)  # (C',)
+    total = torch.zeros(tokens.shape[1:3], dtype=torch.float64)
+    for value in pixel:
+        (gradient,) = torch.autograd.grad(value, tokens, retain_graph=True)
+        total += gradient.double().square().sum(-1).mean(0).cpu()
+    return ReceptiveField(total.sqrt().numpy(), row, column)
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What each pixel of an image adds to what a detector finds.
+
+    value: (H, W), unit of the detector; the sum over all pixels is what the detector finds in the
+    image beyond what it finds in the blurred one. found: that difference itself, computed without
+    derivatives: how near ``value.sum()`` comes to it tells whether the path had steps enough.
+    """
+
+    value: np.ndarray
+    found: float
+
+    def diffusion(self) -> float:
+        """That paper's index, 100 · (1 − Gini of |value|): 100 where all pixels add alike."""
+        ordered = np.sort(np.abs(self.value), axis=None)
+        n = ordered.size
+        return 100 * (1 - (2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * ordered.sum()))
+
+
+def attribution(detector, image, *, sigma=4.0, steps=24) -> Attribution:
+    """A local attribution map (Gu, Dong, CVPR 2021): gradients summed along a path of blurs.
+
+    ``detector`` maps an image (1, 3, H, W) to a number; ``image`` (1, 3, H, W) in [0, 1]. The path
+    starts from the image blurred by a Gaussian of ``sigma`` pixels and ends at the image itself;
+    on its way detail appears, instead of light on a black picture. Each of ``steps`` is weighed by
+    the gradient in its middle.
+    """
+    value = torch.zeros_like(image)
+    for step in range(steps):
+        before, middle, after = (
+            blur(image, sigma * (1 - (step + part) / steps)) for part in (0, 0.5, 1)
+        )
+        middle.requires_grad_()
+        (gradient,) = torch.autograd.grad(detector(middle), middle)
+        value += gradient * (after - before)
+    with torch.no_grad():
+        found = float(detector(image) - detector(blur(image, sigma)))
+    return Attribution(value.sum(1)[0].cpu().numpy(), found)
+
+
+def blur(image, sigma):
+    """An image (B, 3, H, W) under a Gaussian of standard deviation ``sigma`` pixels."""
+    # where its power has fallen to half; without any blur, far beyond all frequencies
+    cutoff = math.sqrt(math.log(2)) / (2 * math.pi * max(sigma, 1e-9))
+    blurred = low_pass(rearrange(image, "b c h w -> b h w c"), cutoff)
+    return rearrange(blurred, "b h w c -> b c h w")
+
+
+def detail(network, *, top, left, side):
+    """A detector: the total variation of the enlarged image inside a square of ``side`` HR pixels.
+
+    Returns a function of images (1, 3, H, W).
+    """
+
+    def found(image):
+        square = network(image)[..., top : top + side, left : left + side]
+        return sum(square.diff(dim=axis).abs().sum() for axis in (2, 3))
+
+    return found

@@ -1,0 +1,216 @@
+import pytest
+import torch
+from torch import nn
+
+from glanet import GLANet, ModelConfig
+from glanet.analysis import probes
+from glanet.analysis.probes import (
+    BRANCHES,
+    branch_outputs,
+    branches,
+    contributions,
+    fusion_columns,
+    layers,
+    listen,
+    record,
+    replace_output,
+    stages,
+)
+
+SWINIR = {"inception": False, "dense": False, "bilinear_base": False}
+
+
+def small(**overrides):
+    settings = {"channels": 16, "blocks": 2, "layers": 2, "heads": 2, "window": 4, **overrides}
+    return GLANet(ModelConfig.preset("tiny", **settings)).eval()
+
+
+def hooks(network):
+    """Every hook of any kind that the network carries."""
+    return [
+        hook
+        for module in network.modules()
+        for name, registered in vars(module).items()
+        if name.endswith("_hooks")
+        for hook in registered.values()
+    ]
+
+
+@pytest.fixture
+def network():
+    return small()
+
+
+@pytest.fixture
+def images():
+    return torch.rand(2, 3, 12, 16)
+
+
+def test_what_was_recorded_is_what_the_module_gives_for_what_it_was_given(network, images):
+    with record({"mlp": network.trunk.blocks[1].layers[0].mlp}) as heard, torch.no_grad():
+        network(images)
+        mlp = network.trunk.blocks[1].layers[0].mlp
+        assert heard["mlp"].input.shape == (2, 12, 16, 16)
+        assert torch.equal(mlp(heard["mlp"].input), heard["mlp"].output)
+
+
+def test_recording_changes_nothing_and_leaves_no_trace(network, images):
+    with torch.no_grad():
+        before = network(images)
+        state = {name: value.clone() for name, value in network.state_dict().items()}
+        with record(dict(network.named_modules())) as heard:
+            during = network(images)
+            assert len(hooks(network)) == len(list(network.modules()))
+        after = network(images)
+    assert torch.equal(before, during)
+    assert torch.equal(before, after)
+    assert not hooks(network)
+    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+    assert "trunk.blocks.0.layers.1.attention" in heard
+
+
+def test_no_trace_is_left_after_an_exception_either(network, images):
+    attention = network.trunk.blocks[0].layers[0].attention
+    with pytest.raises(KeyboardInterrupt), record({"a": attention}):
+        raise KeyboardInterrupt
+    with pytest.raises(ZeroDivisionError), replace_output(attention, lambda output: 1 / 0):
+        network(images)
+    with pytest.raises(AttributeError), record({"a": attention, "b": "no module"}):
+        pass
+    assert not hooks(network)
+
+
+def test_an_output_is_replaced_inside_the_block_only(network, images):
+    mlp = network.trunk.blocks[0].layers[0].mlp
+    tokens = torch.randn(1, 4, 4, 16)
+    with torch.no_grad():
+        before = mlp(tokens)
+        with replace_output(mlp, lambda output: output + 1):
+            assert torch.equal(mlp(tokens), before + 1)
+            with replace_output(mlp, lambda output: 2 * output):  # the later acts on the earlier
+                assert torch.equal(mlp(tokens), 2 * (before + 1))
+        assert torch.equal(mlp(tokens), before)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_listening_is_in_eval_mode_and_puts_back_the_mode_of_every_part(network, images, breaks):
+    network.train()
+    network.trunk.blocks[1].eval()
+    modes = [part.training for part in network.modules()]
+    seen = []
+
+    def note(output):
+        seen.append((network.training, torch.is_grad_enabled()))
+        assert not breaks
+        return output
+
+    with replace_output(network.shallow, note):
+        if breaks:
+            with pytest.raises(AssertionError):
+                listen(network, images, {"shallow": network.shallow})
+        else:
+            heard = listen(network, images, {"shallow": network.shallow})
+            assert not heard["shallow"].output.requires_grad
+    assert seen == [(False, False)]
+    assert [part.training for part in network.modules()] == modes
+    assert torch.is_grad_enabled()
+    assert not hooks(network)
+
+
+def test_layers_and_branches_have_the_names_of_the_paper(network):
+    assert list(layers(network)) == ["1.1", "1.2", "2.1", "2.2"]
+    layer = layers(network)["2.1"]
+    assert layer is network.trunk.blocks[1].layers[0]
+    assert tuple(branches(layer)) == BRANCHES
+    assert branches(layer)["7"] is layer.inception.branches[3]
+    assert list(branches(layers(small(**SWINIR))["1.1"])) == ["attention"]
+    assert tuple(branches(layers(small(attention=False))["1.1"])) == BRANCHES[1:]
+
+
+@pytest.mark.parametrize("overrides", [{}, {"attention": False}])
+def test_contributions_and_bias_add_up_to_the_fused_features(images, overrides):
+    network = small(**overrides).double()
+    for layer in layers(network).values():
+        nn.init.normal_(layer.fuse.bias)
+    outputs = branch_outputs(network, images.double())
+    fused = listen(network, images.double(), {n: la.fuse for n, la in layers(network).items()})
+    for name, layer in layers(network).items():
+        parts = contributions(outputs[name], layer.fuse)
+        assert list(parts) == list(branches(layer))
+        total = sum(parts.values()) + layer.fuse.bias
+        torch.testing.assert_close(total, fused[name].output, rtol=0, atol=1e-12)
+        columns = fusion_columns(layer)
+        for branch, part in parts.items():
+            expected = outputs[name][branch] @ columns[branch].T
+            torch.testing.assert_close(part, expected, rtol=0, atol=1e-12)
+
+
+def test_in_the_shipped_network_too_the_parts_add_up(images):
+    network = GLANet.from_pretrained("tiny-x2")
+    fused = listen(network, images, {n: la.fuse for n, la in layers(network).items()})
+    for name, outputs in branch_outputs(network, images).items():
+        fuse = layers(network)[name].fuse
+        total = sum(contributions(outputs, fuse).values()) + fuse.bias
+        torch.testing.assert_close(total, fused[name].output, rtol=1e-4, atol=1e-4)
+
+
+def test_swinir_has_one_branch_that_is_added_as_it_is(images):
+    network = small(**SWINIR)
+    outputs = branch_outputs(network, images)
+    assert [list(parts) for parts in outputs.values()] == [["attention"]] * 4
+    part = contributions(outputs["1.1"], layers(network)["1.1"].fuse)["attention"]
+    assert part is outputs["1.1"]["attention"]
+
+
+def test_a_released_swinir_is_listened_to(golden, images):
+    from glanet.weights import load_released
+
+    network = load_released(golden / "swinir_x2.pth")
+    outputs = branch_outputs(network, images)
+    assert len(outputs) == len(layers(network)) == 6
+    assert all(list(parts) == ["attention"] for parts in outputs.values())
+
+
+def test_contributions_of_any_network_with_named_branches():
+    class TwoViews(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wide, self.narrow, self.join = nn.Linear(3, 5), nn.Linear(3, 2), nn.Linear(7, 4)
+
+        def forward(self, tokens):
+            return self.join(torch.cat([self.wide(tokens), self.narrow(tokens)], dim=-1))
+
+    views, tokens = TwoViews().double(), torch.randn(1, 4, 4, 3, dtype=torch.float64)
+    heard = listen(views, tokens, {"wide": views.wide, "narrow": views.narrow})
+    parts = contributions({name: part.output for name, part in heard.items()}, views.join)
+    torch.testing.assert_close(sum(parts.values()) + views.join.bias, views(tokens))
+
+
+def test_a_branch_that_is_missing_is_told():
+    outputs = {"attention": torch.randn(1, 4, 4, 8), "max": torch.randn(1, 4, 4, 2)}
+    with pytest.raises(
+        ValueError, match="attention, max have 10 channels, and the fusion reads 16"
+    ):
+        contributions(outputs, nn.Linear(16, 8))
+
+
+@pytest.mark.parametrize("overrides", [{}, SWINIR])
+def test_stages_follow_the_tokens_through_the_trunk(images, overrides):
+    network = small(**overrides)
+    found = stages(network, images)
+    assert list(found) == [
+        "F_s",
+        *("1.1 mix", "1.1 MLP", "1.2 mix", "1.2 MLP", "1 block"),
+        *("2.1 mix", "2.1 MLP", "2.2 mix", "2.2 MLP", "2 block"),
+        "F_d",
+    ]
+    with torch.no_grad():
+        torch.testing.assert_close(network.trunk(found["F_s"]), found["F_d"])
+        layer = layers(network)["1.2"]
+        mixed = found["1.2 mix"]
+        torch.testing.assert_close(mixed + layer.mlp(layer.norm2(mixed)), found["1.2 MLP"])
+        torch.testing.assert_close(layer(found["1.1 MLP"]), found["1.2 MLP"])
+
+
+def test_the_branches_named_here_are_those_of_the_model():
+    assert len(BRANCHES) == 1 + probes.INCEPTION_BRANCHES

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from glanet.analysis.spectrum import (
+    AREA,
+    BANDS,
+    FREQUENCY,
+    bootstrap,
+    by_ring,
+    decibels,
+    lean,
+    power_spectrum,
+    sum_spectrum,
+)
+
+
+def wave(rows, columns, frequency_down, frequency_across):
+    i, j = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    phase = 2 * torch.pi * (frequency_down * i + frequency_across * j)
+    return torch.cos(phase).double()[None, :, :, None]
+
+
+def test_white_noise_has_its_variance_at_every_frequency():
+    spectrum = power_spectrum(2 * torch.randn(24, 64, 80, 4))
+    np.testing.assert_allclose(spectrum.power.mean(0)[1:], 4, rtol=0.07)
+    assert spectrum.power.mean(0)[0] == pytest.approx(4, rel=0.25)  # of few waves
+    assert spectrum.power.shape == (24, BANDS)
+    np.testing.assert_allclose(spectrum.high_share().mean(), 0.75, atol=0.01)
+    np.testing.assert_allclose(spectrum.energy().mean(), 4 * np.pi / 4, rtol=0.02)
+
+
+def test_the_same_texture_has_the_same_spectrum_in_maps_of_any_size():
+    low_pass = torch.ones(1, 1, 3, 3) / 9
+    small, large = (
+        F.conv2d(torch.randn(n, 1, side + 2, side + 2), low_pass).permute(0, 2, 3, 1)
+        for n, side in ((360, 48), (40, 144))
+    )
+    ratio = power_spectrum(small).power.mean(0) / power_spectrum(large).power.mean(0)
+    np.testing.assert_allclose(ratio[1:10], 1, atol=0.1)
+
+
+def test_a_constant_added_to_each_channel_changes_nothing():
+    tokens = torch.randn(2, 40, 48, 3, dtype=torch.float64)
+    brighter = tokens + torch.tensor([5.0, -100.0, 0.0])
+    np.testing.assert_allclose(
+        power_spectrum(brighter).power, power_spectrum(tokens).power, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(("down", "across"), [(0, 0.3), (0.3, 0), (0.18, 0.24)])
+def test_a_wave_lies_in_the_ring_of_its_frequency_whatever_its_direction(down, across):
+    spectrum = power_spectrum(wave(96, 128, down, across))
+    assert spectrum.frequency[spectrum.power[0].argmax()] == pytest.approx(0.3, abs=0.5 / BANDS)
+    energy = spectrum.power[0] * AREA
+    assert energy.max() > 0.8 * energy.sum()
+    assert spectrum.energy()[0] == pytest.approx(0.5, rel=0.1)  # the variance of a cosine
+
+
+def test_a_wave_that_does_not_fit_the_map_leaks_no_further_than_the_next_rings():
+    power = power_spectrum(wave(64, 64, 0, 0.1234)).power[0]
+    far = np.abs(FREQUENCY - 0.1234) > 0.1
+    assert power[far][1:].max() < 1e-4 * power.max()
+    assert power[0] < 0.01 * power.max()  # a wave that does not fit has a little mean
+
+
+def test_a_ring_holds_its_frequencies_and_what_only_slanting_waves_have_is_left_out(ring_mean):
+    rows, columns = torch.meshgrid(torch.fft.fftfreq(96), torch.fft.fftfreq(128), indexing="ij")
+    radius = torch.hypot(rows, columns).double()
+    np.testing.assert_allclose(by_ring(radius), ring_mean(np.hypot), atol=0.004)
+    assert not by_ring((radius > 0.501).double()).any()
+
+
+def test_a_frequency_on_an_edge_belongs_to_the_upper_ring_at_every_size():
+    for side in (32, 48, 96, 160):
+        only = torch.zeros(side, side, dtype=torch.float64)
+        only[0, side // 4] = 1  # 0.25 cycles/pixel, to the last bit or not
+        assert by_ring(only).argmax() == BANDS // 2
+
+
+def test_known_filters_measure_as_the_formula_says(known_filter, ring_mean):
+    kernel, formula = known_filter
+    noise = torch.randn(30, 1, 98, 98, dtype=torch.float64)
+    filtered = F.conv2d(noise, torch.from_numpy(kernel)[None, None])
+    before, after = (
+        power_spectrum(maps.permute(0, 2, 3, 1)).power.mean(0)
+        for maps in (noise[..., 1:-1, 1:-1], filtered)
+    )
+    expected = ring_mean(lambda u, v: formula(u, v) ** 2)
+    np.testing.assert_allclose(after / before, expected, atol=0.03 * expected.max())
+
+
+def test_channels_are_averaged_as_power_and_not_as_amplitude_or_logarithm():
+    loud, silent = torch.randn(1, 32, 32, 1), torch.zeros(1, 32, 32, 1)
+    both = power_spectrum(torch.cat([loud, silent], dim=-1)).power
+    np.testing.assert_allclose(both, power_spectrum(loud).power / 2, rtol=1e-12)
+
+
+def test_maps_too_small_for_the_rings_are_refused():
+    with pytest.raises(ValueError, match=r"\(40, 31\) pixels; expected at least 32"):
+        power_spectrum(torch.randn(1, 40, 31, 2))
+
+
+def test_maps_that_still_need_a_gradient_are_measured_too():
+    assert power_spectrum(torch.randn(1, 32, 32, 1, requires_grad=True)).power.all()
+
+
+# Sums
+
+
+def test_the_shares_of_summands_and_cross_terms_make_up_the_whole_in_every_band():
+    parts = {name: torch.randn(3, 40, 40, 5) for name in "abc"}
+    spectrum = sum_spectrum(parts)
+    whole = power_spectrum(sum(part.double() for part in parts.values())).power
+    np.testing.assert_allclose(spectrum.together.power, whole, rtol=1e-12)
+    for band in ((0, 0.5), (0, 0.125), (0.25, 0.5)):
+        shares = spectrum.shares(*band)
+        assert list(shares) == ["a", "b", "c", "cross-terms"]
+        np.testing.assert_allclose(sum(shares.values()), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("sign", "together", "cross"), [(1, 4, 0.5), (-0.5, 0.25, -4)])
+def test_cross_terms_are_positive_where_summands_agree_and_negative_where_they_cancel(
+    sign, together, cross
+):
+    a = torch.randn(1, 32, 32, 2, dtype=torch.float64)
+    spectrum = sum_spectrum({"a": a, "b": sign * a})
+    np.testing.assert_allclose(spectrum.together.power / power_spectrum(a).power, together)
+    assert spectrum.shares()["cross-terms"] == pytest.approx(cross)
+
+
+def test_independent_summands_have_no_cross_terms_to_speak_of():
+    shares = sum_spectrum({"a": torch.randn(8, 64, 64, 8), "b": torch.randn(8, 64, 64, 8)}).shares()
+    assert abs(shares["cross-terms"].mean()) < 0.02
+
+
+# Bootstrap
+
+
+def test_the_band_holds_the_true_mean_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    inside = 0
+    for _ in range(200):
+        band = bootstrap(rng.normal(3, 2, 20), draws=400)
+        inside += band.low <= 3 <= band.high
+    assert 170 <= inside <= 198  # 95 in 100, a little less for so few images
+
+
+def test_the_band_is_narrow_where_images_agree_and_the_same_each_time():
+    samples = np.random.default_rng(0).normal(size=(9, BANDS)) * np.linspace(0, 1, BANDS)
+    band, again = bootstrap(samples), bootstrap(samples)
+    np.testing.assert_array_equal(band.low, again.low)
+    assert band.mean.shape == band.low.shape == band.high.shape == (BANDS,)
+    assert band.low[0] == band.mean[0] == band.high[0]
+    assert (band.low[1:] < band.mean[1:]).all()
+    assert (band.mean[1:] < band.high[1:]).all()
+
+
+def test_decibels():
+    np.testing.assert_allclose(decibels([1, 0.1, 2]), [0, -10, 3.0103], atol=1e-4)
+
+
+def test_the_lean_is_the_mean_above_over_the_mean_below_by_area():
+    assert lean(np.ones(BANDS)) == pytest.approx(0)
+    assert lean(np.where(FREQUENCY > 0.25, 10.0, 1.0)) == pytest.approx(10)
+    assert lean(np.ones((3, BANDS))).shape == (3,)
+    only_the_last = np.where(FREQUENCY > 0.48, 1.0, 0.0)
+    area = FREQUENCY[-1] / FREQUENCY[8:].sum()
+    assert lean(only_the_last + 1) == pytest.approx(10 * np.log10(1 + area))

@@ -1,0 +1,117 @@
+import pytest
+import torch
+
+from glanet import GLANet, ModelConfig
+from glanet.analysis.filters import high_pass, low_pass
+from glanet.analysis.probes import BRANCHES, branches, layers
+from glanet.analysis.surgery import OPERATIONS, average, operate
+
+
+@pytest.fixture(scope="module")
+def network():
+    return GLANet.from_pretrained("tiny-x2")
+
+
+@pytest.fixture
+def image():
+    return torch.rand(1, 3, 16, 24)
+
+
+def run(network, image):
+    with torch.no_grad():
+        return network(image)
+
+
+def test_the_average_keeps_each_channels_mean_and_nothing_else():
+    tokens = torch.tensor([[1.0, 10], [3, 30]]).reshape(1, 1, 2, 2)
+    assert average(tokens).flatten().tolist() == [2, 20, 2, 20]
+
+
+def test_the_operations_are_what_they_are_called():
+    tokens = torch.randn(1, 16, 16, 3)
+    assert torch.equal(OPERATIONS["zero"](tokens), 0 * tokens)
+    assert torch.equal(OPERATIONS["mean"](tokens), average(tokens))
+    assert torch.equal(OPERATIONS["low-pass"](tokens), low_pass(tokens, 0.25))
+    assert torch.equal(OPERATIONS["high-pass"](tokens), high_pass(tokens, 0.25))
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_a_branch_set_to_zero_is_a_branch_whose_columns_of_the_fusion_are_zero(
+    network, image, branch
+):
+    start = {"attention": 0, "max": 32, "3": 40, "5": 48, "7": 56}[branch]
+    width = 32 if branch == "attention" else 8
+    other = GLANet.from_pretrained("tiny-x2")
+    with torch.no_grad():
+        other.trunk.blocks[1].layers[0].fuse.weight[:, start : start + width] = 0
+    with operate(network, "zero", branch, layer="2.1"):
+        lesioned = run(network, image)
+    torch.testing.assert_close(lesioned, run(other, image))
+    assert not torch.equal(lesioned, run(network, image))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_operation_reaches_every_chosen_branch_of_every_layer_and_no_other(
+    network, image, operation
+):
+    outputs = {}
+
+    def note(name):
+        return lambda module, inputs, output: outputs.setdefault(name, output)
+
+    with operate(network, operation, "attention", "7"):
+        notes = [
+            module.register_forward_hook(note((name, branch)))
+            for name, layer in layers(network).items()
+            for branch, module in branches(layer).items()
+        ]
+        run(network, image)
+    for hook in notes:
+        hook.remove()
+    for (_, branch), output in outputs.items():
+        if operation in ("zero", "mean"):
+            flat = torch.allclose(output, output[:, :1, :1].expand_as(output))
+            assert flat == (branch in ("attention", "7"))
+    assert len(outputs) == 30
+
+
+def test_surgery_leaves_no_trace_also_after_an_exception(network, image):
+    before = run(network, image)
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    with operate(network, "mean", *BRANCHES):
+        assert not torch.equal(run(network, image), before)
+    with pytest.raises(RuntimeError), operate(network, "zero", "attention"):
+        raise RuntimeError
+    with pytest.raises(KeyError), operate(network, "zero", "attention", "no such branch"):
+        pass
+    assert torch.equal(run(network, image), before)
+    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+@pytest.mark.parametrize(
+    ("operation", "branch", "layer"),
+    [("burn", "max", None), ("zero", "9", None), ("zero", "max", "4.1")],
+)
+def test_an_operation_branch_or_layer_that_is_not_there_is_told(network, operation, branch, layer):
+    with pytest.raises(KeyError), operate(network, operation, branch, layer=layer):
+        pass
+
+
+def test_any_function_can_be_an_operation(network, image):
+    with operate(network, lambda tokens: tokens, *BRANCHES):
+        unchanged = run(network, image)
+    assert torch.equal(unchanged, run(network, image))
+
+
+def test_swinir_can_be_operated_on_too(image):
+    swinir = GLANet(
+        ModelConfig.preset(
+            "tiny", channels=16, blocks=1, inception=False, dense=False, bilinear_base=False
+        )
+    ).eval()
+    with torch.no_grad():
+        torch.nn.init.normal_(swinir.reconstruct.to_image[0].weight)
+    with operate(swinir, "zero", "attention", layer="1.2"):
+        lesioned = run(swinir, image)
+    assert not torch.equal(lesioned, run(swinir, image))
