@@ -164,6 +164,12 @@ def run_folder(entry, seed, options):
     return options.folder / f"{entry.key}-seed{seed}"
 
 
+def average(steps):
+    """The decay of the moving average that reaches back as far, of all steps, as the preset's."""
+    preset = TrainConfig.preset("tiny")
+    return 1 - (1 - preset.average) * preset.steps / steps
+
+
 def train_and_measure(network, steps, seed, folder):
     from glanet.training import train
 
@@ -171,7 +177,13 @@ def train_and_measure(network, steps, seed, folder):
     if scores.exists():
         return
     recipe = TrainConfig.preset(
-        "tiny", steps=steps, seed=seed, validation=(), precision="float32", save_every=100
+        "tiny",
+        steps=steps,
+        average=average(steps),
+        seed=seed,
+        validation=(),
+        precision="float32",
+        save_every=100,
     )
     started = time.monotonic()
     weights = train(ModelConfig.from_dict(network), recipe, folder, device="cpu")
@@ -222,6 +234,7 @@ def record(entries, speeds, options):
         data=list(recipe.data),
         batch=recipe.batch,
         patch=recipe.patch,
+        moving_average=[round(average(steps), 4) for steps in sorted({e.steps for e in entries})],
         how_matched="wider in whole heads and branches, and the MLP's hidden width makes up the "
         f"rest, to within {TOLERANCE:.0%}",
     )

@@ -28,7 +28,7 @@ from glanet.files import write_text
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
-CELL_TIMEOUT = 900  # seconds: no cell of the smoke and learn profiles comes near it
+CELL_TIMEOUT = 3600  # seconds: no cell of the smoke and learn profiles comes near it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # one kernel name and no version, so that every environment opens the notebook alike
 METADATA = {
