@@ -66,10 +66,7 @@ def evaluate_folder(folder: Path, set_name: str, hr_images: Iterable[Path], scal
 
 
 def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
-    """(output, HR image) for every HR image.
-
-    An output is recognised by its name: NAME, NAMExSCALE, or either with a suffix that begins with
-    an underscore, as in ``babyx2_SwinIR.png``.
+    """(output, HR image) for every HR image, recognised by its name as `fitting_outputs` does.
 
     Raises:
         BenchmarkError: an HR image without its output, or with several; an output of another size.
@@ -77,12 +74,7 @@ def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
     outputs = find_images(folder)
     pairs, problems = [], []
     for path in hr_images:
-        heads = (path.stem, f"{path.stem}x{scale}")
-        found = [
-            output
-            for output in outputs
-            if any(output.stem == head or output.stem.startswith(f"{head}_") for head in heads)
-        ]
+        found = [out for out in outputs if fitting_outputs(path.stem, [out.stem], scale)]
         if len(found) != 1:
             names = " and ".join(output.name for output in found) or "none"
             problems.append(f"for {path.name} there is {names}")
@@ -99,6 +91,16 @@ def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
             f"Name each output NAME.png or NAMEx{scale}.png, and check the scale."
         )
     return pairs
+
+
+def fitting_outputs(name, outputs, scale) -> list[str]:
+    """Those of ``outputs`` that belong to the HR image ``name``; all are names without an ending.
+
+    They are called NAME or NAMExSCALE, with or without a suffix that begins with an underscore, as
+    in ``babyx2_SwinIR``.
+    """
+    heads = (name, f"{name}x{scale}")
+    return [out for out in outputs if any(out == h or out.startswith(f"{h}_") for h in heads)]
 
 
 def _pixels(size):
