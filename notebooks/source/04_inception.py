@@ -571,10 +571,11 @@ print(
 #
 # - **The shape is learned, not innate.** Fresh weights have mean 0 and know nothing of each other, so on average
 #   they let all frequencies through alike. A convolution is not high-pass by nature.
-# - **In the first layer, training made 3×3 and 5×5 lean to high frequencies**, by more than two standard deviations
-#   of what fresh weights do by chance. The 7×7 leans that way, too, by hardly more than chance would.
-# - **With depth it turns round.** In the last three layers no branch leans to high frequencies any more, and the 5×5
+# - **In the first half of this network it was learned.** In layers 1 and 3, 5×5 and 7×7 lean to high frequencies by
+#   more than two standard deviations of what fresh weights do by chance.
+# - **With depth it turns round.** In the last two layers no branch leans to high frequencies, and in each of them one
 #   leans to low ones beyond chance. "High-frequency-oriented" fits the beginning of this network and not its end.
+# - **One network is one case.** Weights from another training may lean otherwise. Load others, and see.
 #
 # This is one small network, and a response says what a filter *would* do to white noise. What the branches
 # contribute to real images is for notebook 10 to measure.
