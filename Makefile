@@ -2,6 +2,9 @@
 # make test   everything that proves the project works
 # Both set up .venv first and are quick when nothing changed.
 #
+# make train-full   notebook 12 without a browser, make evaluate   notebook 13; the executed copies
+#                   lie in runs/notebooks
+#
 # A system whose Python 3.11 or newer has another name: make lab PYTHON=python3.12
 
 PYTHON ?= python3
@@ -11,7 +14,7 @@ READY := .venv/.ready
 # for what runs in the environment: its programs first, the notebooks' kernel with them
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: lab test lint notebooks clean
+.PHONY: lab test lint notebooks train-full evaluate clean
 
 lab: $(READY)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(VENV)/jupyter lab $(ARGS)
@@ -29,6 +32,12 @@ lint: $(READY)
 
 notebooks: $(READY)
 	$(VENV)/python -m glanet.course.build $(ARGS)
+
+train-full: $(READY)
+	$(VENV)/python -m glanet.course.headless 12 $(ARGS)
+
+evaluate: $(READY)
+	$(VENV)/python -m glanet.course.headless 13 $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,72 @@
+"""What the course promises as a whole."""
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+
+from torch import nn
+
+import glanet.model
+from glanet.course import build, progress, widgets
+
+TEXTS = {source.stem: source.read_text(encoding="utf-8") for source in build.sources()}
+
+
+def model_classes():
+    """Every module class that a file of ``glanet/model`` defines."""
+    for found in pkgutil.iter_modules(glanet.model.__path__, f"{glanet.model.__name__}."):
+        module = importlib.import_module(found.name)
+        for name, value in vars(module).items():
+            here = inspect.isclass(value) and value.__module__ == module.__name__
+            if here and issubclass(value, nn.Module):
+                yield name
+
+
+def test_every_class_of_the_network_is_proved_the_same_in_some_notebook():
+    said = "".join(build.target(source).read_text(encoding="utf-8") for source in build.sources())
+    proved = set(re.findall(r"✓ (\w+): from the same weights the same output", said))
+    missing = set(model_classes()) - proved
+    assert not missing
+
+
+def test_every_exercise_has_hints_a_folded_solution_and_mistakes_that_it_names():
+    assert len(progress.all_exercises()) >= 20
+    for exercise in progress.all_exercises():
+        assert len(exercise.mistakes) >= 5, exercise.key
+    for name, text in TEXTS.items():
+        exercises = sum(e.notebook == name[:2] for e in progress.all_exercises())
+        assert text.count("<summary>Hint 1</summary>") >= exercises, name
+        stored = build.target(build.NOTEBOOKS / "source" / f"{name}.py").read_text("utf-8")
+        assert stored.count("<summary>Solution</summary>") == exercises, name
+
+
+def test_every_notebook_asks_for_predictions_has_a_widget_and_reports_progress():
+    predictions = 0
+    for name, text in TEXTS.items():
+        here = len(re.findall(r"^guess\w* = \.\.\.", text, re.MULTILINE))
+        assert here >= 1, name
+        predictions += here
+        assert re.search(r"from glanet\.course\.widgets\.\w+ import", text), name
+        assert f'progress_report("{name[:2]}")' in text, name
+        assert "What can go wrong" in text, name
+    assert predictions >= 12
+
+
+def test_every_widget_has_a_function_of_figures_that_a_notebook_also_calls_as_its_twin():
+    for found in pkgutil.iter_modules(widgets.__path__):
+        module = importlib.import_module(f"{widgets.__name__}.{found.name}")
+        drawn = [
+            name
+            for name, value in vars(module).items()
+            if inspect.isfunction(value) and value.__module__.startswith("glanet.course.figures")
+        ]
+        cells = "".join(
+            cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+            for source in build.sources()
+            for cell in json.loads(build.target(source).read_text(encoding="utf-8"))["cells"]
+            if cell["cell_type"] == "code"
+        )
+        assert drawn, found.name
+        assert any(f"{name}(" in cells for name in drawn), found.name
