@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,6 @@ WEIGHTS = Path("weights", "model.safetensors")
 # a bar that is drawn ten times a second fills a disk in the weeks that a training may take
 QUIET = {"TQDM_MININTERVAL": "60", "TQDM_MAXINTERVAL": "60", "PYTHONUNBUFFERED": "1"}
 _started = []  # kept, as Python warns of a process that runs on without its handle
-
 
 KNOWN = (TrainError, NotFiniteError, DataError, ImageError, WeightsError)  # their text says it all
 
@@ -182,19 +182,18 @@ def status(folder) -> Status:
     job, process = _read(folder / JOB), _read(folder / PROCESS)
     steps = job.get("recipe", {}).get("steps", 0)
     saved = int(saved[-1].stem.partition("-")[2]) if saved else 0
+    alive = _alive(folder, process)
     return Status(
-        state=_state(folder, process, saved),
+        state=RUNNING if alive else _state_at_rest(folder, process, saved),
         step=max(saved, entries[-1]["step"] if entries else 0),
         saved=saved,
         steps=steps,
         seconds_left=seconds_left(entries, steps),
-        pid=process.get("pid") if _alive(folder, process) else None,
+        pid=process["pid"] if alive else None,
     )
 
 
-def _state(folder, process, saved):
-    if _alive(folder, process):
-        return RUNNING
+def _state_at_rest(folder, process, saved):
     if process:
         return process.get("ended", DIED)
     if (folder / WEIGHTS).is_file():  # of `glanet train`, which leaves no process.json
@@ -266,12 +265,14 @@ def stop(folder, patience=120.0) -> Status:
     found = status(folder)
     if found.state != RUNNING:
         return found
-    process = psutil.Process(found.pid)
-    # where several train, the first only waits for them, and would kill them if it were asked
-    for asked in process.children() or [process]:
-        asked.terminate()
     try:
-        process.wait(patience)
+        with suppress(psutil.NoSuchProcess):  # it may end meanwhile
+            process = psutil.Process(found.pid)
+            # where several train, the first waits for them, and would kill them if it were asked
+            for asked in process.children() or [process]:
+                with suppress(psutil.NoSuchProcess):
+                    asked.terminate()
+            process.wait(patience)
     except psutil.TimeoutExpired as error:
         raise LaunchError(
             f"{folder}: process {found.pid} is still busy after {patience:.0f} s, perhaps "
