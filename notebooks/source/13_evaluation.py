@@ -964,11 +964,11 @@ else:
 
 # %%
 if entry is not None:
-    for name, scores in entry["value"].items():
+    for name, by_set in entry["value"].items():
         comparison, variant = name.split(": ", 1)
         whole_scores = entry["value"][f"{comparison}: GLA-Net"]
         verdicts = []
-        for of, score in scores.items():
+        for of, score in by_set.items():
             with_it = whole_scores[of]
             apart = score["high"] < with_it["low"] or score["low"] > with_it["high"]
             verdict = "apart" if apart else "overlap"
