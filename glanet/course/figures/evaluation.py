@@ -53,7 +53,7 @@ def gain_bars(gains, *, rival, most=12):
     ranked = sorted(gains, key=gains.get, reverse=True)
     if len(ranked) > 2 * most:
         ranked = ranked[:most] + ranked[-most:]
-    figure = new_figure(7.0, 0.8 + 0.24 * len(ranked))
+    figure = new_figure(6.0, 0.8 + 0.22 * len(ranked))
     axes = figure.subplots()
     values = [gains[name] for name in ranked]
     colours = [OURS if value >= 0 else LOOKS["5"]["color"] for value in values]
@@ -95,8 +95,8 @@ def compared(hr, images, places, *, side):
     height, width = hr.shape[:2]
     columns = min(COLUMNS, 1 + len(images))
     rows = -(-(1 + len(images)) // columns)  # of each square
-    figure = new_figure(2.6 + 1.8 * columns, 2.1 * max(rows * len(places), 1.3))
-    left_half, right_half = figure.subfigures(1, 2, width_ratios=(2.6, 1.8 * columns))
+    figure = new_figure(2.4 + 1.65 * columns, 1.95 * max(rows * len(places), 1.3))
+    left_half, right_half = figure.subfigures(1, 2, width_ratios=(2.4, 1.65 * columns))
     whole = left_half.subplots()
     whole.imshow(hr, extent=(0, width, height, 0))
     whole.set(title="HR", xlabel="column (pixels)", ylabel="row (pixels)")
@@ -151,7 +151,7 @@ def ablation(value, whole):
     comparisons = list(dict.fromkeys(comparison for comparison, _ in names))
     variants = list(dict.fromkeys(variant for _, variant in names if variant != whole))
     sets = list(next(iter(value.values())))
-    figure = new_figure(2.2 + 2.9 * len(sets), 1.4 + 0.55 * len(variants))
+    figure = new_figure(2.0 + 2.2 * len(sets), 1.4 + 0.5 * len(variants))
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, of in zip(panels, sets, strict=True):
         bases = [value[f"{comparison}: {whole}"][of] for comparison in comparisons]
