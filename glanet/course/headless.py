@@ -37,7 +37,6 @@ class Headless(NotebookClient):
         super().__init__(
             notebook,
             timeout=None,
-            store_widget_state=False,
             on_cell_start=self._start,
             on_cell_executed=lambda **_: self.save(),
             **options,
@@ -66,6 +65,7 @@ class Headless(NotebookClient):
     def save(self):
         """Write the notebook as it is by now, without widgets, which need a kernel to be seen."""
         kept = copy.deepcopy(self.nb)
+        kept.metadata.pop("widgets", None)
         for cell in kept.cells:
             if cell.cell_type == "code":
                 cell.outputs = [o for o in cell.outputs if WIDGET not in o.get("data", {})]

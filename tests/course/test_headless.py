@@ -42,16 +42,20 @@ def test_it_runs_in_the_full_profile_beside_the_notebook_and_leaves_a_copy_and_a
         tmp_path / "small.ipynb",
         "import os, pathlib\nprint(os.environ['GLANET_PROFILE'], pathlib.Path.cwd())",
         "6 * 7",
-        "import ipywidgets\nipywidgets.IntSlider()",
+        "from ipywidgets import interactive, Output\n"
+        "interactive(lambda x: print('drawn', x), {'auto_display': True}, x=(0, 3))",
+        "shown = Output()\nshown",
+        "shown.append_stdout('drawn later')",
     )
     before = path.read_text()
     done = run(path, tmp_path / "out", GLANET_PROFILE="")
     assert done.returncode == 0, done.stderr
     copy = nbformat.read(only(tmp_path / "out", "small-*.ipynb"), as_version=4)
-    first, second, widget = copy.cells
+    first, second, *widgets = copy.cells
     assert first.outputs[0].text == f"full {tmp_path}\n"
     assert second.outputs[0].data["text/plain"] == "42"
-    assert widget.outputs == []
+    assert [cell.outputs for cell in widgets] == [[], [], []]
+    assert "widgets" not in copy.metadata
     log = only(tmp_path / "out", "small-*.log").read_text()
     for said in (f"full {tmp_path}\n", "42\n"):
         assert said in done.stdout
