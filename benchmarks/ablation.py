@@ -29,14 +29,11 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks import ledger
+from benchmarks.scores import SETS, measure
 from glanet import GLANet, ModelConfig, TrainConfig
-from glanet.data import catalog
-from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.files import write_text
-from glanet.inference import upscale
 
 SCALE = 2
-SETS = ("Set5", "Set14", "B100")
 WHOLE = "GLA-Net"
 VARIANTS = {  # what each leaves out
     WHOLE: {},
@@ -190,12 +187,7 @@ def train_and_measure(network, steps, seed, folder):
     if weights is None:
         sys.exit(1)  # asked to stop
     model = GLANet.from_pretrained(weights).eval()
-    found = {}
-    for name in SETS:
-        run = evaluate(
-            lambda low: (upscale(model, low), None), name, catalog.hr_images(name), SCALE
-        )
-        found |= {set_name: pair[0] for set_name, pair in mean_scores(run).items()}
+    found = {name: psnr for name, (psnr, _) in measure(model).items()}
     document = {"psnr_y": found, "seconds_of_last_run": round(time.monotonic() - started, 1)}
     write_text(scores, json.dumps(document, indent=1))
 

@@ -8,11 +8,11 @@ import json
 import re
 
 from benchmarks.ledger import RESULTS, ROOT
+from benchmarks.scores import SETS
 from glanet.evaluation.published import published
 from glanet.files import write_text
 from glanet.weights import shipped_names
 
-SETS = ("Set5", "Set14", "B100")
 RIVALS = ("bicubic", "VDSR", "GLA-Net")  # of the published rows: the floor, a peer, the paper's
 WHOLE = "GLA-Net"  # as the ablation's entry calls it
 COMPARISONS = ("unmatched", "parameters", "minutes")

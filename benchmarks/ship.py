@@ -16,15 +16,12 @@ from safetensors import safe_open
 from tyro.conf import Positional
 
 from benchmarks import ledger
+from benchmarks.scores import SETS, measure
 from glanet import GLANet
-from glanet.data import catalog
-from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.files import write_text
-from glanet.inference import upscale
 from glanet.training import checkpoint
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
-SETS = ("Set5", "Set14", "B100")
 LARGEST = 5_000_000  # bytes, of weights in the wheel
 SCORES_ROW = re.compile(r"^\| PSNR on Y \|.*$", re.MULTILINE)  # of the card that training writes
 
@@ -57,18 +54,6 @@ def main(run: Positional[Path], /, *, trained_on: str):
     )
     ship(name, weights, scores)
     print(json.dumps(entry, indent=1))
-
-
-def measure(network):
-    """{set: (PSNR in dB, SSIM)} on Y; whole images, no tiles."""
-    scale = network.config.scale
-    return {
-        name: pair
-        for of in SETS
-        for name, pair in mean_scores(
-            evaluate(lambda low: (upscale(network, low), None), of, catalog.hr_images(of), scale)
-        ).items()
-    }
 
 
 def description(run):

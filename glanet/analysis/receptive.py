@@ -9,6 +9,8 @@ from einops import rearrange
 
 from glanet.analysis.filters import low_pass
 
+SIGMA = 4.0  # pixels, of the blur that a path of attribution starts from
+
 
 @dataclass(frozen=True)
 class ReceptiveField:
@@ -58,24 +60,24 @@ class Attribution:
         return 100 * (1 - (2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * ordered.sum()))
 
 
-def attribution(detector, image, *, sigma=4.0, steps=24) -> Attribution:
+def attribution(detector, image, *, steps=24) -> Attribution:
     """A local attribution map (Gu, Dong, CVPR 2021): gradients summed along a path of blurs.
 
     ``detector`` maps an image (1, 3, H, W) to a number; ``image`` (1, 3, H, W) in [0, 1]. The path
-    starts from the image blurred by a Gaussian of ``sigma`` pixels and ends at the image itself;
+    starts from the image blurred by a Gaussian of `SIGMA` pixels and ends at the image itself;
     on its way detail appears, instead of light on a black picture. Each of ``steps`` is weighed by
     the gradient in its middle.
     """
     value = torch.zeros_like(image)
     for step in range(steps):
         before, middle, after = (
-            blur(image, sigma * (1 - (step + part) / steps)) for part in (0, 0.5, 1)
+            blur(image, SIGMA * (1 - (step + part) / steps)) for part in (0, 0.5, 1)
         )
         middle.requires_grad_()
         (gradient,) = torch.autograd.grad(detector(middle), middle)
         value += gradient * (after - before)
     with torch.no_grad():
-        found = float(detector(image) - detector(blur(image, sigma)))
+        found = float(detector(image) - detector(blur(image, SIGMA)))
     return Attribution(value.sum(1)[0].cpu().numpy(), found)
 
 

@@ -99,6 +99,14 @@ class Usage:
     memory: int
 
 
+class Runner(NotebookClient):
+    """Runs a notebook, widgets and all."""
+
+    def __init__(self, notebook, **options):
+        super().__init__(notebook, **options)
+        self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
+
+
 class SilentOutput(OutputWidget):
     """Takes in what a widget draws, as a browser would, and does not report it to the kernel.
 
@@ -108,14 +116,6 @@ class SilentOutput(OutputWidget):
 
     def sync_state(self):
         pass
-
-
-def notebook_client(notebook, **options) -> NotebookClient:
-    """A client that runs a notebook in its folder, widgets and all."""
-    resources = {"metadata": {"path": NOTEBOOKS}}
-    client = NotebookClient(notebook, resources=resources, record_timing=False, **options)
-    client.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
-    return client
 
 
 def execute(notebook, name, **environment) -> Usage:
@@ -129,12 +129,13 @@ def execute(notebook, name, **environment) -> Usage:
     """
     gauge = nbformat.v4.new_code_cell(PEAK_MEMORY)
     notebook.cells.append(gauge)
-    client = notebook_client(notebook, timeout=CELL_TIMEOUT)
+    folder = {"metadata": {"path": NOTEBOOKS}}
+    runner = Runner(notebook, timeout=CELL_TIMEOUT, resources=folder, record_timing=False)
     started = time.monotonic()
     with TemporaryDirectory() as empty:
         progress = {"GLANET_PROGRESS": str(Path(empty) / "progress.json")}
         try:
-            client.execute(env={**os.environ, "GLANET_PROFILE": "learn", **progress, **environment})
+            runner.execute(env={**os.environ, "GLANET_PROFILE": "learn", **progress, **environment})
         except (CellExecutionError, CellTimeoutError) as error:
             raise BuildError(f"{name}: a cell failed.\n{error}") from error
         finally:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import nbformat
 import tyro
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tyro.conf import Positional
 
-from glanet.course.build import NOTEBOOKS, WIDGET, SilentOutput
+from glanet.course.build import NOTEBOOKS, WIDGET, Runner
 from glanet.files import write_text
 
 SAVE_EVERY = 30.0  # seconds, while a cell goes on
@@ -29,7 +28,7 @@ class HeadlessError(Exception):
     """A notebook that was not executed to its end; the message names the cell, and the copy."""
 
 
-class Headless(NotebookClient):
+class Headless(Runner):
     """A client that prints and saves while it executes; ``copy_path`` is where it saves to."""
 
     def __init__(self, notebook, copy_path, **options):
@@ -41,7 +40,6 @@ class Headless(NotebookClient):
             on_cell_executed=lambda **_: self.save(),
             **options,
         )
-        self.widget_registry["@jupyter-widgets/output"]["OutputModel"] = SilentOutput
 
     def _start(self, cell, cell_index):
         self.cell = cell_index

@@ -44,6 +44,8 @@ FAILED, FINISHED = "failed", "finished"
 JOB, PROCESS, OUTPUT, LOG = "job.json", "process.json", "output.txt", "log.jsonl"
 WEIGHTS = Path("weights", "model.safetensors")
 
+WINDOW = 20  # entries of the log that tell the pace
+
 # a bar that is drawn ten times a second fills a disk in the weeks that a training may take
 QUIET = {"TQDM_MININTERVAL": "60", "TQDM_MAXINTERVAL": "60", "PYTHONUNBUFFERED": "1"}
 _started = []  # kept, as Python warns of a process that runs on without its handle
@@ -201,15 +203,15 @@ def _state_at_rest(folder, process, saved):
     return STOPPED if saved else NEW
 
 
-def seconds_left(entries, steps, window=20) -> float | None:
+def seconds_left(entries, steps) -> float | None:
     """Seconds of training from the last entry of a log to ``steps``, at the pace of late.
 
-    The pace is that of the last ``window`` entries, and never that of the first, in which caches
+    The pace is that of the last `WINDOW` entries, and never that of the first, in which caches
     fill and kernels are chosen. None before there are two entries.
     """
     if len(entries) < 2:
         return None
-    first, last = entries[-window - 1 :][0], entries[-1]
+    first, last = entries[-WINDOW - 1 :][0], entries[-1]
     pace = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
     return pace * (steps - last["step"])
 

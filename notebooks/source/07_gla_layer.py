@@ -524,7 +524,7 @@ for branch, value in zip(branches, put_out(heard["astronaut"]["3.2"]), strict=Tr
     print(f"{branch:10} {value:.4f}")
 
 # %% [markdown]
-# The maximum is the loudest by far, and attention is hardly there. But is that what the layer *hears*? Between
+# The maximum is the loudest, and attention the quietest. But is that what the layer *hears*? Between
 # a branch and the layer stands $W_b$, which may turn it up or down.
 #
 # **Prediction.** Which branch has the largest $W_b z_b$ in the last layer? Choose one of `branches`.
@@ -638,7 +638,7 @@ print(f"attention, mean of the layers: {attention_alone:.2f}")
 
 # %% [markdown]
 # Two things can be said of this small network. No layer listens to one side only. And attention, the quietest in
-# V, is turned up by every layer. (It also has four times as many channels as another branch.)
+# V in every layer but the first, is turned up by all of them. (It also has four times as many channels as another branch.)
 #
 # Is a loud branch a *needed* one? Silence each branch in turn: put its mean over the image in its place, and
 # measure how much PSNR the enlarged photograph loses.
@@ -679,7 +679,7 @@ loud_and_needed(shares, losses, list(layers))
 
 # %% [markdown]
 # No single silence costs much: the other branches, the residual and the other layers carry on. And loud and needed
-# go together only loosely: attention in 3.2 adds most, and branches with less than half of its share cost more.
+# go together only loosely: attention in 3.2 adds far more to its layer than attention in 2.2, and costs less.
 #
 # So energy tells what a layer does, not what it is worth. For that, somebody must train without the part. The paper
 # did, in Table 2: Inception is worth 0.19 dB on Urban100 (33.43 dB without, 33.62 dB with).

@@ -14,7 +14,7 @@ from PIL import Image
 from skimage import data
 
 from glanet import GLANet, ModelConfig
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.checks import NOT_DONE, RIGHT
 from glanet.course.exercises import evaluation
 from glanet.course.figures.evaluation import (
     OURS,
@@ -29,15 +29,9 @@ from glanet.course.widgets.evaluation import crops_page, explore_crops
 from glanet.evaluation import benchmark
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
+from tests.course.verdicts import told
 
 NAMES = ["mean_scores", "outputs_of", "self_ensemble", "blend"]
-
-
-def told(exercise, mistaken):
-    """What the exercise says of a wrong answer."""
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    return verdict.message
 
 
 @pytest.mark.parametrize("name", NAMES)

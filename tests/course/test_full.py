@@ -10,18 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.checks import NOT_DONE, RIGHT
 from glanet.course.exercises import full as exercises
 from glanet.course.figures import full as figures
 from glanet.course.widgets.full import explore_shares
 from glanet.data.patches import PatchStore
 from glanet.training import launch
-
-
-def says(exercise, mistaken):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    return verdict.message
+from tests.course.verdicts import told
 
 
 @pytest.mark.parametrize(
@@ -34,7 +29,7 @@ def test_every_known_mistake_is_told_from_all_others(exercise):
     assert exercise.judge(lambda *arguments: ...).state == NOT_DONE
     assert len(exercise.mistakes) >= 5
     for message, mistaken in exercise.mistakes.items():
-        assert says(exercise, mistaken) == message
+        assert told(exercise, mistaken) == message
 
 
 # Room for decoded images
@@ -75,7 +70,7 @@ def bytes_of(text):
     ],
 )
 def test_each_mistake_in_the_bytes_is_named(text, says_so):
-    assert says_so in says(exercises.decoded_bytes, bytes_of(text))
+    assert says_so in told(exercises.decoded_bytes, bytes_of(text))
 
 
 def test_bytes_of_one_image_only_are_told_so():
@@ -84,7 +79,7 @@ def test_bytes_of_one_image_only_are_told_so():
             total = bytes_by_loop([size], scale)
         return total
 
-    assert "that is the last one" in says(exercises.decoded_bytes, last)
+    assert "that is the last one" in told(exercises.decoded_bytes, last)
 
 
 # Shares
@@ -115,7 +110,7 @@ def test_shares_are_accepted_in_other_words():
     ],
 )
 def test_each_mistake_in_a_share_is_named(mistaken, says_so):
-    assert says_so in says(exercises.share, mistaken)
+    assert says_so in told(exercises.share, mistaken)
 
 
 def test_the_shares_are_those_of_the_store(store):
@@ -171,15 +166,15 @@ def test_a_start_is_accepted_in_other_words():
 )
 def test_each_mistake_in_a_start_is_named(old, new, says_so):
     assert RIGHT_START.count(old) == 1
-    assert says_so in says(exercises.start, start_of(RIGHT_START.replace(old, new)))
+    assert says_so in told(exercises.start, start_of(RIGHT_START.replace(old, new)))
 
 
 def test_a_start_that_starts_nothing_or_fails_is_told_so(monkeypatch):
-    assert "it raised FileNotFoundError" in says(
+    assert "it raised FileNotFoundError" in told(
         exercises.start, lambda command, output: subprocess.Popen(["/no/such/program"]).pid
     )
     monkeypatch.setattr(exercises, "PATIENCE", 0.1)
-    assert "the command was not started" in says(exercises.start, lambda command, output: 12345)
+    assert "the command was not started" in told(exercises.start, lambda command, output: 12345)
 
 
 def test_the_facts_tell_the_truth():
@@ -240,7 +235,7 @@ RIGHT_PACE = "(b['seconds'] - a['seconds']) / (b['step'] - a['step'])"
     ],
 )
 def test_each_mistake_in_the_seconds_is_named(mistaken, says_so):
-    assert says_so in says(exercises.seconds_left, mistaken)
+    assert says_so in told(exercises.seconds_left, mistaken)
 
 
 # Figures and the widget

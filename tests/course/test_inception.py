@@ -6,21 +6,13 @@ from torch import nn
 
 from glanet.analysis.filters import response
 from glanet.analysis.spectrum import power_spectrum
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.checks import NOT_DONE, RIGHT
 from glanet.course.exercises import inception as exercises
 from glanet.course.figures import inception as figures
 from glanet.course.widgets.inception import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
 from glanet.model.tokens import TokenConv, TokenConv1x1, TokenMaxPool
-
-
-def assert_told(exercise, mistaken, says):
-    """Of several fresh draws each tells the mistake."""
-    for _ in range(3):
-        verdict = exercise.judge(mistaken)
-        assert verdict.state == WRONG
-        assert says in verdict.message
-
+from tests.course.verdicts import assert_told
 
 # Max-pooling
 

@@ -14,20 +14,12 @@ from glanet.analysis.footprint import Footprint, fold
 from glanet.analysis.probes import record
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.checks import NOT_DONE, RIGHT
 from glanet.course.exercises import lab as exercises
 from glanet.course.figures import lab as figures
 from glanet.course.widgets.lab import explore_surgery
 from glanet.evaluation.metrics import rgb_to_y
-
-
-def assert_told(exercise, mistaken, says):
-    """Of several fresh draws each tells the mistake."""
-    for _ in range(3):
-        verdict = exercise.judge(mistaken)
-        assert verdict.state == WRONG
-        assert says in verdict.message
-
+from tests.course.verdicts import assert_told
 
 # Rings
 

@@ -11,18 +11,13 @@ from PIL import Image
 from torch import nn
 
 from glanet import ModelConfig, TrainConfig
-from glanet.course.checks import NOT_DONE, RIGHT, WRONG, random_weights
+from glanet.course.checks import NOT_DONE, RIGHT, random_weights
 from glanet.course.exercises import training as exercises
 from glanet.course.figures import training as figures
 from glanet.course.widgets.training import LivePlot, explore_schedule
 from glanet.training import schedule
 from glanet.training.loop import Run
-
-
-def says(exercise, mistaken):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    return verdict.message
+from tests.course.verdicts import told
 
 
 @pytest.mark.parametrize(
@@ -40,7 +35,7 @@ def test_every_known_mistake_is_told_from_all_others(exercise):
     assert exercise.judge(exercise.reference).state == RIGHT
     assert len(exercise.mistakes) >= 5
     for message, mistaken in exercise.mistakes.items():
-        assert says(exercise, mistaken) == message
+        assert told(exercise, mistaken) == message
 
 
 # The gradient of L1
@@ -80,7 +75,7 @@ def l1_of(function):
     ],
 )
 def test_each_mistake_in_the_gradient_is_named(mistaken, says_so):
-    assert says_so in says(exercises.l1_gradient, mistaken)
+    assert says_so in told(exercises.l1_gradient, mistaken)
 
 
 # Adam
@@ -144,7 +139,7 @@ def mistaken(w, g, m, v, t, rate):
     ],
 )
 def test_each_mistake_in_adam_is_named(change, says_so):
-    assert says_so in says(exercises.adam_step, adam_of(change))
+    assert says_so in told(exercises.adam_step, adam_of(change))
 
 
 def test_an_adam_that_is_a_step_behind_is_told_so():
@@ -152,7 +147,7 @@ def test_an_adam_that_is_a_step_behind_is_told_so():
         moved = rate * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
         return weight - moved, m.lerp(gradient, 0.1), v.lerp(gradient**2, 0.001)
 
-    assert "of the step before" in says(exercises.adam_step, behind)
+    assert "of the step before" in told(exercises.adam_step, behind)
 
 
 # A step of training
@@ -243,14 +238,14 @@ CLEAR, BACKWARD, STEP = "adam.zero_grad()", "loss.backward()", "adam.step()"
     ],
 )
 def test_each_mistake_in_a_step_is_named(lines, says_so):
-    assert says_so in says(exercises.train_step, step_of(*lines))
+    assert says_so in told(exercises.train_step, step_of(*lines))
 
 
 def test_a_step_that_forgets_to_return_the_loss_is_not_taken_for_undone():
     def silent(*arguments):
         exercises.one_step(*arguments)
 
-    assert "return loss.item()" in says(exercises.train_step, silent)
+    assert "return loss.item()" in told(exercises.train_step, silent)
 
 
 # The schedule
@@ -357,11 +352,11 @@ def passed(step, config):
     ],
 )
 def test_each_mistake_in_the_schedule_is_named(mistaken, says_so):
-    assert says_so in says(exercises.learning_rate, mistaken)
+    assert says_so in told(exercises.learning_rate, mistaken)
 
 
 def test_a_wrong_rate_is_told_with_what_it_depends_on_and_no_more():
-    message = says(exercises.learning_rate, lambda config, step: 7.0)
+    message = told(exercises.learning_rate, lambda config, step: 7.0)
     assert message.startswith("for TrainConfig(schedule='cosine', steps=")
     assert len(message) < 160
 
@@ -486,7 +481,7 @@ def test_an_average_is_accepted_in_other_words_and_a_stub_is_not_done():
     ],
 )
 def test_each_mistake_in_the_average_is_named(mistaken, says_so):
-    assert says_so in says(exercises.Average, mistaken)
+    assert says_so in told(exercises.Average, mistaken)
 
 
 def test_an_average_that_only_names_new_tensors_is_told_to_write():
@@ -495,7 +490,7 @@ def test_an_average_that_only_names_new_tensors_is_told_to_write():
             super().__init__(network, decay)
             self.module.load_state_dict(network.state_dict())
 
-    assert says(exercises.Average, Named).startswith("nothing arrives in self.module")
+    assert told(exercises.Average, Named).startswith("nothing arrives in self.module")
 
 
 def test_in_place_on_weights_that_want_gradients_says_no_grad():
@@ -503,7 +498,7 @@ def test_in_place_on_weights_that_want_gradients_says_no_grad():
         def update_parameters(self, network):
             mixed_at_once(self, network)
 
-    assert "in-place operation" in says(exercises.Average, Graded)
+    assert "in-place operation" in told(exercises.Average, Graded)
 
 
 # Figures

@@ -8,7 +8,7 @@ from skimage import data
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from glanet.course.checks import RIGHT, WRONG
+from glanet.course.checks import RIGHT
 from glanet.course.exercises import yardstick
 from glanet.course.figures.yardstick import (
     DISTORTIONS,
@@ -18,13 +18,7 @@ from glanet.course.figures.yardstick import (
 )
 from glanet.course.widgets.yardstick import explore_distortions
 from glanet.evaluation.metrics import psnr_y, rgb_to_y, ssim_y
-
-
-def told(exercise, mistaken):
-    """What the exercise says of a wrong answer."""
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    return verdict.message
+from tests.course.verdicts import told
 
 
 @pytest.mark.parametrize("name", ["luma", "psnr_y", "window_ssim", "ssim_map"])

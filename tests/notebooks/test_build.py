@@ -145,7 +145,7 @@ def test_what_a_widget_draws_is_kept_apart_and_not_reported_to_the_kernel():
         "print('the kernel heard of', len(widget.out.outputs), 'outputs')",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    client = build.notebook_client(notebook, timeout=60)
+    client = build.Runner(notebook, timeout=60)
     client.execute()
     first, second = notebook.cells
     assert [build.WIDGET in output.get("data", {}) for output in first.outputs] == [True]

@@ -24,3 +24,12 @@ def new_figure(width, height):
     figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
     return figure
+
+
+def shared_legend(figure, place, ncols):
+    """One legend for all panels, above ("upper") or below ("lower") them, each label once."""
+    by_label = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            by_label.setdefault(label, handle)
+    figure.legend(by_label.values(), by_label.keys(), loc=f"outside {place} center", ncols=ncols)

@@ -8,8 +8,8 @@ import torch
 from matplotlib import colormaps
 
 from glanet.analysis.filters import response
-from glanet.analysis.spectrum import FREQUENCY, decibels
-from glanet.course.figures import LOOKS, new_figure
+from glanet.analysis.spectrum import FREQUENCY, bootstrap, decibels
+from glanet.course.figures import LOOKS, new_figure, shared_legend
 
 POOLING_LOOKS = {
     "input": LOOKS["original"],
@@ -18,12 +18,12 @@ POOLING_LOOKS = {
 }
 
 
-def transfer(kernels, size=64):
+def transfer(kernels):
     """|H|, the amplitude that each kernel lets through at each frequency.
 
-    (..., k, k) -> (..., size, size), frequencies in the order of the FFT.
+    (..., k, k) -> (..., 64, 64), frequencies in the order of the FFT.
     """
-    return torch.fft.fft2(kernels, s=(size, size)).abs()
+    return torch.fft.fft2(kernels, s=(64, 64)).abs()
 
 
 def kernel_and_response(kernels, *, output, source):
@@ -120,24 +120,15 @@ def pooling(panels):
         axes.grid(alpha=0.3)
     rows[0, 0].set_ylabel("power (dB)")
     rows[1, 0].set_ylabel("power out / in (dB)")
-    figure.legend(*_without_doubles(rows[0, 0], rows[1, 0]), loc="outside lower center", ncols=4)
+    shared_legend(figure, "lower", ncols=4)
     return figure
 
 
-def _without_doubles(*all_axes):
-    """The handles and labels of a legend for all the axes, each label once."""
-    by_label = {}
-    for axes in all_axes:
-        handles, labels = axes.get_legend_handles_labels()
-        by_label.update(zip(labels, handles, strict=True))
-    return by_label.values(), by_label.keys()
-
-
 def _curve(axes, levels, name):
-    axes.plot(FREQUENCY, levels.mean(0), label=name, **POOLING_LOOKS[name])
-    draws = np.random.default_rng(0).integers(0, len(levels), (1000, len(levels)))
-    low, high = np.quantile(levels[draws].mean(1), (0.025, 0.975), axis=0)
-    axes.fill_between(FREQUENCY, low, high, color=POOLING_LOOKS[name]["color"], alpha=0.2, lw=0)
+    band = bootstrap(levels)
+    axes.plot(FREQUENCY, band.mean, label=name, **POOLING_LOOKS[name])
+    colour = POOLING_LOOKS[name]["color"]
+    axes.fill_between(FREQUENCY, band.low, band.high, color=colour, alpha=0.2, lw=0)
 
 
 def branch_maps(image, maps):

@@ -16,7 +16,7 @@ from PIL import Image
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
 from glanet.analysis.spectrum import FREQUENCY, HIGH, bootstrap, decibels, lean
-from glanet.course.figures import LOOKS, new_figure
+from glanet.course.figures import LOOKS, new_figure, shared_legend
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 TOGETHER = {"color": "black", "linestyle": "-", "linewidth": 1.0}
@@ -91,7 +91,7 @@ def contribution_spectra(spectra):
         axes.set_xlim(0, 0.5)
         axes.grid(alpha=0.3)
     _outer_labels(figure, "frequency (cycles/pixel)", "power (dB)")
-    _legend(figure, "upper", ncols=6)
+    shared_legend(figure, "upper", ncols=6)
     return figure
 
 
@@ -126,7 +126,7 @@ def band_shares(spectra):
         axes.axhline(0, color="black", lw=0.8)
         axes.axhline(1, color="black", lw=0.8, ls=":")
     figure.axes[0].set_ylabel("share of the energy together")
-    _legend(figure, "lower", ncols=6)
+    shared_legend(figure, "lower", ncols=6)
     return figure
 
 
@@ -145,7 +145,7 @@ def transfers(measured):
         axes.grid(alpha=0.3)
     axes.set_ylim(bottom=0)  # of all: they share it
     _outer_labels(figure, "frequency (cycles/pixel)", "factor, or share")
-    _legend(figure, "upper", ncols=3)
+    shared_legend(figure, "upper", ncols=3)
     return figure
 
 
@@ -177,11 +177,11 @@ def responses(fresh, trained):
     panels[0].set_ylabel("gain (dB)")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-    _legend(figure, "lower", ncols=3)
+    shared_legend(figure, "lower", ncols=3)
     return figure
 
 
-def ratios(curves, *, formula=None, ylabel="power out / in (dB)"):
+def ratios(curves, *, formula):
     """Ratios of power by frequency: ``curves`` maps a name to (n, BANDS) in decibels.
 
     ``formula``: (label, (BANDS,) in decibels), drawn as a thin line.
@@ -191,10 +191,9 @@ def ratios(curves, *, formula=None, ylabel="power out / in (dB)"):
     looks = (LOOKS["original"], LOOKS["5"], LOOKS["max"], LOOKS["7"], LOOKS["attention"])
     for look, (name, samples) in zip(looks, curves.items(), strict=False):
         _curve(axes, samples, name, **look)
-    if formula is not None:
-        axes.plot(FREQUENCY, formula[1], color="#7F7F7F", lw=1, label=formula[0])
+    axes.plot(FREQUENCY, formula[1], color="#7F7F7F", lw=1, label=formula[0])
     axes.axhline(0, color="black", lw=0.8)
-    axes.set(xlabel="frequency (cycles/pixel)", ylabel=ylabel, xlim=(0, 0.5))
+    axes.set(xlabel="frequency (cycles/pixel)", ylabel="power out / in (dB)", xlim=(0, 0.5))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
     return figure
@@ -226,7 +225,7 @@ def errors(network, bicubic, *, scale):
         axes.axvline(0.5 / scale, color="black", lw=0.8, ls="--")
         axes.set(xlabel="cycles per HR pixel", xlim=(0, 0.5))
         axes.grid(alpha=0.3)
-    _legend(figure, "lower", ncols=3)
+    shared_legend(figure, "lower", ncols=3)
     return figure
 
 
@@ -376,7 +375,7 @@ def trajectories(measured):
     below.tick_params(axis="x", rotation=60)
     for axes in (above, below):
         axes.grid(alpha=0.3)
-    _legend(figure, "upper", ncols=len(measured))
+    shared_legend(figure, "upper", ncols=len(measured))
     return figure
 
 
@@ -411,12 +410,3 @@ def _grid(figure, panels):
 def _outer_labels(figure, xlabel, ylabel):
     figure.supxlabel(xlabel, fontsize="medium")
     figure.supylabel(ylabel, fontsize="medium")
-
-
-def _legend(figure, place, ncols):
-    """One legend for all panels, above ("upper") or below ("lower") them, each label once."""
-    by_label = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            by_label.setdefault(label, handle)
-    figure.legend(by_label.values(), by_label.keys(), loc=f"outside {place} center", ncols=ncols)

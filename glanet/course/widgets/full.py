@@ -6,13 +6,13 @@ from glanet.course.figures.full import shares
 from glanet.course.widgets import explore
 
 
-def explore_shares(store, *, seed=0, size=8, steps=500_000):
+def explore_shares(store, *, size=8, steps=500_000):
     """``figures.full.shares`` of a step that you choose, for a number of processes.
 
     ``store`` is a `PatchStore`; ``size`` the patches in a batch.
     """
     return explore(
-        lambda step, world: shares(store.batch(seed, step, size)[0], world),
+        lambda step, world: shares(store.batch(0, step, size)[0], world),
         step=IntSlider(7, 0, steps - 1, description="step", continuous_update=False),
         world=Dropdown(
             options=[world for world in (1, 2, 4, 8) if size % world == 0],
