@@ -52,11 +52,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if trouble != "cut unseen":
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if trouble == "meet":  # before the content: who has that does not wait for the other
+            server.meeting.wait()
         whole = trouble in (None, "meet")
         self.wfile.write(content if whole else content[: len(content) // 2])
-        if trouble == "meet":
-            server.meeting.wait()  # for the other process to have come this far too
-        elif trouble == "stall":
+        if trouble == "stall":
             server.over.wait()
 
     def log_message(self, *_):

@@ -250,11 +250,12 @@ def test_seconds_left_leaves_the_first_steps_out():
     assert launch.seconds_left([], 1150) is None
 
 
-def test_seconds_left_goes_by_the_pace_of_late():
+def test_seconds_left_goes_by_the_pace_of_late(monkeypatch):
     slow = [(50 * i, 100.0 * i) for i in range(1, 31)]
     fast = [(1500 + 50 * i, 3000.0 + 10.0 * i) for i in range(1, 21)]
     assert launch.seconds_left(entries(*slow, *fast), 3500) == pytest.approx(0.2 * 1000)
-    assert launch.seconds_left(entries(*slow, *fast), 3500, window=21) > 0.2 * 1000
+    monkeypatch.setattr(launch, "WINDOW", 21)
+    assert launch.seconds_left(entries(*slow, *fast), 3500) > 0.2 * 1000
 
 
 @pytest.mark.parametrize(
