@@ -26,6 +26,14 @@ def choose_device(name=None) -> torch.device:
     return device
 
 
+def gpu_count(device=None) -> int:
+    """How many GPUs a run may use: all that the driver knows of, none if ``device`` is "cpu".
+
+    Asks the driver and starts no CUDA, so that processes may be forked afterwards.
+    """
+    return 0 if device == "cpu" else torch.cuda.device_count()
+
+
 def free_memory(device) -> int:
     """Bytes free on a device: of the GPU, or of the machine."""
     device = torch.device(device)

@@ -10,14 +10,15 @@ import signal
 import threading
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
+from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -62,11 +63,13 @@ def train(model_config, config, folder, *, init=None, log_with=None, device=None
         TrainError, DataError, ImageError, WeightsError: it cannot work; told before the first step.
         NotFiniteError: a loss was not finite, and ``config.on_nan`` is "stop".
     """
-    run = Run(model_config, config, Path(folder), init, log_with, device, watch)
-    try:
-        return run.to_the_end()
-    finally:
-        run.close()
+    folder = Path(folder)
+    with claimed(folder, by=PartialState(cpu=device == "cpu")):
+        run = Run(model_config, config, folder, init, log_with, device, watch)
+        try:
+            return run.to_the_end()
+        finally:
+            run.close()
 
 
 class Run:
@@ -334,6 +337,40 @@ def _take_over(source, model, name):
         if state[key].shape == tensor.shape
     }
     model.load_state_dict(state)
+
+
+@contextmanager
+def claimed(folder, by):
+    """Keep ``folder`` to this run: two would delete and overwrite each other's checkpoints.
+
+    The lock ends with its process, however that ends. Of several processes that share a run, the
+    main one holds it: no other one writes. ``by``: accelerate's state of this process.
+
+    Raises:
+        TrainError: another run holds the folder, or it cannot be written.
+    """
+    if not by.is_main_process:
+        yield
+        return
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise TrainError(
+            f"{folder}: another process is training there. Two would spoil each other's files: "
+            "let that one end, stop it, or choose another folder with --out."
+        ) from error
+    except OSError as error:
+        raise TrainError(
+            f"{folder}: cannot be written ({error}). Choose another folder with --out."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a file left there would look like a lock still held
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 @contextmanager

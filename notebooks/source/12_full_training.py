@@ -6,7 +6,7 @@
 # | **You will** | train by the paper's recipe, on whatever this machine has, in a process that survives the notebook; kill it, and see it go on |
 # | **It enables** | weights of your own, for 13, the paper's tables |
 # | **Takes** | 8 minutes, 3 GB of memory; about 60 minutes to work through |
-# | **Becomes** | `glanet/training/launch.py` |
+# | **Becomes** | `glanet/training/launch.py`, `room.py` |
 #
 # Notebook 11 trained a small network while you looked on. The paper's network has 18 million weights
 # and trains for 500,000 steps: days, on a GPU. Nobody keeps a browser open for days. So this notebook is
@@ -141,12 +141,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import glanet
-from glanet.training import launch
+from glanet.training import launch, room
 
 temporary = TemporaryDirectory(ignore_cleanup_errors=True)  # gone when the kernel ends
 runs = Path(glanet.__file__).parents[1] / "runs"
 
-for need in launch.requirements(ModelConfig.preset("paper", scale), paper, runs / "paper"):
+for need in room.requirements(ModelConfig.preset("paper", scale), paper, runs / "paper"):
     print(need)
 
 # %% [markdown]
@@ -437,7 +437,7 @@ run = by_profile(
 )
 print(run.name)
 if launch.status(run).state == launch.NEW:
-    for need in launch.requirements(network, recipe, run):
+    for need in room.requirements(network, recipe, run):
         print(need)
         assert not need.lacking or "memory" in need.what, "make room first, see the line above"
 
@@ -616,13 +616,14 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 # ```
 #
 # Several processes on a *processor* gain nothing, but let you test. A trap lies there, and it was measured: accelerate
-# joins processes on a processor only where it is told that it is one. Otherwise two processes train the whole network side by
-# side, each with rank 0, and both write into one folder. `launch.launch(..., processes=2)` tells it, and a test counts the processes.
+# joins processes on a processor only where it is told that it is one. Otherwise each of two processes has rank 0 and would train the
+# whole network by itself, into one folder, whose lock refuses the second. `launch.launch(..., processes=2)` tells it.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - **A second process in one folder**: refused, as in section 7.
+# - **A second process in one folder**: refused, as in section 7, and by `glanet train` too: a lock, which ends with the process that
+#   holds it.
 # - **Disk full in the third night**: looked up before the start, as in section 2. If a checkpoint cannot be written all the same, the
 #   older ones are whole; make room, and go on.
 # - **An image on both sides**: scores on images that were trained on say nothing.
@@ -633,13 +634,13 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 
 # %%
 machine = {"data_disk": 5e9, "run_disk": 5e9, "one_disk": True, "memory": 64e9}
-room = launch.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
-print("\n".join(map(str, room)))
+needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
+print("\n".join(map(str, needed)))
 
 # %%
 machine |= {"data_disk": 50e9, "run_disk": 50e9}  # mended: a larger disk
-room = launch.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
-print("\n".join(map(str, room)))
+needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
+print("\n".join(map(str, needed)))
 
 # %% [markdown]
 # Then the images. `train` says what is wrong before the first step.
@@ -682,7 +683,7 @@ from glanet.course.sameness import same_function
 
 rng = np.random.default_rng(0)
 cases = [(rng.integers(50, 2041, (20, 2)).tolist(), factor) for factor in (2, 3, 4)]
-print(same_function(decoded_bytes, launch.decoded_bytes, cases))
+print(same_function(decoded_bytes, room.decoded_bytes, cases))
 
 entries = [
     {"step": 50 * (i + 1), "seconds": s} for i, s in enumerate(rng.uniform(10, 20, 60).cumsum())

@@ -12,9 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet import GLANet, ModelConfig, TrainConfig
-from glanet.data.patches import PatchStore
-from glanet.training import TrainError, checkpoint, launch, train
+from glanet import ModelConfig, TrainConfig
+from glanet.training import TrainError, launch, train
 from glanet.training.launch import LaunchError
 from glanet.training.log import read_log
 
@@ -236,6 +235,11 @@ def test_the_last_words_are_lines_as_they_were_seen(tmp_path):
     assert launch.last_words(tmp_path / "none") == ""
 
 
+def test_starting_on_a_processor_starts_no_gpu(network, recipe, run):
+    launch.launch(network, recipe(steps=1), run, device="cpu")
+    assert not torch.cuda.is_initialized()
+
+
 # Seconds left
 
 
@@ -263,92 +267,3 @@ def test_seconds_left_goes_by_the_pace_of_late(monkeypatch):
 )
 def test_a_duration_has_a_unit_that_suits_it(seconds, text):
     assert launch.duration(seconds) == text
-
-
-# Room
-
-PAPER = {"archive": 3_530_603_713, "decoded": 10_000_000_000, "parameters": 18_142_847, "stores": 1}
-ROOMY = {"data_disk": 1e12, "run_disk": 1e12, "one_disk": False, "memory": 1e12}
-
-
-def lacking(**changes):
-    return [need.what for need in launch.needs(**{**PAPER, **ROOMY, **changes}) if need.lacking]
-
-
-def test_a_roomy_machine_lacks_nothing_and_says_what_is_needed():
-    needs = launch.needs(**PAPER, **ROOMY)
-    assert [need.needed for need in needs] == [7_061_207_426, 20_000_000_000, 68 * 18_142_847]
-    assert not lacking()
-    assert str(needs[0]) == (
-        "✓ disk, to download and unpack the images: 7.06 GB needed, 1000.00 free"
-    )
-
-
-def test_what_lacks_is_named_with_what_mends_it():
-    assert lacking(data_disk=7_061_207_425) == ["disk, to download and unpack the images"]
-    assert not lacking(data_disk=7_061_207_426)
-    assert lacking(run_disk=68 * 18_142_847 - 1) == ["disk, for checkpoints and weights"]
-    assert lacking(memory=19e9) == ["memory, for the decoded images"]
-    needs = launch.needs(**{**PAPER, **ROOMY, "data_disk": 1e9})
-    assert str(needs[0]) == (
-        "! disk, to download and unpack the images: 7.06 GB needed, 1.00 free\n"
-        "  → make room, or set GLANET_DATA to a folder on a larger disk"
-    )
-
-
-def test_images_that_do_not_fit_into_memory_need_a_file_beside_the_unpacked_archive():
-    file = "disk, for a file of decoded images"
-    assert lacking(memory=1e9, data_disk=13.6e9) == ["memory, for the decoded images"]
-    assert lacking(memory=1e9, data_disk=13.5e9) == ["memory, for the decoded images", file]
-    assert lacking(stores=2, memory=39e9) == ["memory, for the decoded images"]
-    assert not lacking(stores=2, memory=40e9)
-
-
-def test_on_one_disk_data_and_run_share_the_room():
-    room = {"data_disk": 7.1e9, "run_disk": 7.1e9}
-    assert not lacking(**room, one_disk=True, decoded=0)
-    assert lacking(**room, one_disk=True, memory=1e9)[1:] == [
-        "disk, for a file of decoded images",
-        "disk, for checkpoints and weights",
-    ]
-    room = {"data_disk": 4e9, "run_disk": 4e9}
-    assert not lacking(**room, one_disk=True, archive=0)
-
-
-def test_the_room_for_images_is_what_the_store_takes(photos):
-    from glanet.data.images import find_images, image_size
-
-    for scale in (2, 3, 4):
-        store = PatchStore.from_images(photos[0], scale, patch=4)
-        sizes = [image_size(path) for path in find_images(photos[0])]
-        assert launch.decoded_bytes(sizes, scale) == store.nbytes
-    assert launch.decoded_bytes([(5, 7)], 2) == 90
-
-
-def test_the_room_for_a_run_is_what_its_largest_moment_takes(network, recipe, run):
-    train(network, recipe(), run, device="cpu")
-    parameters = sum(tensor.numel() for tensor in GLANet(network).parameters())
-    saved = checkpoint.checkpoints(run / "checkpoints")[-1].stat().st_size
-    numbers = 16 * parameters
-    assert numbers <= saved < numbers + 100_000  # the rest: names, and buffers
-    assert launch.run_bytes(parameters) == 4 * numbers + 4 * parameters
-
-
-def test_what_this_machine_has_is_looked_up(network, recipe, run, monkeypatch, tmp_path):
-    found = launch.requirements(network, recipe(), run)
-    assert [need.what for need in found] == [
-        "memory, for the decoded images",
-        "disk, for checkpoints and weights",
-    ]
-    assert not [need for need in found if need.lacking]
-    monkeypatch.setenv("GLANET_DATA", str(tmp_path / "empty"))
-    archive, memory, *_ = launch.requirements(network, recipe(data=("DIV2K",)), run)
-    assert archive.needed == 2 * 3_530_603_713
-    assert memory.needed == 2 * 800 * 2040**2 * 3 * 5 // 4
-    with pytest.raises(launch.DataError, match="T91"):
-        launch.requirements(network, recipe(data=("T91",)), run)
-
-
-def test_asking_for_room_starts_no_gpu(network, recipe, run):
-    launch.launch(network, recipe(steps=1), run, device="cpu")
-    assert not torch.cuda.is_initialized()

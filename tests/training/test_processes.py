@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,17 @@ def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, reci
     assert max((one[name] - two[name]).abs().max() for name in one) <= 1e-6
     assert max(gradient.abs().max() for gradient in one.values()) > 1e-4
     assert abs(loss_of_one - loss_of_two) <= 1e-6
+
+
+def test_processes_that_were_not_joined_do_not_write_into_one_folder(photos, tmp_path):
+    # on a processor accelerate joins them only with --device cpu; without it each is the first
+    options = ["--steps", "100000", "--data", str(photos[0]), "--validation", str(photos[1])]
+    command = [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", "-m", "glanet.cli", "train"]
+    run = subprocess.run(
+        [*command, *options, "--out", str(tmp_path / "run")],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    assert "run: another process is training there" in run.stderr

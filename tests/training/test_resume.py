@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet.training import checkpoint, train
+from glanet.training import TrainError, checkpoint, train
 from glanet.training.log import read_log
 
 TIMES = {"seconds", "images_per_second", "memory_gb"}
@@ -80,6 +80,58 @@ def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_
     assert steps_logged == [20, 40, 50, 60, 80]
     left = [path.name for path in (tmp_path / "killed" / "checkpoints").iterdir()]
     assert not [name for name in left if name.startswith(".")]
+
+
+def test_a_second_run_in_the_same_folder_is_refused_and_spoils_nothing(network, recipe, tmp_path):
+    straight, shared = tmp_path / "straight", tmp_path / "shared"
+    train(network, recipe(), straight)
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in shared.rglob("*")}
+
+    def intrude(entry):
+        before = files()
+        with pytest.raises(TrainError, match="another process is training there") as refused:
+            train(network, recipe(), shared)
+        assert str(shared) in str(refused.value)
+        assert files() == before
+
+    train(network, recipe(), shared, watch=intrude)
+    assert_same_end(straight, shared)
+    assert train(network, recipe(), shared) == shared / "weights"  # free again
+
+
+def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
+    endless = recipe(steps=10_000, validate_every=10_000, save_every=10_000)
+    settings = {"network": network.to_dict(), "recipe": endless.to_dict()}
+    script = (
+        "import json, sys; from glanet import ModelConfig, TrainConfig; "
+        "from glanet.training import train; s = json.loads(sys.argv[1]); "
+        "train(ModelConfig(**s['network']), TrainConfig(**s['recipe']), sys.argv[2])"
+    )
+    command = [sys.executable, "-c", script, json.dumps(settings), str(tmp_path / "run")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        for line in process.stderr:
+            if b"images" in line:
+                break
+        with pytest.raises(TrainError, match="another process"):
+            train(network, endless, tmp_path / "run")
+        process.kill()
+    assert train(network, recipe(), tmp_path / "run") == tmp_path / "run" / "weights"
+
+
+def test_a_run_refused_before_its_first_step_leaves_its_folder_free(network, recipe, tmp_path):
+    with pytest.raises(TrainError, match="other settings"):
+        train(network, recipe(), tmp_path / "run")
+        train(network, recipe(seed=1), tmp_path / "run")
+    assert not list(tmp_path.glob("run/.*"))
+    assert train(network, recipe(), tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_is_named(network, recipe, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainError, match=r"file/run: cannot be written .* Choose another folder"):
+        train(network, recipe(), tmp_path / "file" / "run")
 
 
 def test_log_lines_of_steps_that_are_done_again_are_dropped(network, recipe, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from glanet.course.checks import Exercise
-from glanet.training import launch
+from glanet.training import launch, room
 
 # Room for decoded images
 
@@ -36,7 +36,7 @@ def _lr(height, width, scale):
 decoded_bytes = Exercise(
     "12",
     "decoded_bytes",
-    launch.decoded_bytes,
+    room.decoded_bytes,
     _draw_sizes,
     {
         "the LR images are missing: each LR pixel comes on top of its HR pixels": _bytes_of(
@@ -44,7 +44,7 @@ decoded_bytes = Exercise(
         ),
         "that is the LR images alone: each LR pixel has scale² HR pixels beside it": _bytes_of(_lr),
         "a pixel takes three bytes, one for each colour": (
-            lambda sizes, scale: launch.decoded_bytes(sizes, scale) // 3
+            lambda sizes, scale: room.decoded_bytes(sizes, scale) // 3
         ),
         "scale times as many rows and as many columns make scale² times the pixels": _bytes_of(
             lambda h, w, s: _lr(h, w, s) * (1 + s)
@@ -59,10 +59,10 @@ decoded_bytes = Exercise(
             lambda h, w, s: h * w // s**2 * (1 + s**2)
         ),
         "these are bytes of float32: here a colour takes one byte, as in the file": (
-            lambda sizes, scale: 4 * launch.decoded_bytes(sizes, scale)
+            lambda sizes, scale: 4 * room.decoded_bytes(sizes, scale)
         ),
         "sum over all images: that is the last one": (
-            lambda sizes, scale: launch.decoded_bytes(sizes[-1:], scale)
+            lambda sizes, scale: room.decoded_bytes(sizes[-1:], scale)
         ),
     },
 )
