@@ -255,7 +255,9 @@ def train(
         log_with: A tracker besides log.jsonl.
         device: cpu leaves an accelerator alone.
     """
-    from glanet import training  # accelerate takes seconds to import
+    from accelerate import PartialState  # takes seconds to import
+
+    from glanet import training
 
     given = {name: value for name, value in locals().items() if name in _RECIPE}
     try:
@@ -272,7 +274,7 @@ def train(
         )
     except (ValueError, training.NotFiniteError) as error:
         raise CommandError(str(error)) from error
-    if weights is not None:
+    if weights is not None and PartialState().is_main_process:
         print(f"{weights}: glanet evaluate --weights {weights}")
 
 

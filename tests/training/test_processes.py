@@ -43,15 +43,27 @@ def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, reci
     assert abs(loss_of_one - loss_of_two) <= 1e-6
 
 
-def test_processes_that_were_not_joined_do_not_write_into_one_folder(photos, tmp_path):
-    # on a processor accelerate joins them only with --device cpu; without it each is the first
-    options = ["--steps", "100000", "--data", str(photos[0]), "--validation", str(photos[1])]
+def train_in_two(photos, out, *options):
+    """`glanet train` in two processes on the processor, over and done."""
+    images = ["--data", str(photos[0]), "--validation", str(photos[1])]
     command = [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", "-m", "glanet.cli", "train"]
-    run = subprocess.run(
-        [*command, *options, "--out", str(tmp_path / "run")],
+    return subprocess.run(
+        [*command, *images, "--out", str(out), *options],
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
     )
+
+
+def test_the_first_of_two_processes_speaks_for_both(photos, tmp_path):
+    run = train_in_two(photos, tmp_path / "run", "--smoke", "--device", "cpu")
+    assert run.returncode == 0, run.stderr[-3000:]
+    weights = tmp_path / "run" / "weights"
+    assert run.stdout == f"{weights}: glanet evaluate --weights {weights}\n"
+
+
+def test_processes_that_were_not_joined_do_not_write_into_one_folder(photos, tmp_path):
+    # on a processor accelerate joins them only with --device cpu; without it each is the first
+    run = train_in_two(photos, tmp_path / "run", "--steps", "100000")
     assert run.returncode != 0
     assert "run: another process is training there" in run.stderr
