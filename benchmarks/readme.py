@@ -6,6 +6,9 @@ again changes nothing.
 
 import json
 import re
+import statistics
+
+from scipy.stats import t
 
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.scores import SETS
@@ -15,7 +18,12 @@ from glanet.weights import shipped_names
 
 RIVALS = ("bicubic", "VDSR", "GLA-Net")  # of the published rows: the floor, a peer, the paper's
 WHOLE = "GLA-Net"  # as the ablation's entry calls it
-COMPARISONS = ("unmatched", "parameters", "minutes")
+COMPARISONS = {
+    "unmatched": "nothing, as in Table 2",
+    "parameters": "parameters",
+    "minutes": "minutes",
+}
+SEEDS = 3  # of each network in the ablation
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -81,16 +89,39 @@ def ablation():
         return "`results/ablation.json` is not there yet: `python -m benchmarks.ablation` makes it."
     rows = [("matched in", "network", "parameters", "steps", *SETS)]
     # the ledger goes by network, the reader by comparison; sorting keeps the order within each
-    names = sorted(entry["value"], key=lambda name: COMPARISONS.index(name.partition(":")[0]))
+    names = sorted(entry["value"], key=lambda name: [*COMPARISONS].index(name.partition(":")[0]))
     for name in names:
         found = entry["value"][name]
         comparison, variant = name.split(": ", 1)
         network = entry["networks"][name]
         whole = entry["value"][f"{comparison}: {WHOLE}"]
         cells = [_range(found[of], whole[of]) for of in SETS]
-        title = {"unmatched": "nothing, as in Table 2"}.get(comparison, comparison)
-        rows.append((title, variant, f"{network['parameters']:,}", f"{network['steps']:,}", *cells))
+        sizes = f"{network['parameters']:,}", f"{network['steps']:,}"
+        rows.append((COMPARISONS[comparison], variant, *sizes, *cells))
     return markdown(rows)
+
+
+def hidden():
+    """The difference of two means that chance stays below in 19 of 20 cases, dB, by Student's t.
+
+    The spread of the seeds is pooled over the networks of a comparison.
+    """
+    entry = ledger("ablation")
+    rows = [("matched in", *SETS)]
+    for comparison, title in COMPARISONS.items():
+        networks = [
+            scores for name, scores in entry["value"].items() if name.startswith(f"{comparison}:")
+        ]
+        doubt = t.ppf(0.975, len(networks) * (SEEDS - 1)) * (2 / SEEDS) ** 0.5
+        spreads = {of: statistics.mean(_variance(n[of]) for n in networks) ** 0.5 for of in SETS}
+        rows.append((title, *(f"{doubt * spreads[of]:.2f}" for of in SETS)))
+    return markdown(rows)
+
+
+def _variance(score):
+    """Of three seeds; the middle one is what the mean leaves over."""
+    middle = SEEDS * score["mean"] - score["low"] - score["high"]
+    return statistics.variance([score["low"], middle, score["high"]])
 
 
 def _range(score, whole):
@@ -102,7 +133,7 @@ def _range(score, whole):
     return f"{score['mean']:.2f} ({score['low']:.2f}–{score['high']:.2f}){arrow}"
 
 
-TABLES = {"scores": scores, "ablation": ablation}
+TABLES = {"scores": scores, "ablation": ablation, "hidden": hidden}
 
 
 if __name__ == "__main__":

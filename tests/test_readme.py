@@ -34,6 +34,18 @@ def test_a_table_says_where_no_seed_of_a_variant_meets_the_whole_network(monkeyp
     assert "| SwinIR | 1,000 | 10 | 35.90 (35.80–35.99) ▼ |" in lines[1]
 
 
+def test_what_chance_hides_is_as_the_seeds_spread(monkeypatch):
+    one = {"mean": 36.0, "low": 35.9, "high": 36.1}  # 35.9, 36.0, 36.1: a spread of 0.1
+    far = {"mean": 35.0, "low": 34.8, "high": 35.2}  # 34.8, 35.0, 35.2: of 0.2
+    names = [f"{comparison}: {name}" for comparison in readme.COMPARISONS for name in "ab"]
+    value = {name: dict.fromkeys(readme.SETS, one if name[-1] == "a" else far) for name in names}
+    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value})
+    # both together sqrt(0.025); Student's t for 4 degrees of freedom is 2.776 (any table has it)
+    expected = f"{2.776 * 0.025**0.5 * (2 / 3) ** 0.5:.2f}"
+    for line in readme.hidden().splitlines()[2:]:
+        assert line.endswith(f"| {expected} | {expected} | {expected} |")
+
+
 def test_every_link_to_a_file_leads_to_one():
     assert "](docs/detail.png)" in PAGES[0].read_text(encoding="utf-8")
     for page in PAGES:
