@@ -218,6 +218,7 @@ def train(
     learning_rate: float | None = None,
     warm_up: int | None = None,
     gradient_clip: float | None = None,
+    average: float | None = None,
     precision: Literal["auto", "bf16", "float32"] | None = None,
     on_nan: Literal["stop", "skip"] | None = None,
     seed: int | None = None,
@@ -246,6 +247,8 @@ def train(
         learning_rate: At its highest.
         warm_up: Steps in which the learning rate rises.
         gradient_clip: Longest gradient, as its norm; 0 for no limit.
+        average: Decay of the moving average of the weights. It looks back 1 / (1 - average) steps,
+            which in a short run may be too many.
         precision: auto is bf16 where the device has it.
         on_nan: What to do when a loss is not finite.
         seed: Of weights, batches and stochastic depth.
