@@ -182,6 +182,19 @@ def test_each_mistake_in_psnr_is_named(mistaken, says):
     assert says in told(yardstick.psnr_y, mistaken)
 
 
+def test_no_drawn_colour_is_rounded_by_its_last_bit():
+    whole = np.array([[[0, 0, 0], [255, 255, 255], [85, 85, 85], [9, 8, 7]]], np.uint8)
+    assert [*(yardstick._off_the_edge(whole.copy()) == whole).all(-1)[0]] == [0, 0, 0, 1]
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        pairs = yardstick.psnr_y.draw(rng)
+        images = [image for sr, hr, _ in pairs for image in (sr, hr)]
+        images += [image for (image,) in yardstick.luma.draw(rng)]
+        for image in images:
+            doubled = 2 * rgb2ycbcr(image)[..., 0]
+            assert np.abs(doubled - np.round(doubled)).min() > 1e-6
+
+
 # SSIM of one window
 
 
