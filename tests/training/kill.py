@@ -24,7 +24,8 @@ def child(settings, dies_while_writing):
             os.kill(os.getpid(), signal.SIGKILL)
 
         checkpoint.save_file = half
-    train(ModelConfig(**settings["network"]), TrainConfig(**settings["recipe"]), settings["folder"])
+    network, recipe = ModelConfig(**settings["network"]), TrainConfig(**settings["recipe"])
+    train(network, recipe, settings["folder"], device="cpu")
     os._exit(0)
 
 

@@ -1,20 +1,35 @@
-"""A run that is stopped, killed or cut off ends where it would have ended."""
+"""A run that is stopped, killed or cut off ends where it would have ended.
+
+On a processor, to the bit; so these run there, also where there is a GPU.
+"""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet.training import TrainError, checkpoint, train
+from glanet.training import TrainError, checkpoint
+from glanet.training import train as train_anywhere
 from glanet.training.log import read_log
 
+train = partial(train_anywhere, device="cpu")
 TIMES = {"seconds", "images_per_second", "memory_gb"}
+
+
+@pytest.fixture
+def one_thread():
+    """As in kill.py, which forks; with more, sums are added up in another order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def ends(folder):
@@ -58,7 +73,7 @@ def test_asked_to_stop_it_saves_and_the_same_call_goes_on(
     assert_same_end(tmp_path / "straight", tmp_path / "stopped")
 
 
-def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_path):
+def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_path, one_thread):
     steps = {"steps": 80, "save_every": 2, "validate_every": 20}
     train(network, recipe(**steps), tmp_path / "straight")
     settings = {
@@ -107,7 +122,7 @@ def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
     script = (
         "import json, sys; from glanet import ModelConfig, TrainConfig; "
         "from glanet.training import train; s = json.loads(sys.argv[1]); "
-        "train(ModelConfig(**s['network']), TrainConfig(**s['recipe']), sys.argv[2])"
+        "train(ModelConfig(**s['network']), TrainConfig(**s['recipe']), sys.argv[2], device='cpu')"
     )
     command = [sys.executable, "-c", script, json.dumps(settings), str(tmp_path / "run")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
@@ -121,8 +136,8 @@ def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
 
 
 def test_a_run_refused_before_its_first_step_leaves_its_folder_free(network, recipe, tmp_path):
+    train(network, recipe(), tmp_path / "run")
     with pytest.raises(TrainError, match="other settings"):
-        train(network, recipe(), tmp_path / "run")
         train(network, recipe(seed=1), tmp_path / "run")
     assert not list(tmp_path.glob("run/.*"))
     assert train(network, recipe(), tmp_path / "run")
