@@ -10,6 +10,7 @@ import statistics
 
 from scipy.stats import t
 
+from benchmarks.ablation import WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.scores import SETS
 from glanet.evaluation.published import published
@@ -17,13 +18,12 @@ from glanet.files import write_text
 from glanet.weights import shipped_names
 
 RIVALS = ("bicubic", "VDSR", "GLA-Net")  # of the published rows: the floor, a peer, the paper's
-WHOLE = "GLA-Net"  # as the ablation's entry calls it
 COMPARISONS = {
     "unmatched": "nothing, as in Table 2",
     "parameters": "parameters",
     "minutes": "minutes",
 }
-SEEDS = 3  # of each network in the ablation
+SEEDS = 3  # of each network in the ablation; so lowest, mean and highest tell the third
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -38,9 +38,8 @@ def fill(text):
 
 
 def ledger(claim):
-    """An entry of ``results/``, or None."""
-    path = RESULTS / f"{claim}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    """An entry of ``results/``."""
+    return json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
 
 
 def markdown(rows):
@@ -85,8 +84,6 @@ def _shipped(name, entry):
 def ablation():
     """Mean PSNR and range over the seeds; arrows where no seed meets the whole network's range."""
     entry = ledger("ablation")
-    if entry is None:
-        return "`results/ablation.json` is not there yet: `python -m benchmarks.ablation` makes it."
     rows = [("matched in", "network", "parameters", "steps", *SETS)]
     # the ledger goes by network, the reader by comparison; sorting keeps the order within each
     names = sorted(entry["value"], key=lambda name: [*COMPARISONS].index(name.partition(":")[0]))
@@ -107,6 +104,7 @@ def hidden():
     The spread of the seeds is pooled over the networks of a comparison.
     """
     entry = ledger("ablation")
+    assert len(entry["seed"]) == SEEDS
     rows = [("matched in", *SETS)]
     for comparison, title in COMPARISONS.items():
         networks = [
@@ -119,7 +117,7 @@ def hidden():
 
 
 def _variance(score):
-    """Of three seeds; the middle one is what the mean leaves over."""
+    """Of the seeds; the one between is what the mean leaves over."""
     middle = SEEDS * score["mean"] - score["low"] - score["high"]
     return statistics.variance([score["low"], middle, score["high"]])
 

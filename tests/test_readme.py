@@ -39,7 +39,7 @@ def test_what_chance_hides_is_as_the_seeds_spread(monkeypatch):
     far = {"mean": 35.0, "low": 34.8, "high": 35.2}  # 34.8, 35.0, 35.2: of 0.2
     names = [f"{comparison}: {name}" for comparison in readme.COMPARISONS for name in "ab"]
     value = {name: dict.fromkeys(readme.SETS, one if name[-1] == "a" else far) for name in names}
-    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value})
+    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value, "seed": [0, 1, 2]})
     # both together sqrt(0.025); Student's t for 4 degrees of freedom is 2.776 (any table has it)
     expected = f"{2.776 * 0.025**0.5 * (2 / 3) ** 0.5:.2f}"
     for line in readme.hidden().splitlines()[2:]:

@@ -9,6 +9,7 @@ import torch
 from glanet.data import catalog
 from glanet.data.images import image_size
 from glanet.device import free_memory, gpu_count
+from glanet.model import GLANet
 from glanet.training import images
 from glanet.training.checkpoint import KEPT
 
@@ -132,8 +133,6 @@ def run_bytes(parameters) -> int:
 
 
 def _shapes(network):
-    from glanet.model import GLANet
-
     with torch.device("meta"):  # shapes without memory
         return list(GLANet(network).parameters())
 
