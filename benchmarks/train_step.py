@@ -47,7 +47,6 @@ class Options:
     patch: int = 48  # side of an LR patch, pixels
     steps: int = 8  # timed in each process
     rounds: int = 3  # processes of each path
-    compile: bool = False  # ours with compiled layers
     device: str | None = None  # the accelerator if there is one
     seed: int = 0
 
@@ -69,9 +68,8 @@ def report(preset, found, rates, options, device):
     ours = found[OURS][0]
     flop = step_flop(preset, options)
     ratio = ms[PLAIN] / ms[OURS]
-    compiled = "-compiled" if options.compile else ""
     entry = ledger.record(
-        f"train-step-{preset}-{device.type}{compiled}",
+        f"train-step-{preset}-{device.type}",
         {"speed": round(ratio, 2), "memory": round(memory[OURS] / memory[PLAIN], 2)},
         "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path",
         seed=options.seed,
@@ -157,10 +155,6 @@ def our_steps(preset, options, device, folder):
     )
     network = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
     run = Run(network, recipe, folder, None, None, options.device, None)
-    if options.compile:
-        for layer in run.state.model.modules():
-            if type(layer).__name__ == "GLALayer":
-                layer.compile()
     bf16 = run.accelerator.mixed_precision == "bf16"
     return run.step, str(torch.bfloat16 if bf16 else torch.float32)
 

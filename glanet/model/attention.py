@@ -139,4 +139,6 @@ class WindowAttention(nn.Module):
         return self._kept_bias[1]
 
     def _gather_bias(self, dtype):
-        return rearrange(self.bias_table[self.bias_index], "i j heads -> heads i j").to(dtype)
+        # contiguous, or PyTorch's fused kernel on a GPU would not take it, and not say so
+        bias = rearrange(self.bias_table[self.bias_index], "i j heads -> heads i j")
+        return bias.to(dtype).contiguous()

@@ -28,12 +28,14 @@ from glanet.device import free_memory, peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.inference import tile_that_fits, upscale
 from glanet.training import checkpoint, images
+from glanet.training.capture import Captured, compile_layers
 from glanet.training.checkpoint import State, TrainError
 from glanet.training.log import Log
 from glanet.training.schedule import learning_rate
 from glanet.weights import GLANet, load
 
 LOG_EVERY = 50  # steps
+COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one is over before compiling pays
 
 
 class NotFiniteError(RuntimeError):
@@ -111,6 +113,27 @@ class Run:
         self.log.say(f"{self.store}; {self.accelerator.device}, {config.precision}")
         if note:
             self.log.say(note)
+        if self.accelerator.device.type == "cuda" and config.steps >= COMPILED_FROM:
+            self._compile()
+
+    def _compile(self):
+        """Have ``gradient`` compiled, and captured where this process has no others to wait for."""
+        from torch._dynamo.exc import BackendCompilerFailed  # takes a second to import
+
+        accelerator = self.accelerator
+        self.log.say("compiling, which takes a minute or two")
+        ranks = accelerator.process_index, accelerator.num_processes
+        batch = self.store.batch(self.config.seed, self.state.step, self.config.batch, *ranks)
+        compile_layers(self.state.model)
+        self.model.train()
+        try:
+            self.gradient(*batch)
+        except BackendCompilerFailed as error:  # no Triton, say, or no C compiler beside it
+            torch.compiler.set_stance("force_eager")
+            self.log.say(f"it goes on without, and takes longer: {str(error).splitlines()[0]}")
+            return
+        if accelerator.num_processes == 1:
+            self.gradient = Captured(self.gradient, *batch)
 
     def to_the_end(self):
         """All steps that are left. Returns the folder of the weights, or None if stopped."""
@@ -151,15 +174,13 @@ class Run:
         )
         state.optimizer.param_groups[0]["lr"] = learning_rate(config, state.step)
         self.model.train()
-        loss = F.l1_loss(self.model(low), high)
-        state.optimizer.zero_grad(set_to_none=True)
-        accelerator.backward(loss)
+        loss = self.gradient(low, high)
         norm = accelerator.clip_grad_norm_(
             self.model.parameters(), config.gradient_clip or math.inf
         )
         # every process must decide alike: on the mean loss, and if any was asked to stop
         shared = accelerator.reduce(
-            torch.stack([loss.detach(), torch.full_like(loss, float(asked))]), "mean"
+            torch.stack([loss, torch.full_like(loss, float(asked))]), "mean"
         )
         loss, norm, stop = *shared[:1].tolist(), norm.item(), shared[1].item() > 0
         if math.isfinite(loss) and math.isfinite(norm):
@@ -169,6 +190,13 @@ class Run:
             self._not_finite(loss, norm)
         state.step += 1
         return loss, norm, stop
+
+    def gradient(self, low, high):
+        """The loss of a batch, a scalar; its gradient is left in the parameters."""
+        self.state.optimizer.zero_grad(set_to_none=True)
+        loss = F.l1_loss(self.model(low), high)
+        self.accelerator.backward(loss)
+        return loss.detach()
 
     def _not_finite(self, loss, norm):
         config, state = self.config, self.state
