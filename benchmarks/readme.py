@@ -17,7 +17,7 @@ from glanet.evaluation.published import published
 from glanet.files import write_text
 from glanet.weights import shipped_names
 
-RIVALS = ("bicubic", "VDSR", "GLA-Net")  # of the published rows: the floor, a peer, the paper's
+RIVALS = ("bicubic", "VDSR", "DRRN", "GLA-Net")  # published: the floor, two peers, the paper's
 COMPARISONS = {
     "unmatched": "nothing, as in Table 2",
     "parameters": "parameters",

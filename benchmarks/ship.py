@@ -9,6 +9,7 @@ and B100; the scores go into the model card and into ``results/scores-NAME.json`
 import json
 import re
 import shutil
+import statistics
 from pathlib import Path
 
 import tyro
@@ -20,6 +21,8 @@ from benchmarks.scores import SETS, measure
 from glanet import GLANet
 from glanet.files import write_text
 from glanet.training import checkpoint
+from glanet.training.log import read_log
+from glanet.weights import shipped_names
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
 LARGEST = 5_000_000  # bytes, of weights in the wheel
@@ -34,7 +37,7 @@ def main(run: Positional[Path], /, *, trained_on: str):
     network = GLANet.from_pretrained(weights)
     scores = measure(network)
     about, progress = description(run)
-    recipe = about["recipe"]
+    recipe, log = about["recipe"], read_log(run / "log.jsonl")
     assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
     entry = ledger.record(
         f"scores-{name}",
@@ -45,14 +48,16 @@ def main(run: Positional[Path], /, *, trained_on: str):
         parameters=sum(tensor.numel() for tensor in network.parameters()),
         data=recipe["data"],
         training_images=int(about["images"].split()[0]),
-        init=about["init"],
+        init=before(about["init"]),
         steps=progress["step"],
         batch=recipe["batch"],
         patch=recipe["patch"],
         training_hours=round(progress["seconds"] / 3600, 2),
         trained_on=trained_on,
+        images_per_second=statistics.median(line["images_per_second"] for line in log),
+        memory_gb=max(line["memory_gb"] for line in log),
     )
-    ship(name, weights, scores)
+    ship(name, weights, scores, entry["init"])
     print(json.dumps(entry, indent=1))
 
 
@@ -66,7 +71,15 @@ def description(run):
     return kept["about"], kept
 
 
-def ship(name, weights, scores):
+def before(init):
+    """What a run began from; of shipped weights, which may be others since, what had gone in."""
+    if init not in shipped_names():
+        return init
+    entry = json.loads((ledger.RESULTS / f"scores-{init}.json").read_text(encoding="utf-8"))
+    return {"weights": init, **{key: entry[key] for key in ("steps", "training_hours", "commit")}}
+
+
+def ship(name, weights, scores, init):
     folder = SHIPPED / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in (CONFIG, TENSORS):
@@ -75,6 +88,9 @@ def ship(name, weights, scores):
     card = (weights / "README.md").read_text(encoding="utf-8")
     card, rows = SCORES_ROW.subn(f"| PSNR / SSIM on Y | {row} |", card)
     assert rows == 1
+    if isinstance(init, dict):
+        begun = f"begun from {init['weights']}"
+        card = card.replace(begun, f"{begun} as it was after {init['steps']:,} steps")
     write_text(folder / "README.md", card)
 
 

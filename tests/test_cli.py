@@ -11,8 +11,14 @@ from PIL import Image
 
 from glanet import GLANet, cli
 from glanet.data.degradation import imresize, modcrop
+from glanet.device import choose_device
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
+
+
+def tiny():
+    """The weights that the commands take, on the device that they choose."""
+    return GLANet.from_pretrained("tiny-x2").to(choose_device())
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ def read(path):
 
 def test_a_photograph_is_enlarged_as_in_python(glanet, photo, tmp_path):
     said = glanet("upscale", photo, tmp_path / "larger.png", "--scale", 2, "--weights", "tiny-x2")
-    expected = upscale(GLANet.from_pretrained("tiny-x2"), read(photo))
+    expected = upscale(tiny(), read(photo))
     assert np.array_equal(read(tmp_path / "larger.png"), expected)
     assert "larger.png: 160 × 128 pixels in" in said
     assert "tiles" not in said
@@ -77,7 +83,7 @@ def test_a_photograph_is_enlarged_as_in_python(glanet, photo, tmp_path):
 def test_tiles_and_self_ensemble_are_used_when_asked_for(glanet, photo, tmp_path):
     options = {"tile": 72, "ensemble": True}
     glanet("upscale", photo, tmp_path / "larger.png", "--tile", 72, "--ensemble")
-    expected = upscale(GLANet.from_pretrained("tiny-x2"), read(photo), **options)
+    expected = upscale(tiny(), read(photo), **options)
     assert np.array_equal(read(tmp_path / "larger.png"), expected)
 
 
@@ -140,7 +146,7 @@ def test_the_table_and_the_scores_of_every_image_come_out(glanet, root, tmp_path
     )
     document = json.loads((tmp_path / "scores.json").read_text())
     hr = modcrop(read(root / "benchmark/Set5/HR/bird.png"), 2)
-    sr = upscale(GLANet.from_pretrained("tiny-x2"), imresize(hr, 1 / 2))
+    sr = upscale(tiny(), imresize(hr, 1 / 2))
     bird = next(image for image in document["images"] if image["image"] == "bird")
     assert bird["psnr_y"] == psnr_y(sr, hr, 2)
     assert len(document["images"]) == 5

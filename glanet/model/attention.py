@@ -120,7 +120,9 @@ class WindowAttention(nn.Module):
         bias = self.position_bias(dtype)
         if not self.shift:
             return bias[None]
-        return bias + shift_mask(height, width, self.window, self.shift, dtype, bias.device)
+        compiling = torch.compiler.is_compiling()  # a compiler cannot see into the cache
+        mask = shift_mask.__wrapped__ if compiling else shift_mask
+        return bias + mask(height, width, self.window, self.shift, dtype, bias.device)
 
     def position_bias(self, dtype):
         """The table's entry for each pair of pixels: (heads, N, N).

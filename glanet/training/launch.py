@@ -129,7 +129,9 @@ def detach(network, recipe, folder, *, init=None, device=None, processes=None) -
     job = _job(network, recipe, init, device, processes)
     write_text(folder / JOB, json.dumps(job, indent=1))
     command = [sys.executable, "-m", "glanet.training.launch", str(folder)]
-    _sign(folder, start_process(command, folder / OUTPUT, **QUIET))
+    # accelerate would look for a GPU for each process, also where they are to leave GPUs alone
+    hidden = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    _sign(folder, start_process(command, folder / OUTPUT, **QUIET, **hidden))
     return status(folder)
 
 

@@ -105,7 +105,12 @@ def test_every_cuda_kernel_gives_the_numbers_and_gradients_of_step_by_step(
     weighing = torch.randn_like(expected)
     expected_gradients = torch.autograd.grad((expected * weighing).sum(), inputs)
     with sdpa_kernel(kernel):
-        found = attend_fused(*(t.to(dtype) for t in inputs)).float()
+        try:
+            found = attend_fused(*(t.to(dtype) for t in inputs)).float()
+        except RuntimeError as error:  # an H100's cuDNN takes no bias that wants a gradient
+            if kernel != SDPBackend.CUDNN_ATTENTION or "No available kernel" not in str(error):
+                raise
+            pytest.skip("cuDNN has no kernel for this here")
         gradients = torch.autograd.grad((found * weighing).sum(), inputs)
     # bfloat16 keeps 8 bits; float32 on a GPU may add in another order
     close = 1e-4 if dtype == torch.float32 else 5e-2

@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 # what `accelerate launch` starts for GPUs, and what starts several processes on a processor
+NO_GPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nnodes=1")
 
 
@@ -29,6 +30,7 @@ def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, reci
         script = [str(Path(__file__).with_name("gradients.py")), str(path), str(out)]
         run = subprocess.run(
             [sys.executable, "-m", *TORCHRUN, f"--nproc-per-node={processes}", *script],
+            env=NO_GPU,
             capture_output=True,
             text=True,
         )
@@ -49,7 +51,7 @@ def train_in_two(photos, out, *options):
     command = [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", "-m", "glanet.cli", "train"]
     return subprocess.run(
         [*command, *images, "--out", str(out), *options],
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        env=NO_GPU,
         capture_output=True,
         text=True,
     )
