@@ -66,7 +66,7 @@ def train(model_config, config, folder, *, init=None, log_with=None, device=None
         NotFiniteError: a loss was not finite, and ``config.on_nan`` is "stop".
     """
     folder = Path(folder)
-    with claimed(folder, by=this_process(device)):
+    with claimed(folder, by=PartialState(cpu=device == "cpu")):
         run = Run(model_config, config, folder, init, log_with, device, watch)
         try:
             return run.to_the_end()
@@ -296,24 +296,15 @@ class Run:
         self.accelerator.end_training()
 
 
-def this_process(device):
-    """accelerate's view of this process: its rank, and where it computes.
-
-    It is kept from the first training in a process on; the next one may be on another device.
-    """
-    AcceleratorState._reset_state()
-    if not torch.distributed.is_initialized():
-        PartialState._reset_state()
-    return PartialState(cpu=device == "cpu")
-
-
 def make_accelerator(config, log_with, device, folder):
     """accelerate's view of devices, processes, precision and trackers.
 
     Raises:
         TrainError: bf16 was asked for and the device has none, or the tracker is not installed.
     """
-    this_process(device)
+    # one process may train one network after another, in another precision, on another device;
+    # only the run that holds its folder comes here, so none that is under way loses its state
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     cpu = device == "cpu"
     has = has_bf16(cpu)
     if config.precision == "bf16" and not has:
