@@ -10,8 +10,9 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-# what `accelerate launch` starts for GPUs, and what starts several processes on a processor
+# accelerate would look for a GPU for each process, also on a processor
 NO_GPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+# what `accelerate launch` starts for GPUs, and what starts several processes on a processor
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nnodes=1")
 
 
