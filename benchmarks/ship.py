@@ -19,8 +19,9 @@ from tyro.conf import Positional
 from benchmarks import ledger
 from benchmarks.scores import SETS, measure
 from glanet import GLANet
+from glanet.data.patches import PatchStore
 from glanet.files import write_text
-from glanet.training import checkpoint
+from glanet.training import checkpoint, images
 from glanet.training.log import read_log
 from glanet.weights import shipped_names
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
@@ -39,6 +40,7 @@ def main(run: Positional[Path], /, *, trained_on: str):
     about, progress = description(run)
     recipe, log = about["recipe"], read_log(run / "log.jsonl")
     assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
+    store = PatchStore.from_images(images.find(recipe["data"]), network.config.scale, recipe["patch"])
     entry = ledger.record(
         f"scores-{name}",
         {of: {"psnr_y": round(p, 4), "ssim_y": round(s, 5)} for of, (p, s) in scores.items()},
@@ -47,7 +49,8 @@ def main(run: Positional[Path], /, *, trained_on: str):
         scale=network.config.scale,
         parameters=sum(tensor.numel() for tensor in network.parameters()),
         data=recipe["data"],
-        training_images=int(about["images"].split()[0]),
+        training_images=len(store.names),
+        smaller_than_a_patch=len(store.left_out),
         init=before(about["init"]),
         steps=progress["step"],
         batch=recipe["batch"],
@@ -76,7 +79,8 @@ def before(init):
     if init not in shipped_names():
         return init
     entry = json.loads((ledger.RESULTS / f"scores-{init}.json").read_text(encoding="utf-8"))
-    return {"weights": init, **{key: entry[key] for key in ("steps", "training_hours", "commit")}}
+    kept = ("init", "steps", "training_hours", "commit")
+    return {"weights": init, **{key: entry[key] for key in kept}}
 
 
 def ship(name, weights, scores, init):

@@ -277,7 +277,10 @@ class Run:
         weights = self.folder / "weights"
         if self.accelerator.is_main_process:
             weights.mkdir(parents=True, exist_ok=True)
-            card = model_card(self.folder.name, self.about, self.state, self.accelerator.device)
+            left_out = len(self.store.left_out)
+            card = model_card(
+                self.folder.name, self.about, self.state, self.accelerator.device, left_out
+            )
             (weights / "README.md").write_text(card, encoding="utf-8")
             self.state.average.module.save_pretrained(weights)
         self.accelerator.wait_for_everyone()
@@ -418,8 +421,11 @@ def asked_to_stop():
             signal.signal(number, handler)
 
 
-def model_card(name, about, state, device):
-    """What the weights are, for people: data, recipe, steps, seed, device, hours, scores."""
+def model_card(name, about, state, device, left_out):
+    """What the weights are, for people: data, recipe, steps, seed, device, hours, scores.
+
+    left_out: how many of the images were smaller than a patch.
+    """
     recipe = TrainConfig.from_dict(about["recipe"])
     parameters = sum(tensor.numel() for tensor in state.model.parameters())
     scores = ", ".join(
@@ -432,6 +438,8 @@ def model_card(name, about, state, device):
     )
     patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
     images_of = f"{data} ({about['images'].partition(',')[0]})"
+    if left_out:
+        images_of += f", without {left_out} smaller than a patch"
     began = f", begun from {about['init']}" if about["init"] else ""
     return f"""---
 library_name: glanet
