@@ -38,15 +38,16 @@ def main(run: Positional[Path], /, *, trained_on: str):
     network = GLANet.from_pretrained(weights)
     scores = measure(network)
     about, progress = description(run)
-    recipe, log = about["recipe"], read_log(run / "log.jsonl")
+    recipe = about["recipe"]
     assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
-    store = PatchStore.from_images(images.find(recipe["data"]), network.config.scale, recipe["patch"])
+    scale = network.config.scale
+    store = PatchStore.from_images(images.find(recipe["data"]), scale, recipe["patch"])
     entry = ledger.record(
         f"scores-{name}",
-        {of: {"psnr_y": round(p, 4), "ssim_y": round(s, 5)} for of, (p, s) in scores.items()},
+        rounded(scores),
         "psnr_y: dB on Y; ssim_y: 1",
         seed=recipe["seed"],
-        scale=network.config.scale,
+        scale=scale,
         parameters=sum(tensor.numel() for tensor in network.parameters()),
         data=recipe["data"],
         training_images=len(store.names),
@@ -57,11 +58,23 @@ def main(run: Positional[Path], /, *, trained_on: str):
         patch=recipe["patch"],
         training_hours=round(progress["seconds"] / 3600, 2),
         trained_on=trained_on,
-        images_per_second=statistics.median(line["images_per_second"] for line in log),
-        memory_gb=max(line["memory_gb"] for line in log),
+        **pace(read_log(run / "log.jsonl")),
     )
     ship(name, weights, scores, entry["init"])
     print(json.dumps(entry, indent=1))
+
+
+def rounded(scores):
+    """Scores as the ledger keeps them."""
+    return {of: {"psnr_y": round(p, 4), "ssim_y": round(s, 5)} for of, (p, s) in scores.items()}
+
+
+def pace(log):
+    """How fast a run went, and what memory it took: details of an entry of the ledger."""
+    return {
+        "images_per_second": statistics.median(line["images_per_second"] for line in log),
+        "memory_gb": max(line["memory_gb"] for line in log),
+    }
 
 
 def description(run):

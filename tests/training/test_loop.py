@@ -207,9 +207,10 @@ def test_images_smaller_than_a_patch_are_left_out_and_counted(
     from PIL import Image
 
     Image.new("RGB", (10, 10)).save(photos[0] / "small.png")
-    train(network, recipe(steps=1), tmp_path / "run")
+    weights = train(network, recipe(steps=1), tmp_path / "run")
     assert "3 images" in (said := capsys.readouterr().err)
     assert "1 left out, smaller than a patch" in said
+    assert "(4 images), without 1 smaller than a patch;" in (weights / "README.md").read_text()
 
 
 def test_precision_that_the_device_does_not_have_is_refused(network, recipe, tmp_path, monkeypatch):

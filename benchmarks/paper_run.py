@@ -1,0 +1,49 @@
+"""How far a run of the paper's network came that is a fraction of the paper's 500,000 steps.
+
+    GLANET_DATA=... python -m benchmarks.paper_run runs/paper-x2 --data T91 BSDS200 \
+        --trained-on "an NVIDIA H100 80GB HBM3"
+
+The run must have gone to its end under ``glanet train --preset paper``. Its weights are measured
+on Set5, Set14 and B100; with them, its loss and its pace go into ``results/paper-run.json``.
+"""
+
+import json
+from pathlib import Path
+
+import tyro
+from tyro.conf import Positional
+
+from benchmarks import ledger
+from benchmarks.scores import measure
+from benchmarks.ship import pace, rounded
+from glanet import GLANet, TrainConfig
+from glanet.training.log import read_log
+
+
+def main(run: Positional[Path], /, *, data: tuple[str, ...], trained_on: str):
+    network, log = GLANet.from_pretrained(run / "weights"), read_log(run / "log.jsonl")
+    recipe, last = TrainConfig.preset("paper"), log[-1]
+    hours = last["seconds"] / 3600
+    entry = ledger.record(
+        "paper-run",
+        rounded(measure(network)),
+        "psnr_y: dB on Y; ssim_y: 1",
+        seed=recipe.seed,
+        scale=network.config.scale,
+        parameters=sum(tensor.numel() for tensor in network.parameters()),
+        data=data,
+        steps=last["step"],
+        of_steps=recipe.steps,
+        batch=recipe.batch,
+        patch=recipe.patch,
+        loss={line["step"]: round(line["loss"], 5) for line in log},
+        training_hours=round(hours, 3),
+        hours_for_all_steps=round(hours * recipe.steps / last["step"], 1),
+        trained_on=trained_on,
+        **pace(log),
+    )
+    print(json.dumps(entry, indent=1))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
