@@ -74,11 +74,38 @@ def _shipped(name, entry):
         f"{entry['training_images']} images, {entry['steps']:,} steps, "
         f"{entry['training_hours']:.1f} h on {entry['trained_on']}"
     )
-    cells = [
-        f"**{entry['value'][of]['psnr_y']:.2f}** / {entry['value'][of]['ssim_y']:.4f}"
-        for of in SETS
-    ]
+    cells = [_score(entry["value"][of]) for of in SETS]
     return f"**`{name}`**", f"{entry['parameters']:,}", trained, *cells
+
+
+def _score(found):
+    return f"**{found['psnr_y']:.2f}** / {found['ssim_y']:.4f}"
+
+
+def steps():
+    """A training step, the plain path against ours, wherever it was measured."""
+    rows = [("on", "network", "batch", "plain, ms", "ours, ms", "faster", "memory")]
+    for path in sorted(RESULTS.glob("train-step-*.json")):
+        entry = ledger(path.stem)
+        preset = path.stem.split("-")[2]
+        ms = (f"{statistics.median(entry['ms'][way]):,.0f}" for way in ("plain", "ours"))
+        ratios = f"**{entry['value']['speed']:.2f}×**", f"{entry['value']['memory']:.2f}×"
+        rows.append((entry["device"], f"`{preset}`", str(entry["batch"]), *ms, *ratios))
+    return markdown(rows)
+
+
+def paper_run():
+    """The paper's network on its way: loss, and the scores where it ended."""
+    entry = ledger("paper-run")
+    rows = [("step", "of the paper's 500,000", "L1 loss", *SETS)]
+    for step in (int(step) for step in entry["loss"]):
+        doublings = entry["steps"] / step
+        if doublings == int(doublings) and int(doublings).bit_count() == 1:
+            last = step == entry["steps"]
+            scores = [_score(entry["value"][of]) if last else "" for of in SETS]
+            share, loss = step / entry["of_steps"], entry["loss"][str(step)]
+            rows.append((f"{step:,}", f"{share:.2%}", f"{loss:.4f}", *scores))
+    return markdown(rows)
 
 
 def ablation():
@@ -131,7 +158,13 @@ def _range(score, whole):
     return f"{score['mean']:.2f} ({score['low']:.2f}–{score['high']:.2f}){arrow}"
 
 
-TABLES = {"scores": scores, "ablation": ablation, "hidden": hidden}
+TABLES = {
+    "scores": scores,
+    "steps": steps,
+    "paper-run": paper_run,
+    "ablation": ablation,
+    "hidden": hidden,
+}
 
 
 if __name__ == "__main__":
