@@ -1068,8 +1068,10 @@ for found in find_weights(runs=folder / "none", released=folder):
 # No exception stops the notebook: a wrong file is named, left out, and the rest is measured. And in short:
 #
 # - **Numbers on R, G and B beside numbers on Y**: notebook 02.
-# - **An image that was trained on.** `glanet train` refuses it; `tiny-x2` never saw these sets. Of released weights only
-#   their authors know.
+# - **An image that was trained on.** `glanet train` refuses the same file, whatever its name. It does not see the same
+#   photograph in another size, and there is one: Set5's `woman` is `302003` of BSDS200, made smaller. So networks that
+#   were trained on the 291 images knew one image of Set5's five: VDSR, DRRN, and `tiny-x2`. A comparison of
+#   all thumbnails found no other. Of released weights only their authors know.
 # - **The best of many checkpoints on Set5, reported on Set5.** Choose on one set, report on others.
 # - **The mean over fewer images.** One file missing changes a row by more than its rivals are apart. `glanet data verify`
 #   counts.
