@@ -52,6 +52,11 @@ def record(claim, value, unit, *, seed=None, **details):
     return entry
 
 
+def read(claim):
+    """The entry of that claim."""
+    return json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
+
+
 def device_name():
     """The accelerator if torch sees one, else the processor and the number of threads used."""
     if torch.cuda.is_available():

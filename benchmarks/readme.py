@@ -4,7 +4,6 @@ A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test hol
 again changes nothing.
 """
 
-import json
 import re
 import statistics
 
@@ -12,6 +11,7 @@ from scipy.stats import t
 
 from benchmarks.ablation import WHOLE
 from benchmarks.ledger import RESULTS, ROOT
+from benchmarks.ledger import read as ledger
 from benchmarks.scores import SETS
 from glanet.evaluation.published import published
 from glanet.files import write_text
@@ -35,11 +35,6 @@ def main():
 def fill(text):
     """``text`` with every table made anew."""
     return PLACE.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}\n{found[3]}", text)
-
-
-def ledger(claim):
-    """An entry of ``results/``."""
-    return json.loads((RESULTS / f"{claim}.json").read_text(encoding="utf-8"))
 
 
 def markdown(rows):
@@ -95,17 +90,16 @@ def steps():
 
 
 def paper_run():
-    """The paper's network on its way: loss, and the scores where it ended."""
+    """The paper's network on its way: loss, each time at twice the steps, and the last scores."""
     entry = ledger("paper-run")
-    rows = [("step", "of the paper's 500,000", "L1 loss", *SETS)]
-    for step in (int(step) for step in entry["loss"]):
-        doublings = entry["steps"] / step
-        if doublings == int(doublings) and int(doublings).bit_count() == 1:
-            last = step == entry["steps"]
-            scores = [_score(entry["value"][of]) if last else "" for of in SETS]
-            share, loss = step / entry["of_steps"], entry["loss"][str(step)]
-            rows.append((f"{step:,}", f"{share:.2%}", f"{loss:.4f}", *scores))
-    return markdown(rows)
+    found, step = [_score(entry["value"][of]) for of in SETS], entry["steps"]
+    rows = []
+    while str(step) in entry["loss"]:
+        share, loss = step / entry["of_steps"], entry["loss"][str(step)]
+        rows.append((f"{step:,}", f"{share:.2%}", f"{loss:.4f}", *found))
+        found, step = [""] * len(SETS), step // 2
+    head = ("step", f"of the paper's {entry['of_steps']:,}", "L1 loss", *SETS)
+    return markdown([head, *reversed(rows)])
 
 
 def ablation():

@@ -91,7 +91,7 @@ def before(init):
     """What a run began from; of shipped weights, which may be others since, what had gone in."""
     if init not in shipped_names():
         return init
-    entry = json.loads((ledger.RESULTS / f"scores-{init}.json").read_text(encoding="utf-8"))
+    entry = ledger.read(f"scores-{init}")
     kept = ("init", "steps", "training_hours", "commit")
     return {"weights": init, **{key: entry[key] for key in kept}}
 

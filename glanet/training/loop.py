@@ -118,21 +118,20 @@ class Run:
 
     def _compile(self):
         """Have ``gradient`` compiled, and captured where this process has no others to wait for."""
-        from torch._dynamo.exc import BackendCompilerFailed  # takes a second to import
+        from torch._dynamo.exc import ShortenTraceback  # takes a second to import
 
-        accelerator = self.accelerator
         self.log.say("compiling, which takes a minute or two")
-        ranks = accelerator.process_index, accelerator.num_processes
-        batch = self.store.batch(self.config.seed, self.state.step, self.config.batch, *ranks)
+        batch = self._batch()
         compile_layers(self.state.model)
         self.model.train()
         try:
             self.gradient(*batch)
-        except BackendCompilerFailed as error:  # no Triton, say, or no C compiler beside it
+        except ShortenTraceback as error:  # no Triton, say, or no C compiler beside it
             torch.compiler.set_stance("force_eager")
-            self.log.say(f"it goes on without, and takes longer: {str(error).splitlines()[0]}")
+            why = str(getattr(error, "inner_exception", error)).splitlines()[0]
+            self.log.say(f"it goes on without, and takes longer: {why}")
             return
-        if accelerator.num_processes == 1:
+        if self.accelerator.num_processes == 1:
             self.gradient = Captured(self.gradient, *batch)
 
     def to_the_end(self):
@@ -165,16 +164,9 @@ class Run:
         torch.manual_seed(
             zlib.crc32(f"{config.seed} {state.step} {accelerator.process_index}".encode())
         )
-        low, high = self.store.batch(
-            config.seed,
-            state.step,
-            config.batch,
-            accelerator.process_index,
-            accelerator.num_processes,
-        )
         state.optimizer.param_groups[0]["lr"] = learning_rate(config, state.step)
         self.model.train()
-        loss = self.gradient(low, high)
+        loss = self.gradient(*self._batch())
         norm = accelerator.clip_grad_norm_(
             self.model.parameters(), config.gradient_clip or math.inf
         )
@@ -190,6 +182,12 @@ class Run:
             self._not_finite(loss, norm)
         state.step += 1
         return loss, norm, stop
+
+    def _batch(self):
+        """What this process takes of the step's batch: LR and HR patches."""
+        config, accelerator = self.config, self.accelerator
+        ranks = accelerator.process_index, accelerator.num_processes
+        return self.store.batch(config.seed, self.state.step, config.batch, *ranks)
 
     def gradient(self, low, high):
         """The loss of a batch, a scalar; its gradient is left in the parameters."""
@@ -441,6 +439,7 @@ def model_card(name, about, state, device, left_out):
     if left_out:
         images_of += f", without {left_out} smaller than a patch"
     began = f", begun from {about['init']}" if about["init"] else ""
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return f"""---
 library_name: glanet
 pipeline_tag: image-to-image
@@ -457,7 +456,7 @@ A GLA-Net of {parameters:,} parameters, ×{about["network"]["scale"]}.
 |---|---|
 | trained on | {images_of}; LR by MATLAB's bicubic |
 | steps | {state.step:,} of {patches}, seed {recipe.seed}{began} |
-| took | {state.seconds / 3600:.2f} hours on {device.type} |
+| took | {state.seconds / 3600:.2f} hours on {where} |
 | PSNR on Y | {scores or "not measured"} |
 
 The weights are a moving average. The recipe:

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch._inductor.exc import TritonMissing
 
 from glanet import GLANet
 from glanet.training import capture, loop, train
@@ -42,6 +43,26 @@ def test_all_layers_share_few_compiled_graphs_and_give_the_same_numbers(
         torch.testing.assert_close(mine, theirs)
     # 8 layers, with W-MSA and SW-MSA in turn; stochastic depth cuts a graph in pieces
     assert len(compiled) == graphs
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(TritonMissing(None), "Cannot find a working triton"), (OSError("no gcc"), "no gcc")],
+)
+def test_where_nothing_can_be_compiled_the_run_says_why_and_goes_on(
+    network, recipe, tmp_path, monkeypatch, capsys, error, says
+):
+    def broken(graph, inputs):
+        raise error
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
+    torch.compiler.reset()
+    ours = loop.Run(network, recipe(), tmp_path / "run", None, None, "cpu", None)
+    plain = loop.Run(network, recipe(), tmp_path / "plain", None, None, "cpu", None)
+    with torch.compiler.set_stance("default"):  # and back to it afterwards
+        ours._compile()
+        assert f"goes on without, and takes longer: {says}" in capsys.readouterr().err
+        assert [ours.step() for _ in range(2)] == [plain.step() for _ in range(2)]
 
 
 @CUDA
