@@ -47,8 +47,9 @@ def record(claim, value, unit, *, seed=None, **details):
         "seed": seed,
         "date": datetime.now(UTC).date().isoformat(),
     }
-    text = json.dumps(entry, indent=2, ensure_ascii=False) + "\n"
-    write_text(RESULTS / f"{claim}.json", text)
+    path = RESULTS / f"{claim}.json"
+    path.parent.mkdir(exist_ok=True)
+    write_text(path, json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
     return entry
 
 
