@@ -31,13 +31,13 @@ lint: $(READY)
 	$(VENV)/lint-imports
 
 notebooks: $(READY)
-	$(VENV)/python -m glanet.course.build $(ARGS)
+	$(VENV)/python -m glanet.course.tools.build $(ARGS)
 
 train-full: $(READY)
-	$(VENV)/python -m glanet.course.headless 12 $(ARGS)
+	$(VENV)/python -m glanet.course.tools.headless 12 $(ARGS)
 
 evaluate: $(READY)
-	$(VENV)/python -m glanet.course.headless 13 $(ARGS)
+	$(VENV)/python -m glanet.course.tools.headless 13 $(ARGS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache

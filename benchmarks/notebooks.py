@@ -11,7 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from benchmarks import ledger
-from glanet.course import build
+from glanet.course.tools import build
 
 
 def main(names: Positional[tuple[str, ...]] = (), /):

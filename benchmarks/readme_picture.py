@@ -4,7 +4,7 @@ from skimage import data
 
 from benchmarks.ledger import ROOT
 from glanet import GLANet
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 from glanet.data.degradation import imresize, modcrop
 from glanet.inference import upscale
 

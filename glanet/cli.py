@@ -49,7 +49,7 @@ def doctor():
 @app.command
 def progress():
     """Show which exercises of the course you have solved."""
-    from glanet.course.progress import report  # the course may not be installed
+    from glanet.course.report import report  # the course may not be installed
 
     print(report())
 
@@ -62,7 +62,7 @@ def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: bool = False):
         names: How the notebooks' names start, such as 05. Without, all of them.
         fresh: Copy also what you have a copy of, under a new name beside it.
     """
-    from glanet.course.work import WorkError, copy_notebooks
+    from glanet.course.tools.work import WorkError, copy_notebooks
 
     try:
         print("\n".join(copy_notebooks(names, fresh)))

@@ -1,1 +1,1 @@
-"""What only the notebooks need: profiles, predictions, figures, widgets, and how they are built."""
+"""The course: what the notebooks share, the lessons, and how they are built."""

@@ -51,7 +51,7 @@ print(
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 parameters = sum(tensor.numel() for tensor in network.parameters())
 print(
@@ -70,7 +70,7 @@ print(
 # %%
 from skimage import data
 
-from glanet.course.figures.photo import photograph
+from glanet.course.kit.photo import photograph
 
 photo = data.rocket()
 square = {"top": 346, "left": 560, "side": 80}
@@ -108,7 +108,7 @@ enlargements = {
 # Look at the square first. The original has four pixels for every one that the other two were made of.
 
 # %%
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 
 details({"original": photo, **enlargements}, **square)
 
@@ -148,7 +148,7 @@ def nearest(image, scale):
 
 
 # %%
-from glanet.course.exercises import start
+from glanet.course.lessons.start_here import exercises as start
 
 nearest = start.nearest.check(nearest)
 
@@ -165,7 +165,7 @@ print(f"{'nearest':18} {psnr_y(rival, photo, border=2):.2f} dB")
 # the figure above shows the same.
 
 # %%
-from glanet.course.widgets.photo import explore_details
+from glanet.course.kit.photo import explore_details
 
 explore_details({"original": photo, **enlargements}, **square)
 
@@ -193,7 +193,7 @@ if my_photo is not None:
 # `full` wants a GPU. It is read when a notebook's kernel starts.
 
 # %%
-from glanet.course.profile import PROFILES, profile
+from glanet.course.kit.profile import PROFILES, profile
 
 for name, meaning in PROFILES.items():
     print(f"{'→' if name == profile() else ' '} {name:6} {meaning}")
@@ -250,6 +250,6 @@ for name, meaning in PROFILES.items():
 # folder; `glanet progress` in a terminal shows the whole course.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("00"))
+print(progress_report("start_here"))

@@ -68,7 +68,7 @@ print(D @ chessboard @ D.T)  # the chessboard becomes nothing at all
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 whole = np.kron(D, D)  # (4, 16): the same map for an image written as one column of 16 numbers
 print(
@@ -138,7 +138,7 @@ def cubic_kernel(distance):
 
 
 # %%
-from glanet.course.exercises import problem
+from glanet.course.lessons.the_problem import exercises as problem
 
 cubic_kernel = problem.cubic_kernel.check(cubic_kernel)
 
@@ -183,7 +183,7 @@ print(weights.sum())
 # kernel, eight. The numbers are 256ths.
 
 # %%
-from glanet.course.figures.problem import kernel_weights
+from glanet.course.lessons.the_problem.figures import kernel_weights
 
 kernel_weights(12, {2: 11, 1 / 2: 1})
 
@@ -302,7 +302,7 @@ print(halve)
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 dot = np.array([[1, 0], [0, 0]])
 twice = to_bytes(to_bytes(halve @ dot) @ halve.T)
@@ -421,7 +421,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.problem import pictures
+from glanet.course.lessons.the_problem.figures import pictures
 
 square = slice(84, 132), slice(100, 148)  # rows, columns
 half = slice(42, 66), slice(50, 74)  # the same square in LR
@@ -464,7 +464,7 @@ print(f"largest value when it is shrunk: {np.abs(shrink(unseen)).max():.0e} grey
 # add it once, which is the photograph, or not at all, or turn it over and exaggerate it:
 
 # %%
-from glanet.course.figures.problem import large_and_small
+from glanet.course.lessons.the_problem.figures import large_and_small
 
 large_and_small(
     {
@@ -486,7 +486,7 @@ large_and_small(
 # Turn the amount yourself, and watch the two LR images stay the same.
 
 # %%
-from glanet.course.widgets.problem import explore_unseen
+from glanet.course.lessons.the_problem.widgets import explore_unseen
 
 explore_unseen(seen, unseen, shrink)
 
@@ -534,7 +534,7 @@ print(
 # next to nothing.
 
 # %%
-from glanet.course.figures.problem import aliasing
+from glanet.course.lessons.the_problem.figures import aliasing
 
 aliasing(frequency=0.4, scale=2)
 
@@ -543,7 +543,7 @@ aliasing(frequency=0.4, scale=2)
 # upper panel. Where does the lower one begin to fade?
 
 # %%
-from glanet.course.widgets.problem import explore_aliasing
+from glanet.course.lessons.the_problem.widgets import explore_aliasing
 
 explore_aliasing()
 
@@ -588,7 +588,7 @@ for row in ([3, 3, 3, 3], [3, -3, 3, -3], [3, 1, -1, 1]):
 # out towards its borders takes the edge away:
 
 # %% tags=["nbval-check-output"]
-from glanet.course.figures.problem import hann
+from glanet.course.lessons.the_problem.figures import hann
 
 print(hann(8).round(3))
 
@@ -643,7 +643,7 @@ power_spectrum = problem.power_spectrum.check(power_spectrum)
 # directions.
 
 # %%
-from glanet.course.figures.problem import by_radius
+from glanet.course.lessons.the_problem.figures import by_radius
 
 noise = np.random.default_rng(0).normal(scale=2, size=(256, 256, 3))
 frequency, power = by_radius(power_spectrum(noise), bins=8)
@@ -658,7 +658,7 @@ print(power.round(2))
 
 # %%
 from glanet import GLANet
-from glanet.course.figures.problem import spectra
+from glanet.course.lessons.the_problem.figures import spectra
 from glanet.inference import upscale
 
 network = GLANet.from_pretrained("tiny-x2")
@@ -805,7 +805,7 @@ for aligned in (True, False):
 # additions. The images agree to the last bit, at ×2, ×3 and ×4, down and up.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function
+from glanet.course.kit.sameness import same_function
 from glanet.data import degradation
 
 draw = np.random.default_rng(0)
@@ -829,6 +829,6 @@ print(same_function(imresize, degradation.imresize, images))
 # whoever claims to have solved it.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("01"))
+print(progress_report("the_problem"))

@@ -78,7 +78,7 @@ from skimage import data
 from skimage.color import rgb2ycbcr, ycbcr2rgb
 from skimage.filters import gaussian
 
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 
 coffee = data.coffee()
 sharp = rgb2ycbcr(coffee)  # (H, W, 3): Y and two differences of colour
@@ -121,7 +121,7 @@ def luma(image):
 
 
 # %%
-from glanet.course.exercises import yardstick
+from glanet.course.lessons.the_yardstick import exercises as yardstick
 
 luma = yardstick.luma.check(luma)
 
@@ -134,7 +134,7 @@ luma = yardstick.luma.check(luma)
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 grey = np.full((4, 4, 3), 100, np.uint8)
 brighter = grey + np.uint8(10)
@@ -289,7 +289,7 @@ numbers = {
 }
 
 # %%
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 largest = max(numbers, key=lambda choice: abs(numbers[choice] - numbers["the protocol"]))
 print(
@@ -302,7 +302,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.yardstick import psnr_differences
+from glanet.course.lessons.the_yardstick.figures import psnr_differences
 
 psnr_differences(numbers)
 
@@ -505,7 +505,7 @@ print(f"bicubic: {psnr_y(sr, hr, 2):.2f} dB, SSIM {ssim_y(sr, hr, 2):.4f}")
 guess = ...
 
 # %%
-from glanet.course.figures.yardstick import DISTORTIONS, distort
+from glanet.course.lessons.the_yardstick.figures import DISTORTIONS, distort
 
 wrong = {kind: distort(coffee, kind, error=12) for kind in DISTORTIONS}
 scores = {
@@ -521,7 +521,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.yardstick import local_similarity
+from glanet.course.lessons.the_yardstick.figures import local_similarity
 
 images = {"original": coffee}
 for kind, (decibels, ssim) in scores.items():
@@ -546,7 +546,7 @@ local_similarity(images, maps, **square)
 # the same for an error of 12 levels. Does the order of the four hold at every strength?
 
 # %%
-from glanet.course.widgets.yardstick import explore_distortions
+from glanet.course.lessons.the_yardstick.widgets import explore_distortions
 
 explore_distortions(coffee, ssim_map, **square)
 
@@ -559,8 +559,8 @@ explore_distortions(coffee, ssim_map, **square)
 # Set14 you then find in the outputs that came with the notebook.
 
 # %%
-from glanet.course.practice import held_out_images
-from glanet.course.profile import by_profile
+from glanet.course.kit.practice import held_out_images
+from glanet.course.kit.profile import by_profile
 from glanet.data import catalog
 
 wanted = by_profile(
@@ -697,7 +697,7 @@ print(f"network {psnr_y(ours, hr[half], 2):.2f} dB, bicubic {psnr_y(bicubic, hr[
 # numbers of `glanet/evaluation/metrics.py`, to a millionth.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function
+from glanet.course.kit.sameness import same_function
 from glanet.evaluation import metrics
 
 noise = np.random.default_rng(0).integers(0, 256, (2, 40, 31, 3), dtype=np.uint8)
@@ -714,6 +714,6 @@ print(same_function(ssim_y, metrics.ssim_y, cases, tolerance=1e-6))
 # ## How far you are
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("02"))
+print(progress_report("the_yardstick"))

@@ -74,7 +74,7 @@ def convolve(image, kernel):
 
 
 # %%
-from glanet.course.exercises import shallow
+from glanet.course.lessons.shallow_features import exercises as shallow
 
 convolve = shallow.convolve.check(convolve)
 
@@ -91,7 +91,7 @@ print(convolve(image, kernel).astype(int))
 # %%
 from skimage import data
 
-from glanet.course.figures.shallow import response
+from glanet.course.lessons.shallow_features.figures import response
 
 grey = data.rocket()[346:402, 564:620].mean(axis=-1)  # a tower
 edges = convolve(grey, kernel)
@@ -123,7 +123,7 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from torch import nn
 
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 omega = nn.Conv2d(3, 180, kernel_size=3, padding=1)
 parameters = sum(tensor.numel() for tensor in omega.parameters())
@@ -173,7 +173,7 @@ print("tokens", tokens.flatten().tolist(), "strides", tokens.stride())
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 view = tokens.permute(0, 3, 1, 2)  # (B, C, H, W)
 view[0, 0, 0, 0] = 99
@@ -389,7 +389,7 @@ print(coarse_image(row, 2)[0, 0, 0].tolist())
 # How much is left to add? Compare the coarse image with the original.
 
 # %%
-from glanet.course.figures.shallow import missing
+from glanet.course.lessons.shallow_features.figures import missing
 
 base = to_image(coarse_image(low, 2))
 square = {"top": 228, "left": 64, "side": 32}
@@ -523,8 +523,8 @@ print(
 # photographs that come with scikit-image if not.
 
 # %%
-from glanet.course import practice
-from glanet.course.profile import by_profile
+from glanet.course.kit import practice
+from glanet.course.kit.profile import by_profile
 from glanet.data.patches import PatchStore
 
 images = practice.training_images()[: by_profile(smoke=4, learn=None, full=None)]
@@ -550,7 +550,7 @@ losses = practice.fit(stub, store, steps=steps, rate=1e-3)
 # the very same batch. A line at 1 is bilinear.
 
 # %%
-from glanet.course.figures.shallow import training_curve
+from glanet.course.lessons.shallow_features.figures import training_curve
 
 
 def bilinear_loss(step):
@@ -609,7 +609,7 @@ print(
 # Then look. This photograph was not among the training images.
 
 # %%
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 
 details({"original": photo, "bicubic": imresize(small, 2), "stub": enlarge(stub, small)}, **square)
 
@@ -620,7 +620,7 @@ details({"original": photo, "bicubic": imresize(small, 2), "stub": enlarge(stub,
 # the first sixteen, as they started and as they are now.
 
 # %%
-from glanet.course.figures.shallow import filters
+from glanet.course.lessons.shallow_features.figures import filters
 
 after = stub.shallow.conv.weight.detach()
 grey_before, grey_after = (weights.sum(dim=1).numpy() for weights in (before, after))  # (C, 3, 3)
@@ -670,7 +670,7 @@ response(part, grey_after[channel], answer, limit=np.abs(answer).max())
 # only? The colours are set anew for each channel, and are the same for both its weights.
 
 # %%
-from glanet.course.widgets.shallow import explore_channels
+from glanet.course.lessons.shallow_features.widgets import explore_channels
 
 states = {
     "trained": (grey_after, trained),
@@ -730,8 +730,8 @@ for name, pattern in patterns.items():
 # Your classes get the package's weights. Outputs and gradients must agree.
 
 # %%
-from glanet.course.checks import random_weights
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.checks import random_weights
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.model import reconstruction, shallow as package_shallow, tokens as package_tokens
 
 image, features = torch.randn(2, 3, 5, 7), torch.randn(2, 5, 7, 8)
@@ -763,6 +763,6 @@ print(
 # ## How far you are
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("03"))
+print(progress_report("shallow_features"))

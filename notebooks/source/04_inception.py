@@ -83,7 +83,7 @@ def max_pool(tokens):
 
 
 # %%
-from glanet.course.exercises import inception as exercises
+from glanet.course.lessons.inception import exercises
 
 max_pool = exercises.max_pool.check(max_pool)
 
@@ -232,7 +232,7 @@ print("the same:", torch.equal(two_steps, one_step))
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 print(reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² over 2k is k/2."))
 
@@ -469,7 +469,7 @@ for name, weights in rows.items():
 # of channels: on the left its weights, on the right |H|, slow waves in the middle and fine ones outside.
 
 # %%
-from glanet.course.figures.inception import kernel_and_response
+from glanet.course.lessons.inception.figures import kernel_and_response
 
 
 def composed(branch):
@@ -492,7 +492,7 @@ kernel_and_response(kernels, output=output, source=source)
 # Choose others. With a running kernel, the menus and sliders draw the same figure for any pair.
 
 # %%
-from glanet.course.widgets.inception import explore_kernels
+from glanet.course.lessons.inception.widgets import explore_kernels
 
 explore_kernels(trained, output=output, source=source)
 
@@ -515,8 +515,8 @@ guess = ...
 import numpy as np
 
 from glanet.analysis.filters import response
-from glanet.course.figures.inception import gains
-from glanet.course.profile import by_profile
+from glanet.course.lessons.inception.figures import gains
+from glanet.course.kit.profile import by_profile
 
 torch.manual_seed(0)
 starts = by_profile(smoke=4, learn=40, full=200)
@@ -553,7 +553,7 @@ for title, values in leans.items():
     print(f"{title:28}", *(f"{value:5.1f}" for value in values))
 
 # %%
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 first, last = leans["layer 1 of 6"].mean(), leans["layer 6 of 6"].mean()
 alike = abs(first - last) < leans["fresh, 2 standard deviations"].mean()
@@ -673,7 +673,7 @@ print(
 # the first max branch of `tiny-x2` really sees of these photographs: tokens.
 
 # %%
-from glanet.course import practice
+from glanet.course.kit import practice
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import read_rgb
 from glanet.data.tensors import to_tensor
@@ -707,7 +707,7 @@ panels = {
 }
 
 # %%
-from glanet.course.figures.inception import pooling
+from glanet.course.lessons.inception.figures import pooling
 
 pooling(panels)
 
@@ -819,7 +819,7 @@ Inception = exercises.Inception.check(Inception)
 # %%
 from skimage import data
 
-from glanet.course.figures.inception import branch_maps
+from glanet.course.lessons.inception.figures import branch_maps
 
 mine = Inception(32)
 mine.load_state_dict(layers[0].inception.state_dict())
@@ -900,7 +900,7 @@ compare(row_padding=(0, 3), column_padding=(3, 0))
 # all gradients compared.
 
 # %%
-from glanet.course.sameness import same_module
+from glanet.course.kit.sameness import same_module
 from glanet.model import inception as package, tokens as package_tokens
 
 tokens = torch.randn(2, 9, 11, 16)
@@ -915,6 +915,6 @@ print(same_module(Inception(16), package.Inception(16), tokens))
 # ## How far you are
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("04"))
+print(progress_report("inception"))

@@ -39,7 +39,7 @@ query @ key.T  # (N, N): entry (i, j) is query i times key j
 # weights: $e^{s_j}$, divided by the sum of the row.
 
 # %%
-from glanet.course.figures.attention import tables
+from glanet.course.lessons.window_attention.figures import tables
 
 scores = query @ key.T / 2**0.5
 weights = scores.softmax(dim=-1)
@@ -95,7 +95,7 @@ def attend(query, key, value, bias):
 
 
 # %%
-from glanet.course.exercises import attention as exercises
+from glanet.course.lessons.window_attention import exercises
 
 attend = exercises.attend.check(attend)
 
@@ -109,7 +109,7 @@ attend = exercises.attend.check(attend)
 guess = ...
 
 # %%
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 random = torch.Generator().manual_seed(0)
 pairs = torch.randn(2, 100_000, 64, generator=random)
@@ -131,7 +131,7 @@ print(
 # %%
 from collections import defaultdict
 
-from glanet.course.figures.attention import scaling
+from glanet.course.lessons.window_attention.figures import scaling
 
 spread, largest, returned = (defaultdict(dict) for _ in range(3))
 for d in (4, 16, 64, 256):
@@ -161,7 +161,7 @@ scaling(
 # weights.
 
 # %%
-from glanet.course.figures.attention import sharpness
+from glanet.course.lessons.window_attention.figures import sharpness
 
 ten = torch.tensor([0.1, -1.1, 1.0, 0.2, -0.7, -0.9, 1.6, -0.6, 0.2, -1.3])
 sharpness({temperature: (ten / temperature).softmax(dim=-1) for temperature in (0.1, 1, 10)})
@@ -313,7 +313,7 @@ join_windows = exercises.join_windows.check(join_windows)
 # %%
 from skimage import data
 
-from glanet.course.figures.attention import mosaic
+from glanet.course.lessons.window_attention.figures import mosaic
 
 photo = data.astronaut()[60:188, 140:268]  # uint8 (128, 128, 3)
 pixels = torch.tensor(photo[::2, ::2])[None]  # every second one: (B, H, W, C) = (1, 64, 64, 3)
@@ -451,7 +451,7 @@ relative_position_index(2)  # compare row 0 with the table above
 # number 112, as every pixel has for itself; a step to the right is one less, a step down 15 less.
 
 # %%
-from glanet.course.figures.attention import offsets
+from glanet.course.lessons.window_attention.figures import offsets
 
 offsets(relative_position_index(8), pixel=19)
 
@@ -634,7 +634,7 @@ for name, count in breadth.items():
 # photograph, and how the four heads weigh it.
 
 # %%
-from glanet.course.figures.attention import pixel_attention
+from glanet.course.lessons.window_attention.figures import pixel_attention
 
 pixel_attention(photo, weights["block 1"], row=42, column=66)
 
@@ -643,7 +643,7 @@ pixel_attention(photo, weights["block 1"], row=42, column=66)
 # kernel.
 
 # %%
-from glanet.course.widgets.attention import explore_attention
+from glanet.course.lessons.window_attention.widgets import explore_attention
 
 explore_attention(photo, weights, row=42, column=66)
 
@@ -653,7 +653,7 @@ explore_attention(photo, weights, row=42, column=66)
 # query from the key. Flipped, it counts the key from the query.)
 
 # %%
-from glanet.course.figures.attention import position_bias
+from glanet.course.lessons.window_attention.figures import position_bias
 
 table = layers["block 1"].bias_table.detach()
 position_bias(rearrange(table, "(row column) heads -> heads row column", row=15).flip(1, 2))
@@ -724,7 +724,7 @@ print("windows alike:", torch.allclose(added[0, 0], added[0, 1], atol=1e-5))
 # same, and so are the gradients.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.model import attention as package
 
 cases = [
@@ -746,6 +746,6 @@ print(same_module(mine, theirs, torch.randn(1, 16, 24, 180, generator=random)))
 # Two pixels on either side of a window's border never meet in this layer. Notebook 06 lets them.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("05"))
+print(progress_report("window_attention"))

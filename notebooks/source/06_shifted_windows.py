@@ -48,7 +48,7 @@ first, second = (WindowAttention(16, 2, 8).double() for _ in range(2))
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 once = touched(first, tokens, row=10, column=15)
 twice = touched(torch.nn.Sequential(first, second), tokens, row=10, column=15)
@@ -62,7 +62,7 @@ print(
 )
 
 # %%
-from glanet.course.figures import shift as figures
+from glanet.course.lessons.shifted_windows import figures
 
 figures.touched({"one layer of W-MSA": once, "two layers": twice}, row=10, column=15, window=8)
 
@@ -134,7 +134,7 @@ def on_rolled(tokens, shift, operation):
 
 
 # %%
-from glanet.course.exercises import shift as exercises
+from glanet.course.lessons.shifted_windows import exercises
 
 on_rolled = exercises.on_rolled.check(on_rolled)
 
@@ -591,7 +591,7 @@ place = profiles["SW-MSA"].argmax().item()
 clear = profiles["SW-MSA"].max() > 1.1 * profiles["SW-MSA"].median()
 
 # %%
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 print(
     reveal_choice(
@@ -620,7 +620,7 @@ figures.reach(eye, row=2, column=28, window=8, shift=4)
 # need a running kernel.
 
 # %%
-from glanet.course.widgets.shift import explore_reach
+from glanet.course.lessons.shifted_windows.widgets import explore_reach
 
 explore_reach(eye, row=2, column=28, window=8)
 
@@ -669,7 +669,7 @@ figures.touched({"wrong way": wrong_way, "mended": maps["mended"]}, row=0, colum
 # float32 on the CPU.)
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.model import attention as package
 
 sizes = [(8, 8, 8, 4), (16, 24, 8, 4), (6, 9, 3, 1), (64, 48, 8, 4)]
@@ -694,6 +694,6 @@ for shift in (0, 4):
 # Both kinds of attention are built. Notebook 07 sets the convolutions of 04 beside them, and has a GLA layer.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("06"))
+print(progress_report("shifted_windows"))

@@ -46,7 +46,7 @@ print([f"{value:.3f}" for value in norm(token).tolist()])
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 ratio = (norm(10 * token) / norm(token)).mean().item()
 choices = {1: "as before", 10: "ten times larger", 0.1: "ten times smaller"}
@@ -159,7 +159,7 @@ def contributions(v, weight):
 
 
 # %%
-from glanet.course.exercises import layer as exercises
+from glanet.course.lessons.gla_layer import exercises
 
 contributions = exercises.contributions.check(contributions)
 
@@ -265,7 +265,7 @@ print("factors:", *(f"{factor:.2f}" for factor in (kept / (1 - p))[:, 0]))
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 probabilities = torch.linspace(0, 0.1, 36)
 print(
@@ -455,7 +455,7 @@ print(torch.equal(layer(tokens), tokens))
 from skimage import data
 
 from glanet import GLANet
-from glanet.course.profile import by_profile
+from glanet.course.kit.profile import by_profile
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.tensors import to_tensor
 
@@ -611,7 +611,7 @@ for name, b in {"the same": a, "the opposite": -a}.items():
 # %%
 import numpy as np
 
-from glanet.course.figures.layer import loudness
+from glanet.course.lessons.gla_layer.figures import loudness
 
 raw = np.array([[put_out(v[name]) for name in layers] for v in heard.values()])
 raw = raw / raw.sum(-1, keepdims=True)
@@ -670,7 +670,7 @@ whole = psnr_y(upscale(network, photo), original, border=2)
 losses = np.array([[whole - silenced(layer, b) for b in range(5)] for layer in layers.values()])
 
 # %%
-from glanet.course.figures.layer import loud_and_needed
+from glanet.course.lessons.gla_layer.figures import loud_and_needed
 
 shares = heard_shares[0, :, :5]  # of the same photograph
 print(f"PSNR {whole:.2f} dB; the costliest silence takes {losses.max():.2f} dB of it")
@@ -689,7 +689,7 @@ loud_and_needed(shares, losses, list(layers))
 # the energy at each pixel.
 
 # %%
-from glanet.course.figures.layer import contribution
+from glanet.course.lessons.gla_layer.figures import contribution
 
 square = by_profile(
     smoke=(slice(0, 32), slice(0, 32)),
@@ -707,7 +707,7 @@ contribution(photo[square], parts["1.1"], "5")
 # Now you choose layer and branch. Compare attention in 1.1 and in 3.2. The menus need a running kernel.
 
 # %%
-from glanet.course.widgets.layer import explore_contributions
+from glanet.course.lessons.gla_layer.widgets import explore_contributions
 
 explore_contributions(photo[square], parts, layer="3.2", branch="attention")
 
@@ -787,7 +787,7 @@ print("in eval, two calls agree:    ", torch.equal(layer(tokens), layer(tokens))
 # Your classes against `glanet/model/layer.py`: the same weights, the same output, the same gradients.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.model import layer as package
 
 tokens = torch.randn(1, 16, 24, 60)
@@ -829,6 +829,6 @@ print(same_function(mine, theirs, [(0.0,), (0.1,), (0.3,)], tolerance=1e-6))
 # Notebook 08 puts these layers in a row, shifted and not in turn, and connects the rows.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("07"))
+print(progress_report("gla_layer"))

@@ -53,7 +53,7 @@ with torch.no_grad():
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 with torch.no_grad():
     before, after = shifted(before), shifted(after)
@@ -139,7 +139,7 @@ class GLABlock(nn.Module):
 
 
 # %%
-from glanet.course.exercises import dense as exercises
+from glanet.course.lessons.dense_blocks import exercises
 
 GLABlock = exercises.gla_block.check(GLABlock)
 
@@ -394,7 +394,7 @@ Trunk = exercises.trunk.check(Trunk)
 from skimage import data
 
 from glanet import GLANet
-from glanet.course.profile import by_profile
+from glanet.course.kit.profile import by_profile
 from glanet.data.degradation import imresize, modcrop
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
@@ -455,7 +455,7 @@ def readings_of(photo):
 shares = np.mean([readings_of(photo) for photo in photos.values()], axis=0)
 
 # %%
-from glanet.course.figures.dense import readings
+from glanet.course.lessons.dense_blocks.figures import readings
 
 readings(shares)
 
@@ -536,7 +536,7 @@ print(at_outputs)
 import torch.nn.functional as F
 
 from glanet import ModelConfig
-from glanet.course import practice
+from glanet.course.kit import practice
 from glanet.data.patches import PatchStore
 
 
@@ -572,7 +572,7 @@ print(tuple(low.shape), tuple(high.shape))
 guess = ...
 
 # %%
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 seeds = by_profile(smoke=(0, 1), learn=(0, 1, 2), full=(0, 1, 2, 3, 4))
 size = by_profile(smoke={"channels": 24, "layers": 2}, learn={}, full={})  # {}: the paper's
@@ -658,7 +658,7 @@ bicubic = np.mean([psnr_y(imresize(imresize(hr, 1 / 2), 2), hr, 2) for hr in hel
 print(f"{len(held_out)} images; bicubic {bicubic:.2f} dB")
 
 # %%
-from glanet.course.figures.dense import pairs
+from glanet.course.lessons.dense_blocks.figures import pairs
 
 pairs(
     {f"learning rate {rate:g}": results for rate, results in psnrs.items()},
@@ -687,7 +687,7 @@ for rate in rates:
 # measurement at the start it gets PyTorch's own start; "What can go wrong" shows why.)
 
 # %%
-from glanet.course.figures.dense import gradients
+from glanet.course.lessons.dense_blocks.figures import gradients
 
 start, end = {}, {}
 for name, config in configs.items():
@@ -723,7 +723,7 @@ gradients(measured["at the block's output"], "at the block's output")
 # divide each curve by its value at block 6. The menu needs a running kernel.
 
 # %%
-from glanet.course.widgets.dense import explore_gradients
+from glanet.course.lessons.dense_blocks.widgets import explore_gradients
 
 explore_gradients(measured, quantity="of the block's parameters")
 
@@ -774,7 +774,7 @@ print(f"newest first: {psnr_y(upscale(network, photo), original, border=2):.2f} 
 # Your classes against `glanet/model/block.py` and `glanet/model/trunk.py`.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_module
+from glanet.course.kit.sameness import same_module
 from glanet.model import block as package_block
 from glanet.model import trunk as package_trunk
 
@@ -794,6 +794,6 @@ for switches in ({}, {"first_transition": False}, {"dense": False}, {"attention"
 # All that is left of the network stands before and behind the trunk. Notebook 09 joins it.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("08"))
+print(progress_report("dense_blocks"))

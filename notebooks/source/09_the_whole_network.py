@@ -98,7 +98,7 @@ def reflected_indices(size, multiple):
 
 
 # %%
-from glanet.course.exercises import network as exercises
+from glanet.course.lessons.the_whole_network import exercises
 
 reflected_indices = exercises.reflected_indices.check(reflected_indices)
 
@@ -122,7 +122,7 @@ def reflect_to_multiple(image, multiple):
 # %%
 from skimage import data
 
-from glanet.course.figures.network import padding
+from glanet.course.lessons.the_whole_network.figures import padding
 from glanet.data.degradation import imresize
 from glanet.data.tensors import to_tensor
 
@@ -178,7 +178,7 @@ print(coarse_image(reflect_to_multiple(row, 4), 2)[0, 0, 0, :6].tolist())
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 height, width = image.shape[-2:]
 from_padded = coarse_image(padded, 4)[..., : 4 * height, : 4 * width]
@@ -442,7 +442,7 @@ print(small.shape, "→", enlarged.shape)
 # and their sum. The mean belongs to the coarse image here, or it could not be shown.
 
 # %%
-from glanet.course.figures.network import equation_4
+from glanet.course.lessons.the_whole_network.figures import equation_4
 
 with torch.no_grad():
     centred = reflect_to_multiple(to_tensor(small) - mine.mean, mine.config.window)
@@ -562,8 +562,8 @@ print(f"36 layers: {36 * one_layer:,}, or {36 * one_layer / total:.0%} of {total
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.figures.network import by_group
-from glanet.course.predictions import reveal_choice
+from glanet.course.lessons.the_whole_network.figures import by_group
+from glanet.course.kit.predictions import reveal_choice
 
 config = ModelConfig.preset("paper")
 groups = by_group(config)
@@ -591,7 +591,7 @@ print(shares)
 # %% tags=["nbval-check-output"]
 from fnmatch import fnmatch
 
-from glanet.course.figures.network import Terms, account
+from glanet.course.lessons.the_whole_network.figures import Terms, account
 
 parts = account(config)
 for part in parts:
@@ -670,7 +670,7 @@ for name, count in totals.items():
 # The account as bars, as shares of the whole:
 
 # %%
-from glanet.course.figures.network import parameter_bars
+from glanet.course.lessons.the_whole_network.figures import parameter_bars
 
 parameter_bars(config)
 
@@ -679,7 +679,7 @@ parameter_bars(config)
 # with the number of blocks faster than all others?
 
 # %%
-from glanet.course.widgets.network import explore_parameters
+from glanet.course.lessons.the_whole_network.widgets import explore_parameters
 
 explore_parameters()
 
@@ -963,7 +963,7 @@ for result in (uncropped, cropped):
 # the input and of every parameter. Odd sizes, sides smaller than their padding, all switches.
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.model import network as package
 from glanet.model import reconstruction
 
@@ -989,6 +989,6 @@ for switches in (
 # ## How far you are
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("09"))
+print(progress_report("the_whole_network"))

@@ -60,7 +60,7 @@ waves(noise).shape, waves(noise).dtype
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 print(
     reveal(
@@ -109,7 +109,7 @@ def by_ring(power):
 
 
 # %%
-from glanet.course.exercises import lab as exercises
+from glanet.course.lessons.frequency_lab import exercises
 
 by_ring = exercises.by_ring.check(by_ring)
 
@@ -141,7 +141,7 @@ import torch.nn.functional as F
 from einops import rearrange
 
 from glanet.analysis.filters import response
-from glanet.course.figures.lab import calibration
+from glanet.course.lessons.frequency_lab.figures import calibration
 
 filters = {
     "identity": [[0.0, 0, 0], [0, 1, 0], [0, 0, 0]],
@@ -178,7 +178,7 @@ import numpy as np
 from skimage import data
 
 from glanet import GLANet
-from glanet.course.profile import by_profile
+from glanet.course.kit.profile import by_profile
 from glanet.data.degradation import imresize
 from glanet.data.tensors import to_tensor
 
@@ -325,7 +325,7 @@ guess = ...
 
 # %%
 from glanet.analysis.probes import BRANCHES
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 shares = {
     branch: [spectrum.parts[branch].high_share().mean() for spectrum in spectra.values()]
@@ -349,7 +349,7 @@ for branch in BRANCHES:
 # photographs anew (*bootstrap*). All panels have one scale: decibels, 10 dB more is ten times the power.
 
 # %%
-from glanet.course.figures.lab import contribution_spectra
+from glanet.course.lessons.frequency_lab.figures import contribution_spectra
 
 contribution_spectra(spectra)
 
@@ -359,7 +359,7 @@ contribution_spectra(spectra)
 # the *cross-terms*: what the sum has more than its parts, because branches agree, or less, because they cancel.
 
 # %%
-from glanet.course.figures.lab import band_shares
+from glanet.course.lessons.frequency_lab.figures import band_shares
 
 band_shares(spectra)
 
@@ -536,7 +536,7 @@ calibration(
 guess = ...
 
 # %%
-from glanet.course.figures.lab import transfers
+from glanet.course.lessons.frequency_lab.figures import transfers
 
 tokens = rearrange(images, "b c h w -> b h w c")
 means_of_photos = coherence(window_means(tokens), tokens)
@@ -589,7 +589,7 @@ print(f"Of the power that attention puts out above 1/4, {made_up:.0%} is no filt
 
 # %%
 from glanet.analysis.filters import contribution_kernels
-from glanet.course.figures.lab import responses
+from glanet.course.lessons.frequency_lab.figures import responses
 
 trained = {
     name: {branch: response(kernels) for branch, kernels in contribution_kernels(layer).items()}
@@ -633,7 +633,7 @@ find(
 # *averaging* nine pixels would do to anything.
 
 # %%
-from glanet.course.figures.lab import ratios
+from glanet.course.lessons.frequency_lab.figures import ratios
 
 norms = listen(network, images, {name: layer.norm1 for name, layer in layers(network).items()})
 first, *_, last = norms
@@ -745,7 +745,7 @@ print(reveal(guess, seam, unit="(the column)", close=0, because="Half a window f
 
 # %%
 from glanet.analysis.probes import stages
-from glanet.course.figures.lab import footprints
+from glanet.course.lessons.frequency_lab.figures import footprints
 
 passing = stages(network, images)
 prints |= {
@@ -796,7 +796,7 @@ print(f"without less with: {more.mean:+.3f}, its band from {more.low:+.3f} to {m
 
 # %%
 from glanet.analysis.receptive import receptive_field
-from glanet.course.figures.lab import receptive_fields
+from glanet.course.lessons.frequency_lab.figures import receptive_fields
 
 name = next(iter(layers(network)))
 x = norms[name].output[:, :32, :32]
@@ -842,7 +842,7 @@ print(f"attention: {squared[19, 19] / squared.sum():.0%} of the square sum is th
 # %%
 from glanet.analysis.receptive import attribution, detail
 from glanet.analysis.surgery import operate
-from glanet.course.figures.lab import attributions
+from glanet.course.lessons.frequency_lab.figures import attributions
 
 patch = images[list(small).index("motorcycle")][None, :, -48:, -48:]
 square = {"top": 20, "left": 20, "side": 8}  # in LR pixels
@@ -886,7 +886,7 @@ print("log |F|, finest less DC:", check.over_dc.mean(0).round(1))
 # network, a fresh one. Below, for comparison, their measure.
 
 # %%
-from glanet.course.figures.lab import trajectories
+from glanet.course.lessons.frequency_lab.figures import trajectories
 
 depth = {
     "trained": trajectory(passing),
@@ -919,7 +919,7 @@ for kind in ("mix", "MLP", "block"):
 
 # %%
 from glanet.analysis.errors import error_spectrum
-from glanet.course.figures.lab import errors
+from glanet.course.lessons.frequency_lab.figures import errors
 
 originals = np.stack(list(photos.values()))
 
@@ -1004,7 +1004,7 @@ find(
 # much the error grew.
 
 # %%
-from glanet.course.figures.lab import surgery
+from glanet.course.lessons.frequency_lab.figures import surgery
 
 
 def cut(operation, branch, layer):
@@ -1022,7 +1022,7 @@ surgery(original, whole, cut("mean", "attention", None), title="attention: mean"
 
 # %%
 from glanet.analysis.surgery import OPERATIONS
-from glanet.course.widgets.lab import explore_surgery
+from glanet.course.lessons.frequency_lab.widgets import explore_surgery
 
 explore_surgery(
     original,
@@ -1216,8 +1216,8 @@ print("where the lesion *helps*:", ", ".join(helped) or "nowhere")
 from glanet.analysis import coherence as package_coherence
 from glanet.analysis import footprint as package_footprint
 from glanet.analysis import probes, spectrum
-from glanet.course.exercises.lab import run_recorder
-from glanet.course.sameness import same_function
+from glanet.course.lessons.frequency_lab.exercises import run_recorder
+from glanet.course.kit.sameness import same_function
 
 torch.manual_seed(0)
 powers = [(torch.rand(side, 45, dtype=torch.float64),) for side in (33, 37, 51)]
@@ -1315,6 +1315,6 @@ for statement, counts in findings.items():
 # Notebook 11 trains such a network, while you watch.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("10"))
+print(progress_report("frequency_lab"))

@@ -65,7 +65,7 @@ def l1_gradient(output, target):
 
 
 # %%
-from glanet.course.exercises import training as exercises
+from glanet.course.lessons.training_in_miniature import exercises
 
 l1_gradient = exercises.l1_gradient.check(l1_gradient)
 
@@ -81,7 +81,7 @@ guess = ...
 # %%
 import numpy as np
 
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 
 values = [1, 2, 3, 4, 15]
 print(
@@ -95,7 +95,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.training import one_number_for_all
+from glanet.course.lessons.training_in_miniature.figures import one_number_for_all
 
 one_number_for_all(values)
 
@@ -185,7 +185,7 @@ adam_step = exercises.adam_step.check(adam_step)
 # it crawls along $x$. Adam gives each of the two a step of its own.
 
 # %%
-from glanet.course.figures.training import descents
+from glanet.course.lessons.training_in_miniature.figures import descents
 
 
 def gradient(place):
@@ -218,8 +218,8 @@ descents(
 from contextlib import redirect_stderr
 from io import StringIO
 
-from glanet.course import practice
-from glanet.course.profile import by_profile
+from glanet.course.kit import practice
+from glanet.course.kit.profile import by_profile
 from glanet.data.patches import PatchStore
 
 training = practice.training_images()[: by_profile(smoke=4, learn=None, full=None)]
@@ -233,7 +233,7 @@ print(f"{store}; {len(held_out)} held out")
 # for a step, and you get the same. Here are four of the eight patches of step 7.
 
 # %%
-from glanet.course.figures.training import patches
+from glanet.course.lessons.training_in_miniature.figures import patches
 
 low, high = store.batch(seed=0, step=7, size=8)  # (8, 3, 16, 16), (8, 3, 32, 32)
 again, _ = store.batch(seed=0, step=7, size=8)
@@ -281,7 +281,7 @@ print(
 print(f"off by {255 * one_patch[0]:.1f} of 255 grey levels before, {255 * one_patch[-1]:.1f} after")
 
 # %%
-from glanet.course.figures.training import loss_lines
+from glanet.course.lessons.training_in_miniature.figures import loss_lines
 
 loss_lines({"one patch": one_patch})
 
@@ -382,7 +382,7 @@ rates = (2e-5, 1e-4, 5e-4, 2e-3, 1e-2)
 guess = ...
 
 # %%
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 steps = by_profile(smoke=2, learn=100, full=300)
 by_rate = {rate: fit(new_network(), [rate] * steps) for rate in rates}
@@ -397,7 +397,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.training import losses_by_rate
+from glanet.course.lessons.training_in_miniature.figures import losses_by_rate
 
 losses_by_rate(last, start=by_rate[rates[0]][0])
 
@@ -467,7 +467,7 @@ learning_rate = exercises.learning_rate.check(learning_rate)
 
 # %%
 from glanet import TrainConfig
-from glanet.course.figures.training import schedules
+from glanet.course.lessons.training_in_miniature.figures import schedules
 
 paper = TrainConfig()  # the paper's recipe is the default
 cosine = TrainConfig(schedule="cosine", warm_up=20_000)
@@ -483,7 +483,7 @@ schedules(
 # With sliders, and of *your* function. (Without a kernel, the figure above shows the same.)
 
 # %%
-from glanet.course.widgets.training import explore_schedule
+from glanet.course.lessons.training_in_miniature.widgets import explore_schedule
 
 explore_schedule(learning_rate)
 
@@ -590,7 +590,7 @@ print(f"bicubic: {bicubic:.2f} dB")
 # %%
 from functools import partial
 
-from glanet.course.figures.training import scores
+from glanet.course.lessons.training_in_miniature.figures import scores
 
 
 def watch_both(network, rates, decay):
@@ -668,7 +668,7 @@ guess_gain = ...
 # stop button ends it and loses nothing; run the second cell again, and it goes on.
 
 # %%
-from glanet.course.widgets.training import LivePlot
+from glanet.course.lessons.training_in_miniature.widgets import LivePlot
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.training import train
 
@@ -698,7 +698,7 @@ plot.draw()  # the last entry, too
 # The same plot, drawn once from the log file, for readers without a kernel. The loss is a mean of 50 steps.
 
 # %%
-from glanet.course.figures.training import curve
+from glanet.course.lessons.training_in_miniature.figures import curve
 from glanet.training.log import read_log
 
 curve(read_log(folder / "log.jsonl"), bicubic=bicubic_whole)
@@ -722,7 +722,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 
 photo = modcrop(read_rgb(held_out[len(held_out) // 2]), 2)
 small = imresize(photo, 1 / 2)
@@ -948,7 +948,7 @@ except TrainError as error:
 # The schedule and Adam are functions; the average is a class.
 
 # %%
-from glanet.course.sameness import same_function, same_module
+from glanet.course.kit.sameness import same_function, same_module
 from glanet.training import schedule
 
 cases = [(recipe, step) for recipe in (paper, cosine) for step in range(0, 500_000, 997)]
@@ -1047,6 +1047,6 @@ print(proof)
 # You have built the loop. Notebook 12 gives it more images, more steps, and a GPU.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("11"))
+print(progress_report("training_in_miniature"))

@@ -24,7 +24,7 @@
 # %%
 import os
 
-from glanet.course.profile import by_profile, profile
+from glanet.course.kit.profile import by_profile, profile
 
 preset = os.environ.get("GLANET_TRAIN_PRESET") or by_profile(
     smoke="tiny", learn="tiny", full="paper"
@@ -53,7 +53,7 @@ for name in ("data", "steps", "batch", "patch", "learning_rate", "schedule", "mi
 guess = ...
 
 # %% tags=["nbval-check-output"]
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 from glanet.training.schedule import learning_rate
 
 print(
@@ -66,7 +66,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.training import schedules
+from glanet.course.lessons.training_in_miniature.figures import schedules
 
 moments = range(0, paper.steps, 1000)
 schedules({"the paper's": (moments, [learning_rate(paper, step) for step in moments])})
@@ -109,7 +109,7 @@ def decoded_bytes(sizes, scale):
 
 
 # %%
-from glanet.course.exercises import full as exercises
+from glanet.course.lessons.full_training import exercises
 
 decoded_bytes = exercises.decoded_bytes.check(decoded_bytes)
 
@@ -155,7 +155,7 @@ for need in room.requirements(ModelConfig.preset("paper", scale), paper, runs / 
 # photographs. What is measured on must be other images: Set5, or two photographs held out.
 
 # %%
-from glanet.course import practice
+from glanet.course.kit import practice
 from glanet.data import catalog
 from glanet.data.catalog import DataError
 
@@ -259,7 +259,7 @@ def share(batch, rank, world):
 share = exercises.share.check(share)
 
 # %%
-from glanet.course.figures.full import shares
+from glanet.course.lessons.full_training.figures import shares
 
 print([share(8, rank, world=2) for rank in range(2)])
 shares(low, world=2)
@@ -270,7 +270,7 @@ shares(low, world=2)
 # of processes: only the frames do. (Without a kernel, the figure above shows the same.)
 
 # %%
-from glanet.course.widgets.full import explore_shares
+from glanet.course.lessons.full_training.widgets import explore_shares
 
 explore_shares(store)
 
@@ -457,7 +457,7 @@ print(launch.ensure(network, recipe, run))
 # - **You want it to end**: `launch.stop(run)` lets it save. From a terminal, the pid in `process.json` gets a plain `kill`.
 
 # %%
-from glanet.course.widgets.training import LivePlot
+from glanet.course.lessons.training_in_miniature.widgets import LivePlot
 
 plot = LivePlot()
 plot
@@ -470,7 +470,7 @@ plot.draw()  # the last entry, too
 # The same plot, drawn once from the log, for readers without a kernel.
 
 # %%
-from glanet.course.figures.training import curve
+from glanet.course.lessons.training_in_miniature.figures import curve
 from glanet.training.log import read_log
 
 curve(read_log(run / "log.jsonl"))
@@ -482,7 +482,7 @@ curve(read_log(run / "log.jsonl"))
 # %%
 from IPython.display import display
 
-from glanet.course.figures.photo import details
+from glanet.course.kit.photo import details
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import read_rgb
 from glanet.evaluation.metrics import psnr_y
@@ -570,7 +570,7 @@ end = launch.watch(victim)
 # %%
 from safetensors.torch import load_file
 
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 from glanet.training import train
 
 with redirect_stderr(StringIO()):
@@ -589,7 +589,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.full import lives
+from glanet.course.lessons.full_training.figures import lives
 
 lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], steps=short.steps)
 
@@ -679,7 +679,7 @@ attempt(replace(brief, learning_rate=2e-4), Path(temporary.name) / "other-rate")
 # %%
 import numpy as np
 
-from glanet.course.sameness import same_function
+from glanet.course.kit.sameness import same_function
 
 rng = np.random.default_rng(0)
 cases = [(rng.integers(50, 2041, (20, 2)).tolist(), factor) for factor in (2, 3, 4)]
@@ -725,6 +725,6 @@ print(decoded_bytes([image_size(path) for path in two], scale=2), "=", store.nby
 # Notebook 13 measures the weights that you trained on the paper's image sets, beside the published ones.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("12"))
+print(progress_report("full_training"))

@@ -32,7 +32,7 @@ guess = ...
 # %% tags=["nbval-check-output"]
 import numpy as np
 
-from glanet.course.predictions import reveal_choice
+from glanet.course.kit.predictions import reveal_choice
 
 decibels = {"A": np.array([30, 40]), "B": np.array([31, 38])}
 
@@ -109,7 +109,7 @@ def mean_scores(scores):
 
 
 # %%
-from glanet.course.exercises import evaluation as exercises
+from glanet.course.lessons.evaluation import exercises
 
 mean_scores = exercises.mean_scores.check(mean_scores)
 
@@ -201,7 +201,7 @@ print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 # From there on everything is automatic, here and below. You need none of them: what is missing is left out.
 
 # %%
-from glanet.course.build import NOTEBOOKS
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.data.catalog import data_root
 from glanet.weights.found import find_weights
 
@@ -246,8 +246,8 @@ if my_weights is not None:
 # Manga109 may not be passed on, not even a crop of it; so it is measured and never shown.
 
 # %%
-from glanet.course.practice import held_out_images
-from glanet.course.profile import by_profile, profile
+from glanet.course.kit.practice import held_out_images
+from glanet.course.kit.profile import by_profile, profile
 from glanet.data import catalog
 from glanet.evaluation.published import SETS, published
 
@@ -362,7 +362,7 @@ for scale in measured:
 # the top: most of what there is to gain, the small networks have already.
 
 # %%
-from glanet.course.figures.evaluation import ladder
+from glanet.course.lessons.evaluation.figures import ladder
 
 rows = [(method, here, known) for method, here, _, known in table_1(2)]
 ladder(rows, base=mean_scores(measured[2]["bicubic"]))
@@ -469,7 +469,7 @@ print(
 )
 
 # %%
-from glanet.course.figures.evaluation import gain_bars
+from glanet.course.lessons.evaluation.figures import gain_bars
 
 losing = sum(gain < 0 for gain in gains.values())
 print(f"bicubic is better on {losing} of {len(gains)} images")
@@ -519,7 +519,7 @@ for name, (top, left) in corners.items():
 # smallest. The numbers in the titles are the PSNR of the square alone.
 
 # %%
-from glanet.course.figures.evaluation import compared, extreme_squares
+from glanet.course.lessons.evaluation.figures import compared, extreme_squares
 
 square = by_profile(smoke=16, learn=48, full=48)
 hr, images = photos["astronaut"]
@@ -532,7 +532,7 @@ compared(hr, images, [most, least], side=square)
 # higher number? (Try the rocket.) And one in which the number and your eye disagree?
 
 # %%
-from glanet.course.widgets.evaluation import explore_crops
+from glanet.course.lessons.evaluation.widgets import explore_crops
 
 explore_crops(photos, side=square)
 
@@ -621,7 +621,7 @@ self_ensemble = exercises.self_ensemble.check(self_ensemble)
 guess = ...
 
 # %%
-from glanet.course.predictions import reveal
+from glanet.course.kit.predictions import reveal
 from glanet.data.tensors import to_image, to_tensor
 
 network = networks["tiny-x2"]
@@ -944,7 +944,7 @@ for variant, (left_out, psnr, ssim) in table_2.items():
 # %%
 import json
 
-from glanet.course.figures.evaluation import ablation
+from glanet.course.lessons.evaluation.figures import ablation
 
 ledger = repository / "results" / "ablation.json"
 if ledger.is_file():
@@ -987,7 +987,7 @@ if entry is not None:
 # overlap:
 
 # %%
-from glanet.course.figures.evaluation import seams
+from glanet.course.lessons.evaluation.figures import seams
 
 
 def difference(answer):
@@ -1084,7 +1084,7 @@ for found in find_weights(runs=folder / "none", released=folder):
 # overlaps, the package's shares fall at its other edge too, and differ a little from yours.)
 
 # %% tags=["nbval-check-output"]
-from glanet.course.sameness import same_function
+from glanet.course.kit.sameness import same_function
 from glanet.evaluation import benchmark
 from glanet.inference.upscale import self_ensemble as package_ensemble
 
@@ -1135,6 +1135,6 @@ print(same_function(my_tiles, upscale_in_tiles, cases, tolerance=1))
 # table of section 4 for one set of weights, and keeps the score of every image. Notebook 14 is about the seconds.
 
 # %%
-from glanet.course.progress import report as progress_report
+from glanet.course.report import report as progress_report
 
-print(progress_report("13"))
+print(progress_report("evaluation"))

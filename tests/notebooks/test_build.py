@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from glanet.course import build
+from glanet.course.tools import build
 
 SOURCES = build.sources()
 
@@ -140,7 +140,7 @@ def test_running_a_notebook_tells_what_it_took_and_leaves_no_trace_in_it(monkeyp
 
 def test_what_a_widget_draws_is_kept_apart_and_not_reported_to_the_kernel():
     cells = [
-        "from glanet.course.widgets import explore\n"
+        "from glanet.course.kit.explore import explore\n"
         "widget = explore(lambda n: print('drawn', n), n=(1, 3))\nwidget",
         "print('the kernel heard of', len(widget.out.outputs), 'outputs')",
     ]

@@ -5,7 +5,9 @@ import json
 import nbformat
 import pytest
 
-from glanet.course import build, progress
+from glanet.course import report
+from glanet.course.kit.lessons import lesson
+from glanet.course.tools import build
 
 SOURCES = [source for source in build.sources() if build.SOLUTION.search(source.read_text("utf-8"))]
 
@@ -29,7 +31,7 @@ def test_with_all_solutions_every_check_is_green_within_the_time_and_memory_prom
 
 def test_every_exercise_of_a_notebook_is_one_of_the_course():
     for source in SOURCES:
-        exercises = [e for e in progress.all_exercises() if e.notebook == source.stem[:2]]
+        exercises = [e for e in report.all_exercises() if e.lesson == lesson(source.stem).name]
         assert len(exercises) == solved_cells(source), source.stem
 
 

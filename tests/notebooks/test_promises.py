@@ -5,12 +5,16 @@ import inspect
 import json
 import pkgutil
 import re
+from pathlib import Path
 
 from torch import nn
 
 import glanet.model
-from glanet.course import build, progress, widgets
+from glanet.course import lessons, report
+from glanet.course.kit.lessons import LESSONS, lesson
+from glanet.course.tools import build
 
+TESTS = Path(__file__).parents[1] / "lessons"
 TEXTS = {source.stem: source.read_text(encoding="utf-8") for source in build.sources()}
 
 
@@ -32,11 +36,11 @@ def test_every_class_of_the_network_is_proved_the_same_in_some_notebook():
 
 
 def test_every_exercise_has_hints_a_folded_solution_and_mistakes_that_it_names():
-    assert len(progress.all_exercises()) >= 20
-    for exercise in progress.all_exercises():
+    assert len(report.all_exercises()) >= 20
+    for exercise in report.all_exercises():
         assert len(exercise.mistakes) >= 5, exercise.key
     for name, text in TEXTS.items():
-        exercises = sum(e.notebook == name[:2] for e in progress.all_exercises())
+        exercises = sum(e.lesson == lesson(name).name for e in report.all_exercises())
         assert text.count("<summary>Hint 1</summary>") >= exercises, name
         stored = build.target(build.NOTEBOOKS / "source" / f"{name}.py").read_text("utf-8")
         assert stored.count("<summary>Solution</summary>") == exercises, name
@@ -48,25 +52,38 @@ def test_every_notebook_asks_for_predictions_has_a_widget_and_reports_progress()
         here = len(re.findall(r"^guess\w* = \.\.\.", text, re.MULTILINE))
         assert here >= 1, name
         predictions += here
-        assert re.search(r"from glanet\.course\.widgets\.\w+ import", text), name
-        assert f'progress_report("{name[:2]}")' in text, name
+        assert re.search(r"from glanet\.course\.(lessons\.\w+\.widgets|kit\.photo) import", text), (
+            name
+        )
+        assert f'progress_report("{lesson(name).name}")' in text, name
         assert "What can go wrong" in text, name
     assert predictions >= 12
 
 
 def test_every_widget_has_a_function_of_figures_that_a_notebook_also_calls_as_its_twin():
-    for found in pkgutil.iter_modules(widgets.__path__):
-        module = importlib.import_module(f"{widgets.__name__}.{found.name}")
+    folder = Path(lessons.__path__[0])
+    modules = [
+        f"{lessons.__name__}.{path.parent.name}.widgets" for path in folder.glob("*/widgets.py")
+    ]
+    assert modules
+    cells = "".join(
+        cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        for source in build.sources()
+        for cell in json.loads(build.target(source).read_text(encoding="utf-8"))["cells"]
+        if cell["cell_type"] == "code"
+    )
+    for name in (*modules, "glanet.course.kit.photo"):
         drawn = [
-            name
-            for name, value in vars(module).items()
-            if inspect.isfunction(value) and value.__module__.startswith("glanet.course.figures")
+            function
+            for function, value in vars(importlib.import_module(name)).items()
+            if inspect.isfunction(value) and value.__module__.endswith((".figures", "kit.photo"))
         ]
-        cells = "".join(
-            cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-            for source in build.sources()
-            for cell in json.loads(build.target(source).read_text(encoding="utf-8"))["cells"]
-            if cell["cell_type"] == "code"
-        )
-        assert drawn, found.name
-        assert any(f"{name}(" in cells for name in drawn), found.name
+        assert drawn, name
+        assert any(f"{function}(" in cells for function in drawn), name
+
+
+def test_the_table_of_lessons_is_the_notebooks_and_each_lesson_has_its_folder_and_tests():
+    assert [found.stem for found in LESSONS] == list(TEXTS)
+    for found in LESSONS:
+        assert (Path(lessons.__path__[0]) / found.name / "exercises.py").is_file(), found.name
+        assert (TESTS / found.name / "test_lesson.py").is_file(), found.name

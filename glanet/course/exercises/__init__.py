@@ -1,1 +1,0 @@
-"""The graded exercises of the notebooks: the right functions, and the mistakes people make."""

@@ -1,0 +1,1 @@
+"""What the lessons share: checks, predictions, progress, proofs, style."""

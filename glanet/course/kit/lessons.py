@@ -1,0 +1,99 @@
+"""The table of lessons: the one place that says which there are, in what order, and of what."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One notebook, with all that belongs to it.
+
+    ``name`` is the key everywhere: of the folder below ``glanet/course/lessons`` and
+    ``tests/lessons``, of the exercises, and of the notebook, whose file is called ``stem``.
+    ``builds`` is what of the package a learner builds in it, "" for nothing; ``shows`` is what it
+    makes visible.
+    """
+
+    number: str  # two digits, the reading order
+    name: str
+    title: str
+    builds: str
+    shows: str
+
+    @property
+    def stem(self) -> str:
+        """The name of its notebook without an ending, such as ``05_window_attention``."""
+        return f"{self.number}_{self.name}"
+
+
+LESSONS = (
+    Lesson("00", "start_here", "start here", "", "your machine, your first upscaled photograph"),
+    Lesson("01", "the_problem", "the problem", "degradation", "what a small image has lost"),
+    Lesson(
+        "02",
+        "the_yardstick",
+        "the yardstick",
+        "metrics",
+        "PSNR and SSIM as the papers measure them",
+    ),
+    Lesson(
+        "03",
+        "shallow_features",
+        "shallow features",
+        "Eq. 1",
+        "the first convolution, and a stub of the network that trains",
+    ),
+    Lesson(
+        "04", "inception", "Inception", "Eq. 3", "convolutions as filters; what max-pooling does"
+    ),
+    Lesson(
+        "05",
+        "window_attention",
+        "window attention",
+        "W-MSA",
+        "attention with toy numbers, windows, heads, position bias",
+    ),
+    Lesson("06", "shifted_windows", "shifted windows", "SW-MSA", "roll and mask, proved right"),
+    Lesson(
+        "07",
+        "gla_layer",
+        "the GLA layer",
+        "Fig. 2b",
+        "both tools fused, and which one the layer listens to",
+    ),
+    Lesson("08", "dense_blocks", "dense blocks", "Eq. 2", "what dense connections do to gradients"),
+    Lesson(
+        "09",
+        "the_whole_network",
+        "the whole network",
+        "Eq. 4, 5",
+        "every one of 18,142,847 parameters",
+    ),
+    Lesson("10", "frequency_lab", "frequency lab", "", "which frequencies the branches carry"),
+    Lesson(
+        "11",
+        "training_in_miniature",
+        "training in miniature",
+        "training",
+        "a network that you train on a laptop",
+    ),
+    Lesson(
+        "12",
+        "full_training",
+        "full training",
+        "",
+        "the paper's recipe, in a process that survives the notebook",
+    ),
+    Lesson("13", "evaluation", "evaluation", "", "the paper's tables, with your weights in them"),
+)
+
+
+def lesson(key) -> Lesson:
+    """The lesson of that name, number or stem.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for found in LESSONS:
+        if key in (found.name, found.number, found.stem):
+            return found
+    raise KeyError(f"{key}: no such lesson; there are {', '.join(f.stem for f in LESSONS)}")

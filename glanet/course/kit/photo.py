@@ -1,0 +1,55 @@
+"""Photographs, whole and in detail: figures, and sliders around them."""
+
+from ipywidgets import IntSlider
+from matplotlib.patches import Rectangle
+
+from glanet.course.kit.explore import explore
+from glanet.course.kit.style import new_figure
+
+
+def photograph(image, *, top, left, side):
+    """A whole image, uint8 (H, W, 3), with a square of ``side`` pixels marked in it."""
+    height, width = image.shape[:2]
+    figure = new_figure(5.0, 5.0 * height / width)
+    axes = figure.subplots()
+    axes.imshow(image, extent=(0, width, height, 0))
+    for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, color=colour, lw=thickness))
+    axes.set_xlabel("column (pixels)")
+    axes.set_ylabel("row (pixels)")
+    return figure
+
+
+def details(images, *, top, left, side):
+    """The same square of several images, side by side.
+
+    ``images`` maps a title to uint8 (H, W, 3), all of one size. The square of ``side`` pixels
+    starts at (``top``, ``left``), and is moved inside the image where it would stick out.
+    """
+    height, width = next(iter(images.values())).shape[:2]
+    side = min(side, height, width)
+    top, left = min(top, height - side), min(left, width - side)
+    figure = new_figure(3.2 * len(images), 3.6)
+    for axes, (title, image) in zip(
+        figure.subplots(1, len(images), squeeze=False)[0], images.items(), strict=True
+    ):
+        axes.imshow(
+            image[top : top + side, left : left + side],
+            extent=(left, left + side, top + side, top),
+            interpolation="nearest",
+        )
+        axes.set_title(title)
+        axes.set_xlabel("column (pixels)")
+    figure.axes[0].set_ylabel("row (pixels)")
+    return figure
+
+
+def explore_details(images, *, top=0, left=0, side=96):
+    """`details` with a slider each for row, column and side."""
+    height, width = next(iter(images.values())).shape[:2]
+    return explore(
+        lambda top, left, side: details(images, top=top, left=left, side=side),
+        top=IntSlider(top, 0, height - 1, description="row", continuous_update=False),
+        left=IntSlider(left, 0, width - 1, description="column", continuous_update=False),
+        side=IntSlider(side, 16, min(height, width), description="side", continuous_update=False),
+    )

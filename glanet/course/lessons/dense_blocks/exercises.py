@@ -1,0 +1,501 @@
+"""Notebook 08: the GLA block, dense connections, their transitions, the trunk."""
+
+from functools import partial
+
+import torch
+
+from glanet.config import ModelConfig
+from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.model.block import GLABlock
+from glanet.model.tokens import TokenConv1x1
+from glanet.model.trunk import Trunk
+
+# A branch that is dropped with this probability is gone. It is not 1 in float32 either.
+CERTAIN = 1 - 1e-6
+
+
+def normal(rng, *shape):
+    """Normally distributed numbers, float64: what differs is the computation, not its rounding."""
+    return torch.from_numpy(rng.standard_normal(shape))
+
+
+def _in_both_modes(module, weights, tokens):
+    """The answers in eval and in training, (2, ...); None where nothing is written yet.
+
+    Probabilities of 0 and of almost 1 leave nothing to luck in training.
+    """
+    answer = run_module(lambda: module, (), weights, tokens)
+    if answer is None or answer is ...:
+        return None
+    with torch.no_grad():
+        return torch.stack([answer, module.train()(tokens)])
+
+
+# Exercise 1: the block
+
+
+class _Block(GLABlock):
+    """The block as it should be, in steps each of which a mistake replaces."""
+
+    def shift(self, number, half):
+        return half if number % 2 else 0
+
+    def probability(self, number, given):
+        return given[number]
+
+    def __init__(self, channels, heads, window, *, drop_probabilities, **options):
+        super().__init__(channels, heads, window, drop_probabilities=drop_probabilities, **options)
+        for number, layer in enumerate(self.layers):
+            if layer.attention is not None:
+                layer.attention.shift = self.shift(number, window // 2)
+            layer.drop.probability = self.probability(number, drop_probabilities)
+
+
+def _block(**steps):
+    return type("Mistaken", (_Block,), steps)
+
+
+def _conv_behind_each(self, tokens):
+    inside = tokens
+    for layer in self.layers:
+        inside = self.conv(layer(inside))
+    return tokens + inside
+
+
+def _backwards(self, tokens):
+    inside = tokens
+    for layer in reversed(self.layers):
+        inside = layer(inside)
+    return tokens + self.conv(inside)
+
+
+def _residual_around_each(self, tokens):
+    inside = tokens
+    for layer in self.layers:
+        inside = inside + layer(inside)
+    return tokens + self.conv(inside)
+
+
+def _run_block(cls, settings, options, weights, tokens):
+    return _in_both_modes(partial(cls, **options)(*settings), weights, tokens)
+
+
+def _draw_blocks(rng):
+    cases = []
+    for settings, options, shape in BLOCKS:
+        weights = random_weights(GLABlock(*settings, **options), rng)
+        tokens = normal(rng, *shape, settings[0]).float()
+        cases.append((settings, options, weights, tokens))
+    return cases
+
+
+BLOCKS = (  # channels, heads and window; options; (B, H, W)
+    (
+        (8, 2, 4),
+        {"mlp_ratio": 2.0, "inception": True, "drop_probabilities": [CERTAIN, 0.0, 0.0]},
+        (1, 8, 12),
+    ),
+    (
+        (6, 3, 2),
+        {"mlp_ratio": 1.5, "inception": False, "drop_probabilities": [0.0, CERTAIN]},
+        (2, 4, 6),
+    ),
+    (
+        (4, 2, 2),
+        {"mlp_ratio": 2.0, "inception": True, "attention": False, "drop_probabilities": [0.0, 0.0]},
+        (1, 2, 4),
+    ),
+)
+
+gla_block = Exercise(
+    "dense_blocks",
+    "GLABlock",
+    GLABlock,
+    _draw_blocks,
+    {
+        "the residual is missing: add the tokens that came in to what the convolution gives": (
+            _block(forward=lambda self, tokens: self.conv(self.layers(tokens)))
+        ),
+        "the convolution is missing: it stands behind the last layer, inside the residual": (
+            _block(forward=lambda self, tokens: tokens + self.layers(tokens))
+        ),
+        "the residual is around the convolution alone: it starts before the first layer": (
+            _block(forward=lambda self, t: self.layers(t) + self.conv(self.layers(t)))
+        ),
+        "the convolution comes after the sum: it stands inside the residual": (
+            _block(forward=lambda self, tokens: self.conv(tokens + self.layers(tokens)))
+        ),
+        "the convolution comes before the layers: it stands behind the last one": (
+            _block(forward=lambda self, tokens: tokens + self.layers(self.conv(tokens)))
+        ),
+        "there is a convolution behind every layer: one is enough, behind the last": (
+            _block(forward=_conv_behind_each)
+        ),
+        "there is a residual around each layer: a layer has its own inside": (
+            _block(forward=_residual_around_each)
+        ),
+        "the layers run from last to first": _block(forward=_backwards),
+        "the even layers are shifted: counted from 0, it is the odd ones, W-MSA comes first": (
+            _block(shift=lambda self, number, half: 0 if number % 2 else half)
+        ),
+        "no layer is shifted: every other one is, by half a window": (
+            _block(shift=lambda self, number, half: 0)
+        ),
+        "every layer is shifted: only every other one is": (
+            _block(shift=lambda self, number, half: half)
+        ),
+        "the layers get no stochastic depth: give each its entry of drop_probabilities": (
+            _block(probability=lambda self, number, given: 0.0)
+        ),
+        "all layers get the first probability: each has its own": (
+            _block(probability=lambda self, number, given: given[0])
+        ),
+        "all layers get the last probability: each has its own": (
+            _block(probability=lambda self, number, given: given[-1])
+        ),
+        "the probabilities are given out backwards": (
+            _block(probability=lambda self, number, given: given[-1 - number])
+        ),
+    },
+    run=_run_block,
+    tolerance=1e-4,  # float32 rounds differently in another order
+)
+
+
+# Exercise 2: dense connections
+
+
+def densely(tokens, blocks, transitions):
+    """The last block's output, where each block reads all before it, newest first: as in `Trunk`.
+
+    ``tokens`` (..., C); ``blocks`` keep C channels; transition i, counted from 0, brings
+    (i + 1)·C channels back to C. Both are lists of functions.
+    """
+    collected = [tokens]
+    for transition, block in zip(transitions, blocks, strict=True):
+        tokens = block(transition(torch.cat(collected, dim=-1)))
+        collected.insert(0, tokens)
+    return tokens
+
+
+def _mistaken_dense(
+    *,
+    collect=lambda collected, tokens, read: [tokens, *collected],
+    cat=lambda collected, number: torch.cat(collected, dim=-1),
+    around=lambda block, read: block(read),
+    answer=lambda tokens, collected: tokens,
+):
+    """Dense connections that are wrong in the steps given; the others are right."""
+
+    def run(tokens, blocks, transitions):
+        collected = [tokens]
+        for number, (transition, block) in enumerate(zip(transitions, blocks, strict=True)):
+            read = transition(cat(collected, number))
+            tokens = around(block, read)
+            collected = collect(collected, tokens, read)
+        return answer(tokens, collected)
+
+    return run
+
+
+def _transition_after(tokens, blocks, transitions):
+    outputs = []
+    for transition, block in zip(transitions, blocks, strict=True):
+        outputs.insert(0, block(tokens))
+        tokens = transition(torch.cat(outputs, dim=-1))
+    return tokens
+
+
+def _run_dense(candidate, tokens, weights):
+    """``weights``: the matrices of the blocks, (C, C), and of the transitions, ((i + 1)·C, C)."""
+    blocks = [lambda t, m=m: t + torch.tanh(t @ m) for m in weights["blocks"]]
+    transitions = [lambda v, m=m: v @ m for m in weights["transitions"]]
+    return candidate(tokens, blocks, transitions)
+
+
+def _draw_dense(rng):
+    cases = []
+    for number, c in ((3, 4), (4, 2)):
+        weights = {
+            "blocks": [normal(rng, c, c) for _ in range(number)],
+            "transitions": [normal(rng, (i + 1) * c, c) for i in range(number)],
+        }
+        cases.append((normal(rng, 2, 3, 5, c), weights))
+    return cases
+
+
+dense = Exercise(
+    "dense_blocks",
+    "dense",
+    densely,
+    _draw_dense,
+    {
+        "the oldest comes first: each block reads the newest first": (
+            _mistaken_dense(collect=lambda collected, tokens, read: [*collected, tokens])
+        ),
+        "what came in stays in front of the blocks' outputs: it is the oldest, and goes last": (
+            _mistaken_dense(
+                collect=lambda collected, tokens, read: [
+                    collected[0],
+                    tokens,
+                    *collected[1:],
+                ]
+            )
+        ),
+        "the transition stands behind its block: a block reads what its transition gives": (
+            _transition_after
+        ),
+        "what the transitions give is collected: collect what the blocks give": (
+            _mistaken_dense(collect=lambda collected, tokens, read: [read, *collected])
+        ),
+        "the newest is read again and again: read all that were collected": (
+            _mistaken_dense(
+                cat=lambda collected, number: torch.cat([collected[0]] * (number + 1), dim=-1)
+            )
+        ),
+        "a residual goes around each block: a block has its own inside": (
+            _mistaken_dense(around=lambda block, read: read + block(read))
+        ),
+        "the last concatenation is returned: nobody reads it, return what the last block gives": (
+            _mistaken_dense(answer=lambda tokens, collected: torch.cat(collected, dim=-1))
+        ),
+        "what came in is added to the last block's output: that is the network's work, Eq. 4": (
+            _mistaken_dense(answer=lambda tokens, collected: tokens + collected[-1])
+        ),
+        "the outputs of all blocks are added up: return the last one's": (
+            _mistaken_dense(answer=lambda tokens, collected: sum(collected[:-1]))
+        ),
+    },
+    run=_run_dense,
+)
+
+
+# Exercise 3: what the transitions weigh
+
+
+def count_transitions(channels, blocks, first_transition):
+    """The parameters of each block's transition, a list; 0 for a block without one.
+
+    Counted in the modules themselves.
+    """
+    counts = [
+        sum(p.numel() for p in TokenConv1x1(i * channels, channels, device="meta").parameters())
+        for i in range(1, blocks + 1)
+    ]
+    return counts if first_transition else [0, *counts[1:]]
+
+
+def _counts(width=lambda i: i, outputs=lambda i: 1, biases=1, area=1, first=None, more=0):
+    """Counts by a formula: i counts from 1, widths in C, the ``first`` overrides the switch."""
+
+    def count(channels, blocks, first_transition):
+        counts = [
+            area * width(i) * outputs(i) * channels**2 + biases * outputs(i) * channels
+            for i in range(1, blocks + 1 + more)
+        ]
+        has_first = first_transition if first is None else first
+        return counts if has_first else [0, *counts[1:]]
+
+    return count
+
+
+def _draw_trunks(rng):
+    channels, blocks = int(rng.integers(3, 40)), int(rng.integers(3, 9))
+    return [(180, 6, True), (180, 6, False), (channels, blocks, True), (channels, blocks, False)]
+
+
+transition_parameters = Exercise(
+    "dense_blocks",
+    "transition_parameters",
+    count_transitions,
+    _draw_trunks,
+    {
+        "the biases are missing: C for each transition": _counts(biases=0),
+        "the tokens that came in are left out: block i, counted from 1, reads i·C channels": (
+            _counts(width=lambda i: max(i - 1, 1))
+        ),
+        "there is one channel group too many: block i, counted from 1, reads i·C channels": (
+            _counts(width=lambda i: i + 1)
+        ),
+        "every transition reads 2C: block i, counted from 1, reads i·C channels": (
+            _counts(width=lambda i: min(i, 2))
+        ),
+        "every transition reads C: block i, counted from 1, reads i·C channels": (
+            _counts(width=lambda i: 1)
+        ),
+        "a transition gives as many channels as it reads: it brings them back to C": (
+            _counts(outputs=lambda i: i)
+        ),
+        "those are 3×3 kernels: a transition is a 1×1 convolution": _counts(area=9),
+        "the last concatenation has a transition too: there is one for each block": (
+            _counts(more=1)
+        ),
+        "block 1 has a transition even where first_transition is False": _counts(first=True),
+        "block 1 never has a transition: it has one where first_transition is True": (
+            _counts(first=False)
+        ),
+        "block 1 without a transition has vanished from the list: its entry is 0": (
+            lambda channels, blocks, first: count_transitions(channels, blocks, True)[
+                0 if first else 1 :
+            ]
+        ),
+        "that is the sum: give a list, a number for each block": (
+            lambda *settings: sum(count_transitions(*settings))
+        ),
+        "the numbers are added up as they go: give each transition its own": (
+            lambda *settings: torch.tensor(count_transitions(*settings)).cumsum(0)
+        ),
+    },
+)
+
+
+# Exercise 4: the trunk
+
+
+class _Trunk(Trunk):
+    """The trunk as it should be, in steps each of which a mistake replaces."""
+
+    def enter(self, shallow):
+        return self.norm_in(shallow)
+
+    def first(self, shallow, entered):
+        return entered
+
+    def read(self, number, collected):
+        return self.transitions[number](torch.cat(collected, dim=-1))
+
+    def collect(self, collected, tokens):
+        return [tokens, *collected]
+
+    def chain(self, tokens):
+        for block in self.blocks:
+            tokens = block(tokens)
+        return tokens
+
+    def leave(self, tokens, shallow):
+        return self.conv(self.norm_out(tokens))
+
+    def forward(self, shallow):
+        tokens = self.first(shallow, self.enter(shallow))
+        if not self.transitions:
+            return self.leave(self.chain(tokens), shallow)
+        collected = [tokens]
+        for number, block in enumerate(self.blocks):
+            tokens = block(self.read(number, collected))
+            collected = self.collect(collected, tokens)
+        return self.leave(tokens, shallow)
+
+
+def _trunk(**steps):
+    return type("Mistaken", (_Trunk,), steps)
+
+
+class _StartsOver(_Trunk):
+    def __init__(self, config):
+        super().__init__(config)
+        self.probabilities(config)
+
+    def probabilities(self, config):
+        first = [layer.drop.probability for layer in self.blocks[0].layers]
+        for block in self.blocks:
+            for layer, probability in zip(block.layers, first, strict=True):
+                layer.drop.probability = probability
+
+
+class _SameForAll(_StartsOver):
+    def probabilities(self, config):
+        for block in self.blocks:
+            for layer in block.layers:
+                layer.drop.probability = config.stochastic_depth
+
+
+def _transition_behind(self, shallow):
+    tokens = self.norm_in(shallow)
+    outputs = []
+    for number, block in enumerate(self.blocks):
+        tokens = block(tokens)
+        outputs.insert(0, tokens)
+        if self.transitions:
+            tokens = self.transitions[number](torch.cat(outputs, dim=-1))
+    return self.conv(self.norm_out(tokens))
+
+
+def _first_skipped(self, number, collected):
+    return _Trunk.read(self, number, collected) if number else collected[0]
+
+
+def _run_trunk(cls, settings, weights, tokens):
+    return _in_both_modes(cls(*settings), weights, tokens)
+
+
+def _draw_whole(rng):
+    small = {"channels": 8, "heads": 2, "window": 2}
+    cases = []
+    for options in (
+        {"blocks": 3, "layers": 1, "stochastic_depth": 0.0},
+        {"blocks": 2, "layers": 1, "stochastic_depth": 0.0, "first_transition": False}
+        | {"attention": False},
+        {"blocks": 2, "layers": 1, "stochastic_depth": CERTAIN, "dense": False},
+    ):
+        config = ModelConfig(**small, **options)
+        weights = random_weights(Trunk(config), rng)
+        cases.append(((config,), weights, normal(rng, 2, 4, 6, 8).float()))
+    return cases
+
+
+trunk = Exercise(
+    "dense_blocks",
+    "Trunk",
+    Trunk,
+    _draw_whole,
+    {
+        "norm_in is missing: the blocks start from LayerNorm(F_s)": (
+            _trunk(enter=lambda self, shallow: shallow)
+        ),
+        "norm_out is missing: it stands before the last convolution": (
+            _trunk(leave=lambda self, tokens, shallow: self.conv(tokens))
+        ),
+        "the last convolution is missing": (
+            _trunk(leave=lambda self, tokens, shallow: self.norm_out(tokens))
+        ),
+        "norm_out stands behind the last convolution: it stands before it": (
+            _trunk(leave=lambda self, tokens, shallow: self.norm_out(self.conv(tokens)))
+        ),
+        "F_s is added at the end: that sum belongs to the network, Eq. 4": (
+            _trunk(leave=lambda self, t, shallow: shallow + self.conv(self.norm_out(t)))
+        ),
+        "the oldest comes first: each block reads the newest first": (
+            _trunk(collect=lambda self, collected, tokens: [*collected, tokens])
+        ),
+        "what came in stays in front of the blocks' outputs: it is the oldest, and goes last": (
+            _trunk(
+                collect=lambda self, collected, tokens: [
+                    collected[0],
+                    tokens,
+                    *collected[1:],
+                ]
+            )
+        ),
+        "the transition stands behind its block: a block reads what its transition gives": (
+            _trunk(forward=_transition_behind)
+        ),
+        "block 1 reads its input without its transition: with first_transition it has one": (
+            _trunk(read=_first_skipped)
+        ),
+        "without dense connections no block runs: they form a chain": (
+            _trunk(chain=lambda self, tokens: tokens)
+        ),
+        "without dense connections the last block alone runs: they form a chain": (
+            _trunk(chain=lambda self, tokens: self.blocks[-1](tokens))
+        ),
+        "without dense connections every block is given the same tokens: they form a chain": (
+            _trunk(chain=lambda self, tokens: sum(block(tokens) for block in self.blocks))
+        ),
+        "stochastic depth starts over in every block: it rises over all layers of the trunk": (
+            _StartsOver
+        ),
+        "all layers have the last one's stochastic depth: it rises from 0": _SameForAll,
+    },
+    run=_run_trunk,
+    tolerance=1e-4,  # float32
+)

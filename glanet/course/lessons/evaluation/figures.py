@@ -1,0 +1,183 @@
+"""Notebook 13: tables, margins and crops as pictures; seams; an ablation with its seeds.
+
+Beside the figures stands what finds the places worth showing.
+"""
+
+from string import ascii_uppercase
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from glanet.course.kit.style import LOOKS, new_figure
+from glanet.evaluation.metrics import psnr_y
+
+OURS, THEIRS = "#0072B2", "#7F7F7F"  # measured here, published by others
+COLUMNS = 4  # panels side by side, at most
+LETTER = {"ha": "center", "va": "center", "weight": "bold", "bbox": {"fc": "#222222", "pad": 2}}
+MARKERS = ("o", "s", "^", "D")
+
+
+def ladder(rows, base):
+    """Each method's lead over bicubic in dB, one panel a set, all on one scale.
+
+    ``rows`` is a list of (method, measured here, {set: (PSNR, SSIM)}), from the bottom up; a method
+    without a set has no mark there. Filled marks and bold names were measured here. ``base`` is
+    bicubic's {set: (PSNR, SSIM)}, and says which sets there are.
+    """
+    sets = list(base)
+    figure = new_figure(2.2 + 2.6 * len(sets), 0.9 + 0.24 * len(rows))
+    panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, name in zip(panels, sets, strict=True):
+        for height, (_, here, scores) in enumerate(rows):
+            if name in scores:
+                lead = scores[name][0] - base[name][0]
+                axes.plot(lead, height, "o", color=OURS if here else THEIRS, mfc=_fill(here))
+        axes.set_title(name)
+        axes.set_xlabel("dB over bicubic")
+        axes.grid(axis="x", color="#DDDDDD")
+    panels[0].set_yticks(range(len(rows)), [method for method, _, _ in rows])
+    for label, (_, here, _) in zip(panels[0].get_yticklabels(), rows, strict=True):
+        label.set_fontweight("bold" if here else "normal")
+    return figure
+
+
+def _fill(here):
+    return OURS if here else "white"
+
+
+def gain_bars(gains, *, rival, most=12):
+    """Bars: by how many dB each image gains over a rival, the best on top, and the mean as a line.
+
+    ``gains`` maps image names to dB. Of many, the ``most`` best and the ``most`` worst are shown.
+    """
+    ranked = sorted(gains, key=gains.get, reverse=True)
+    if len(ranked) > 2 * most:
+        ranked = ranked[:most] + ranked[-most:]
+    figure = new_figure(6.0, 0.8 + 0.22 * len(ranked))
+    axes = figure.subplots()
+    values = [gains[name] for name in ranked]
+    colours = [OURS if value >= 0 else LOOKS["5"]["color"] for value in values]
+    axes.barh(range(len(ranked)), values, color=colours)
+    axes.set_yticks(range(len(ranked)), ranked)
+    axes.invert_yaxis()
+    axes.axvline(0, color="black", lw=1)
+    mean = float(np.mean(list(gains.values())))
+    axes.axvline(mean, color="black", ls=":", lw=1.5, label=f"mean of {len(gains)}: {mean:.2f} dB")
+    axes.set_xlabel(f"dB over {rival}")
+    axes.legend(loc="lower right")
+    return figure
+
+
+def extreme_squares(hr, image, rival, *, side):
+    """Where ``image`` gains most and least over ``rival``: two pairs (top, left) of squares.
+
+    All are uint8 (H, W, 3); squares of ``side`` pixels in a grid of half a side, compared by
+    their PSNR on Y.
+    """
+    height, width = hr.shape[:2]
+    gains = {}
+    for top in range(0, height - side + 1, side // 2):
+        for left in range(0, width - side + 1, side // 2):
+            place = np.s_[top : top + side, left : left + side]
+            gains[top, left] = psnr_y(image[place], hr[place], 0) - psnr_y(
+                rival[place], hr[place], 0
+            )
+    return max(gains, key=gains.get), min(gains, key=gains.get)
+
+
+def compared(hr, images, places, *, side):
+    """A whole image with squares marked in it, and what methods made of each of them.
+
+    ``hr`` is uint8 (H, W, 3), ``images`` maps methods to images of that size. The squares of
+    ``side`` pixels start at ``places``, a list of (top, left), and must lie inside. The titles
+    have each method's PSNR on Y in that square alone.
+    """
+    height, width = hr.shape[:2]
+    columns = min(COLUMNS, 1 + len(images))
+    rows = -(-(1 + len(images)) // columns)  # of each square
+    figure = new_figure(2.4 + 1.65 * columns, 1.95 * max(rows * len(places), 1.3))
+    left_half, right_half = figure.subfigures(1, 2, width_ratios=(2.4, 1.65 * columns))
+    whole = left_half.subplots()
+    whole.imshow(hr, extent=(0, width, height, 0))
+    whole.set(title="HR", xlabel="column (pixels)", ylabel="row (pixels)")
+    panels = iter(right_half.subplots(rows * len(places), columns, squeeze=False).flat)
+    for letter, (top, left) in zip(ascii_uppercase, places, strict=False):
+        for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+            square = Rectangle((left, top), side, side, fill=False, color=colour, lw=thickness)
+            whole.add_patch(square)
+        whole.annotate(letter, (left + side / 2, top + side / 2), color="white", **LETTER)
+        place = np.s_[top : top + side, left : left + side]
+        crops = {f"{letter}: HR\n": hr[place]}
+        for method, image in images.items():
+            crops[f"{method}\n{psnr_y(image[place], hr[place], 0):.2f} dB"] = image[place]
+        for (title, crop), axes in zip(crops.items(), panels, strict=False):
+            axes.imshow(crop, interpolation="nearest")
+            axes.set_title(title, fontsize=9)
+        for _ in range(rows * columns - len(crops)):
+            next(panels)
+    for axes in right_half.axes:
+        axes.set_axis_off()
+    return figure
+
+
+def seams(differences):
+    """Maps of absolute differences in grey levels, on one scale.
+
+    ``differences`` maps titles to float (H, W).
+    """
+    top = max(difference.max() for difference in differences.values())
+    height, width = next(iter(differences.values())).shape
+    figure = new_figure(4.4 * len(differences) + 0.6, 0.9 + 4.2 * height / width)
+    panels = figure.subplots(1, len(differences), squeeze=False)[0]
+    for axes, (title, difference) in zip(panels, differences.items(), strict=True):
+        shown = axes.imshow(
+            difference, vmin=0, vmax=top, cmap="viridis", extent=(0, width, height, 0)
+        )
+        axes.set(title=title, xlabel="column (pixels)")
+    panels[0].set_ylabel("row (pixels)")
+    figure.colorbar(shown, ax=panels, label="difference (grey levels)", shrink=0.8)
+    return figure
+
+
+def ablation(value, whole):
+    """What leaving out a part costs, in dB on each set: the ledger's entry ``ablation``.
+
+    ``value`` maps "comparison: variant" to {set: {"mean", "low", "high"}}, PSNR in dB over the
+    seeds. A mark is a variant's mean less that of the ``whole`` network in the same comparison, and
+    a line its lowest and highest; the grey band is how far the seeds of the whole network lie
+    apart, at its widest.
+    """
+    names = [name.split(": ", 1) for name in value]
+    comparisons = list(dict.fromkeys(comparison for comparison, _ in names))
+    variants = list(dict.fromkeys(variant for _, variant in names if variant != whole))
+    sets = list(next(iter(value.values())))
+    figure = new_figure(2.0 + 2.2 * len(sets), 1.4 + 0.5 * len(variants))
+    panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, of in zip(panels, sets, strict=True):
+        bases = [value[f"{comparison}: {whole}"][of] for comparison in comparisons]
+        low = min(base["low"] - base["mean"] for base in bases)
+        high = max(base["high"] - base["mean"] for base in bases)
+        axes.axvspan(low, high, color="#DDDDDD", label=f"{whole}, all seeds")
+        for number, (comparison, base) in enumerate(zip(comparisons, bases, strict=True)):
+            heights = np.arange(len(variants)) + 0.22 * (number - (len(comparisons) - 1) / 2)
+            found = [value[f"{comparison}: {variant}"][of] for variant in variants]
+            axes.errorbar(
+                [score["mean"] - base["mean"] for score in found],
+                heights,
+                xerr=[
+                    [score["mean"] - score["low"] for score in found],
+                    [score["high"] - score["mean"] for score in found],
+                ],
+                fmt=MARKERS[number],
+                color=("#0072B2", "#D55E00", "#009E73", "#CC79A7")[number],
+                label=comparison,
+                ms=5,
+            )
+        axes.axvline(0, color="black", lw=1)
+        axes.set(title=of, xlabel=f"dB against {whole}")
+    panels[0].set_yticks(range(len(variants)), variants)
+    panels[0].invert_yaxis()
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+    )
+    return figure

@@ -1,0 +1,25 @@
+"""Menus around surgery on a network."""
+
+from ipywidgets import Dropdown
+
+from glanet.course.kit.explore import explore
+from glanet.course.lessons.frequency_lab.figures import surgery
+
+
+def explore_surgery(original, whole, operate, *, layers, branches, operations, **place):
+    """``figures.lab.surgery`` with a menu each for operation, branch and layer.
+
+    ``operate(operation, branch, layer)`` returns the enlarged image, uint8 (H, W, 3); ``layer`` is
+    None for all of ``layers``. ``place``: scale, and the square's top, left and side.
+    """
+
+    def draw(operation, branch, layer):
+        lesioned = operate(operation, branch, layer)
+        return surgery(original, whole, lesioned, title=f"{branch}: {operation}", **place)
+
+    return explore(
+        draw,
+        operation=Dropdown(options=list(operations), description="operation"),
+        branch=Dropdown(options=list(branches), description="branch"),
+        layer=Dropdown(options=[("all", None), *((n, n) for n in layers)], description="layer"),
+    )

@@ -1,0 +1,286 @@
+"""Notebook 03: a convolution by hand, shallow features, pixel shuffle, the light head."""
+
+from functools import partial
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.model.reconstruction import LightHead, SubPixel
+from glanet.model.shallow import ShallowFeatures
+
+
+def weighted_neighbourhoods(image, kernel, padding=1, border="constant"):
+    """A 3×3 convolution with a border of zeros: (H, W) and (3, 3) -> (H, W)."""
+    padded = np.pad(image, padding, mode=border)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    return (windows * kernel).sum(axis=(2, 3))
+
+
+def _draw_images(rng):
+    return [(rng.normal(size=size), rng.normal(size=(3, 3))) for size in ((4, 6), (5, 3), (3, 7))]
+
+
+def _inside_only(image, kernel):
+    answer = np.zeros_like(image)
+    answer[1:-1, 1:-1] = weighted_neighbourhoods(image, kernel, padding=0)
+    return answer
+
+
+convolve = Exercise(
+    "shallow_features",
+    "convolve",
+    weighted_neighbourhoods,
+    _draw_images,
+    {
+        "two rows and two columns are missing: pad the image with a border of one zero": (
+            partial(weighted_neighbourhoods, padding=0)
+        ),
+        "two rows and two columns are too many: a border of one zero is enough": (
+            partial(weighted_neighbourhoods, padding=2)
+        ),
+        "everything lies one row too high and one column too far left: the zeros belong on all "
+        "four sides": partial(weighted_neighbourhoods, padding=(0, 2)),
+        "the pixels at the border are still zero: they have neighbours too, if you pad": (
+            _inside_only
+        ),
+        "the border repeats the outermost pixels: here it is zero": (
+            partial(weighted_neighbourhoods, border="edge")
+        ),
+        "the border mirrors the image: here it is zero": (
+            partial(weighted_neighbourhoods, border="reflect")
+        ),
+        "the filter is turned by 180°: networks lay it on as it is, kernel[0, 0] on the neighbour "
+        "above and to the left": (
+            lambda image, kernel: weighted_neighbourhoods(image, kernel[::-1, ::-1])
+        ),
+        "the filter's rows and columns have changed places": (
+            lambda image, kernel: weighted_neighbourhoods(image, kernel.T)
+        ),
+        "that is the mean of the nine products: add them up": (
+            lambda image, kernel: weighted_neighbourhoods(image, kernel) / 9
+        ),
+    },
+    tolerance=1e-9,
+)
+
+
+def _draw_features(rng):
+    return [
+        ((c,), random_weights(ShallowFeatures(c), rng), torch.randn(b, 3, h, w))
+        for c, b, h, w in ((4, 2, 5, 7), (6, 1, 6, 3))
+    ]
+
+
+class _LeftAsPlanes(ShallowFeatures):
+    def forward(self, image):
+        return self.conv(image)
+
+
+class _FeaturesTransposed(ShallowFeatures):
+    def forward(self, image):
+        return self.conv(image).permute(0, 3, 2, 1)
+
+
+class _FeaturesReshaped(ShallowFeatures):
+    def forward(self, image):
+        features = self.conv(image)
+        b, c, h, w = features.shape
+        return features.reshape(b, h, w, c)
+
+
+class _Unpadded(ShallowFeatures):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv = nn.Conv2d(3, channels, kernel_size=3)
+
+
+class _RepeatedBorder(ShallowFeatures):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv = nn.Conv2d(3, channels, kernel_size=3, padding=1, padding_mode="replicate")
+
+
+class _MirroredBorder(ShallowFeatures):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv = nn.Conv2d(3, channels, kernel_size=3, padding=1, padding_mode="reflect")
+
+
+class _Rectified(ShallowFeatures):
+    def forward(self, image):
+        return super().forward(image).relu()
+
+
+class _Activated(ShallowFeatures):
+    def forward(self, image):
+        return F.gelu(super().forward(image))
+
+
+shallow_features = Exercise(
+    "shallow_features",
+    "ShallowFeatures",
+    ShallowFeatures,
+    _draw_features,
+    {
+        "the features are still planes (B, C, H, W): permute them to tokens (B, H, W, C)": (
+            _LeftAsPlanes
+        ),
+        "rows and columns have changed places: axes 0, 2, 3, 1 keep their order": (
+            _FeaturesTransposed
+        ),
+        "reshape and view keep the order of the numbers and only cut it up anew, so that channels "
+        "and pixels are mixed: use permute": _FeaturesReshaped,
+        "two rows and two columns are missing: the convolution needs padding=1": _Unpadded,
+        "the border repeats the outermost pixels: PyTorch's own padding, zeros, is meant": (
+            _RepeatedBorder
+        ),
+        "the border mirrors the image: PyTorch's own padding, zeros, is meant": _MirroredBorder,
+        "negative features were cut off: Eq. 1 has no ReLU": _Rectified,
+        "there is a GELU: Eq. 1 has no activation": _Activated,
+    },
+    run=run_module,
+    tolerance=1e-5,
+)
+
+
+def shuffle(channels, scale):
+    """Pixel shuffle: (B, C·scale², H, W) -> (B, C, scale·H, scale·W)."""
+    return F.pixel_shuffle(channels, scale)
+
+
+def _shuffled(pattern):
+    return lambda channels, scale: rearrange(channels, pattern, i=scale, j=scale)
+
+
+def _draw_channels(rng):
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return [
+        (torch.randn(b, c * s**2, h, w, generator=generator), s)
+        for b, c, s, h, w in ((2, 3, 2, 2, 5), (1, 4, 3, 3, 2))
+    ]
+
+
+pixel_shuffle = Exercise(
+    "shallow_features",
+    "pixel_shuffle",
+    shuffle,
+    _draw_channels,
+    {
+        "colours and places have changed parts: consecutive channels belong to one colour, so it "
+        "is (c i j), not (i j c)": _shuffled("b (i j c) h w -> b c (h i) (w j)"),
+        "each little square is transposed: of consecutive channels the second lies to the right of "
+        "the first, so it is (c i j), not (c j i)": _shuffled("b (c j i) h w -> b c (h i) (w j)"),
+        "small copies of the image lie side by side: the place inside the square runs faster than "
+        "the pixel, so it is (h i) (w j)": _shuffled("b (c i j) h w -> b c (i h) (j w)"),
+        "the columns are right, and the rows lie block by block: (h i), not (i h)": _shuffled(
+            "b (c i j) h w -> b c (i h) (w j)"
+        ),
+        "the rows are right, and the columns lie block by block: (w j), not (j w)": _shuffled(
+            "b (c i j) h w -> b c (h i) (j w)"
+        ),
+        "the image lies on its side: rows come before columns, (h i) (w j)": _shuffled(
+            "b (c i j) h w -> b c (w j) (h i)"
+        ),
+        "a reshape moves no number: the channels of a pixel must come to lie side by side": (
+            lambda channels, scale: channels.reshape(
+                len(channels), -1, scale * channels.shape[2], scale * channels.shape[3]
+            )
+        ),
+        "it always shuffles by 2, whatever the scale": lambda channels, scale: shuffle(channels, 2),
+    },
+)
+
+
+def _draw_tokens(rng):
+    cases = [
+        ((c, s), random_weights(LightHead(c, s), rng), torch.randn(b, h, w, c))
+        for c, s, b, h, w in ((5, 2, 2, 4, 3), (4, 3, 1, 3, 5))
+    ]
+    return [*cases, ((5, 2), None, torch.randn(1, 4, 3, 5))]
+
+
+def _run_head(cls, settings, weights, tokens):
+    """The answer with ``weights``; without, which of weight and bias act before any training."""
+    if weights is not None:
+        return run_module(cls, settings, weights, tokens)
+    with torch.no_grad():
+        head = cls(*settings)
+        bias_alone = head(torch.zeros_like(tokens))
+        return torch.stack([(head(tokens) - bias_alone).any(), bias_alone.any()]).float()
+
+
+class _StartsAtRandom(nn.Module):
+    def __init__(self, channels, scale):
+        super().__init__()
+        self.to_image = SubPixel(channels, 3, scale)
+
+    def forward(self, tokens):
+        return self.to_image(tokens.permute(0, 3, 1, 2))
+
+
+class _WeightAtRandom(_StartsAtRandom):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        nn.init.zeros_(self.to_image[0].bias)
+
+
+class _BiasAtRandom(_StartsAtRandom):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        nn.init.zeros_(self.to_image[0].weight)
+
+
+class _HeadTransposed(LightHead):
+    def forward(self, tokens):
+        return self.to_image(tokens.permute(0, 3, 2, 1))
+
+
+class _HeadReshaped(LightHead):
+    def forward(self, tokens):
+        b, h, w, c = tokens.shape
+        return self.to_image(tokens.reshape(b, c, h, w))
+
+
+class _BackToTokens(LightHead):
+    def forward(self, tokens):
+        return super().forward(tokens).permute(0, 2, 3, 1)
+
+
+class _Clamped(LightHead):
+    def forward(self, tokens):
+        return super().forward(tokens).clamp(0, 1)
+
+
+class _HeadRectified(LightHead):
+    def forward(self, tokens):
+        return super().forward(tokens).relu()
+
+
+light_head = Exercise(
+    "shallow_features",
+    "LightHead",
+    LightHead,
+    _draw_tokens,
+    {
+        "before training the head is not zero: set the weight and the bias of its convolution to "
+        "zero": _StartsAtRandom,
+        "the bias starts at zero, and the weight does not": _WeightAtRandom,
+        "the weight starts at zero, and the bias does not": _BiasAtRandom,
+        "rows and columns have changed places: tokens (B, H, W, C) become (B, C, H, W) by "
+        "permute(0, 3, 1, 2)": _HeadTransposed,
+        "reshape and view mix channels and pixels: permute the tokens to (B, C, H, W)": (
+            _HeadReshaped
+        ),
+        "the image came out as tokens: it is to be (B, 3, scale·H, scale·W)": _BackToTokens,
+        "the answer is cut to 0…1: the head adds to an image, and so it may be negative": _Clamped,
+        "negative answers were cut off: the head adds to an image, and must be able to darken": (
+            _HeadRectified
+        ),
+    },
+    run=_run_head,
+    tolerance=1e-5,
+)

@@ -1,0 +1,366 @@
+"""Notebook 01: the kernel, the matrix of one axis, the image in two passes, the power spectrum."""
+
+import math
+
+import numpy as np
+
+from glanet.course.kit.checks import Exercise
+from glanet.course.lessons.the_problem.figures import hann
+from glanet.course.lessons.the_problem.figures import power_spectrum as right_spectrum
+from glanet.data import degradation
+
+# The kernel
+
+
+def keys(a):
+    """Keys' kernel for any ``a``; MATLAB's has -0.5."""
+
+    def kernel(distance):
+        x = np.abs(distance)
+        inner = ((a + 2) * x - (a + 3)) * x**2 + 1
+        outer = a * (((x - 5) * x + 8) * x - 4)
+        return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
+
+    return kernel
+
+
+def _pieces(x):
+    inner = (1.5 * x - 2.5) * x**2 + 1
+    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return inner, outer
+
+
+def _signed(distance):
+    inner, outer = _pieces(np.asarray(distance))
+    return np.where(distance <= 1, inner, np.where(distance < 2, outer, 0.0))
+
+
+def _by_distance(within_1, within_2, beyond):
+    """A kernel from what it returns, given (inner, outer), in each of the three stretches."""
+
+    def kernel(distance):
+        x = np.abs(distance)
+        inner, outer = _pieces(x)
+        further = np.where(x < 2, within_2(inner, outer), beyond(inner, outer))
+        return np.where(x <= 1, within_1(inner, outer), further)
+
+    return kernel
+
+
+def _inner(inner, outer):
+    return inner
+
+
+def _outer(inner, outer):
+    return outer
+
+
+def _zero(inner, outer):
+    return 0.0
+
+
+cubic_kernel = Exercise(
+    "the_problem",
+    "cubic_kernel",
+    degradation.cubic_kernel,
+    lambda rng: [(rng.uniform(-3, 3, (4, 7)),), (np.arange(-2.5, 3, 0.5),)],
+    {
+        "a distance to the left counts like one to the right: take np.abs(distance) first": _signed,
+        "beyond a distance of 2 the kernel is 0, and yours goes on": (
+            _by_distance(_inner, _outer, _outer)
+        ),
+        "the first line of the formula holds up to a distance of 1, and yours goes on with it": (
+            _by_distance(_inner, _inner, _inner)
+        ),
+        "the second line of the formula is missing: between 1 and 2 the kernel is not 0": (
+            _by_distance(_inner, _zero, _zero)
+        ),
+        "the two lines have changed places: the first is for distances up to 1": (
+            _by_distance(_outer, _inner, _zero)
+        ),
+        "the second line has the wrong sign: between 1 and 2 the weights are negative": (
+            _by_distance(_inner, lambda inner, outer: -outer, _zero)
+        ),
+        "yours is the kernel with a = -0.75, which PyTorch enlarges with; here a is -0.5": (
+            keys(-0.75)
+        ),
+        "yours is the kernel with a = -1; here a is -0.5": keys(-1.0),
+        "that is linear interpolation, a triangle; the cubic kernel is wanted": (
+            lambda distance: np.maximum(0, 1 - np.abs(distance))
+        ),
+    },
+)
+
+# The matrix
+
+
+def mirror(places, size):
+    """Where places outside an axis of ``size`` pixels lie in its mirror image."""
+    around = np.asarray(places) % (2 * size)
+    return np.minimum(around, 2 * size - 1 - around)
+
+
+def _matrix(
+    size,
+    scale,
+    *,
+    kernel=degradation.cubic_kernel,
+    count=math.ceil,
+    stretch=lambda scale: min(scale, 1),
+    centre=lambda i, scale: (i + 0.5) / scale - 0.5,
+    fold=mirror,
+    divide=True,
+    keep_last=False,
+):
+    """`degradation.resize_matrix` with every decision open, to be taken wrongly one at a time."""
+    narrow = stretch(scale)
+    matrix = np.zeros((count(size * scale), size))
+    for i, row in enumerate(matrix):
+        middle = centre(i, scale)
+        reach = 2 / narrow
+        places = np.arange(math.floor(middle - reach), math.ceil(middle + reach) + 1)
+        weights = kernel(narrow * (places - middle))
+        if divide:
+            weights = weights / weights.sum()
+        places = fold(places, size)
+        inside = (places >= 0) & (places < size)
+        if keep_last:
+            row[places[inside]] += weights[inside]
+        else:
+            np.add.at(row, places[inside], weights[inside])
+    return matrix
+
+
+def _wrong(**decision):
+    return lambda size, scale: _matrix(size, scale, **decision)
+
+
+def _cut_and_divided(size, scale):
+    matrix = _matrix(size, scale, fold=lambda places, size: places)
+    return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def _corners_aligned(size, scale):
+    last = max(math.ceil(size * scale) - 1, 1)
+    return _matrix(size, scale, centre=lambda i, scale: i * (size - 1) / last)
+
+
+def _draw_axes(rng):
+    sizes = 2 * rng.integers(3, 7, 5) + 1  # odd: halving one leaves half a pixel over
+    return [
+        (int(size), scale) for size, scale in zip(sizes, (1 / 2, 1 / 3, 1 / 4, 1.5, 2), strict=True)
+    ]
+
+
+resize_matrix = Exercise(
+    "the_problem",
+    "resize_matrix",
+    degradation.resize_matrix,
+    _draw_axes,
+    {
+        "when it shrinks, the kernel must be stretched: multiply distances by min(scale, 1)": (
+            _wrong(stretch=lambda scale: 1)
+        ),
+        "when it enlarges, the kernel keeps its width: multiply by min(scale, 1), not by scale": (
+            _wrong(stretch=lambda scale: scale)
+        ),
+        "output pixel i does not lie at i / scale: its centre is (i + 0.5) / scale - 0.5": (
+            _wrong(centre=lambda i, scale: i / scale)
+        ),
+        "half a pixel is still missing: the centre is (i + 0.5) / scale, and then - 0.5": (
+            _wrong(centre=lambda i, scale: (i + 0.5) / scale)
+        ),
+        "the centres of the outermost pixels were laid upon each other (PyTorch's align_corners): "
+        "here the outer edges coincide, and the centre is (i + 0.5) / scale - 0.5": (
+            _corners_aligned
+        ),
+        "weights outside the image are lost: mirror() says which pixel gets them": (
+            _wrong(fold=lambda places, size: places)
+        ),
+        "weights outside the image are dropped and the rest is divided by its sum: they belong to "
+        "the pixels that mirror() gives": _cut_and_divided,
+        "outside the image stands its mirror image, not its last pixel again and again": (
+            _wrong(fold=lambda places, size: np.clip(places, 0, size - 1))
+        ),
+        "outside the image stands its mirror image, not its other end": (
+            _wrong(fold=lambda places, size: places % size)
+        ),
+        "the mirror image repeats the border pixel: b a | a b, not c b | a b": (
+            _wrong(fold=lambda places, size: (size - 1) - abs((size - 1) - places % (2 * size - 2)))
+        ),
+        "two places that mirror() sends to the same pixel must add up there; "
+        "row[places] += weights keeps only the last. Add one at a time, or use np.add.at": (
+            _wrong(keep_last=True)
+        ),
+        "the weights of a row must sum to 1: divide them by their sum": _wrong(divide=False),
+        "a started pixel counts: the number of output pixels is math.ceil(size * scale)": (
+            _wrong(count=math.floor)
+        ),
+        "rows and columns have changed places: one row for each output pixel": (
+            lambda size, scale: _matrix(size, scale).T
+        ),
+    },
+)
+
+# The image
+
+
+def _half_up(values):
+    return np.floor(values + 0.5)
+
+
+def _bytes(values):
+    return np.clip(_half_up(values), 0, 255).astype(np.uint8)
+
+
+def _height(image, scale, matrix=degradation.resize_matrix):
+    return np.tensordot(matrix(len(image), scale), image, 1)
+
+
+def _width(image, scale, matrix=degradation.resize_matrix):
+    return _height(image.swapaxes(0, 1), scale, matrix).swapaxes(0, 1)
+
+
+def _two_passes(after_height, after_width, first=_height, second=_width):
+    """imresize from what is done to the numbers after its passes."""
+    return lambda image, scale: after_width(second(after_height(first(image, scale)), scale))
+
+
+def _same(values):
+    return values
+
+
+def _without_stretch(image, scale):
+    matrix = _wrong(stretch=lambda scale: 1)
+    return _bytes(_width(_bytes(_height(image, scale, matrix)), scale, matrix))
+
+
+def _run_on_bytes(function, image, scale):
+    answer = function(image, scale)
+    if isinstance(answer, np.ndarray) and answer.dtype != np.uint8:
+        raise TypeError(f"the result is {answer.dtype}, expected uint8: to_bytes makes it so")
+    return answer
+
+
+def _draw_images(rng):
+    def noise(height, width):
+        return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+    # Halves, quarters and doubles sum without an error, so that a mistake too has one answer only.
+    black_and_white = (rng.integers(0, 2, (12, 14, 3)) * 255).astype(np.uint8)  # overshoots
+    return [
+        (noise(2, 60), 1 / 2),  # of two rows the mean: every second one ends in a half
+        (noise(40, 30), 1 / 2),
+        (noise(13, 20), 1 / 4),
+        (black_and_white, 2),
+    ]
+
+
+imresize = Exercise(
+    "the_problem",
+    "imresize",
+    degradation.imresize,
+    _draw_images,
+    {
+        "it rounds once, at the end: call to_bytes after the first pass too": (
+            _two_passes(_same, _bytes)
+        ),
+        "the width comes first: MATLAB resizes the height, rounds, and then the width": (
+            _two_passes(_bytes, _bytes, _width, _height)
+        ),
+        "after the first pass it rounds and does not clip to 0..255: call to_bytes there too": (
+            _two_passes(_half_up, _bytes)
+        ),
+        "after the first pass it clips and does not round: call to_bytes there too": (
+            _two_passes(lambda values: np.clip(values, 0, 255), _bytes)
+        ),
+        "a half must be rounded up; np.round takes it to the even neighbour": (
+            _two_passes(*[lambda v: np.clip(np.round(v), 0, 255).astype(np.uint8)] * 2)
+        ),
+        "the fraction is cut off instead of rounded": (
+            _two_passes(*[lambda v: np.clip(v, 0, 255).astype(np.uint8)] * 2)
+        ),
+        "what is below 0 or above 255 comes out at the other end: clip before it becomes uint8": (
+            _two_passes(*[lambda v: _half_up(v).astype(np.int64).astype(np.uint8)] * 2)
+        ),
+        "the height is resized and the width is not": lambda image, s: _bytes(_height(image, s)),
+        "the width is resized and the height is not": lambda image, s: _bytes(_width(image, s)),
+        "rows and columns have changed places in the result": (
+            lambda image, s: degradation.imresize(image, s).swapaxes(0, 1)
+        ),
+        "it shrinks without stretching the kernel: use resize_matrix of exercise 2": (
+            _without_stretch
+        ),
+    },
+    run=_run_on_bytes,
+)
+
+# The power spectrum
+
+
+def _spectrum(
+    image,
+    *,
+    mean=lambda image: image.mean(axis=(0, 1)),
+    window=hann,
+    size_of_window=lambda window: np.sqrt((window**2).mean()),
+    transform=lambda image: np.fft.fft2(image, axes=(0, 1), norm="ortho"),
+    power=lambda waves: np.abs(waves) ** 2,
+    channels=lambda power: power.mean(axis=-1),
+):
+    """`power_spectrum` with every decision open, to be taken wrongly one at a time."""
+    height, width = image.shape[:2]
+    fade = (window(height)[:, None] * window(width))[..., None]
+    return channels(power(transform((image - mean(image)) * fade / size_of_window(fade))))
+
+
+def _badly(**decision):
+    return lambda image: _spectrum(image, **decision)
+
+
+def _draw_photos(rng):
+    tint = np.array([0.0, 0.4, 1.0])  # so that the mean of one channel is not that of all
+    return [(rng.random((16, 12, 3)) + tint,), (rng.random((9, 20, 3)) - tint,)]
+
+
+power_spectrum = Exercise(
+    "the_problem",
+    "power_spectrum",
+    right_spectrum,
+    _draw_photos,
+    {
+        "the mean is still in it: subtract each channel's mean over rows and columns first": (
+            _badly(mean=lambda image: 0)
+        ),
+        "one mean was taken away from all channels: each has its own, image.mean(axis=(0, 1))": (
+            _badly(mean=lambda image: image.mean())
+        ),
+        "the window is missing: multiply rows by hann(height) and columns by hann(width)": (
+            _badly(window=np.ones)
+        ),
+        "np.hanning ends with a second 0; use hann, which is one period": _badly(window=np.hanning),
+        "the window takes power away: divide it by np.sqrt((window**2).mean())": (
+            _badly(size_of_window=lambda window: 1)
+        ),
+        "the window is divided by its mean; np.sqrt((window**2).mean()) is what keeps the power": (
+            _badly(size_of_window=np.mean)
+        ),
+        "fft2 takes the last two axes, width and channels, unless told otherwise: axes=(0, 1)": (
+            _badly(transform=lambda image: np.fft.fft2(image, norm="ortho"))
+        ),
+        'the power grows with the number of pixels: norm="ortho" in fft2 mends it': (
+            _badly(transform=lambda image: np.fft.fft2(image, axes=(0, 1)))
+        ),
+        "that is |F|, the amplitude: square it": _badly(power=np.abs),
+        "no logarithm yet: averages are taken of powers": (
+            _badly(channels=lambda power: np.log(power.mean(axis=-1)))
+        ),
+        "the channels are summed: take their mean": _badly(channels=lambda p: p.sum(axis=-1)),
+        "channels averaged before the transform can cancel each other: average their powers": (
+            lambda image: _spectrum(image.mean(axis=-1, keepdims=True))
+        ),
+        "frequency 0 was moved to the middle: leave it in the corner, where fft2 puts it": (
+            lambda image: np.fft.fftshift(_spectrum(image))
+        ),
+    },
+)

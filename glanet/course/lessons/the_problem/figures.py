@@ -1,0 +1,176 @@
+"""Figures of shrinking and of what it loses; power spectra, and how they are read."""
+
+import numpy as np
+import torch
+
+from glanet.analysis.spectrum import by_ring, waves
+from glanet.course.kit.style import LOOKS, new_figure
+from glanet.data.degradation import cubic_kernel, resize_matrix
+
+_LR_COLOUR = "#56B4E9"  # Okabe and Ito's too, and no branch's
+# LR lies wide and pale beneath the others, which it meets wherever nothing is lost
+_SPECTRUM_LOOKS = {
+    "LR": {"color": _LR_COLOUR, "linestyle": "-", "linewidth": 6},
+    "original": LOOKS["original"],
+    "bicubic": LOOKS["bicubic"],
+    "GLA-Net": {"color": "#5D3A9B", "linestyle": (0, (1, 1)), "linewidth": 2.5},
+}
+
+
+def kernel_weights(size, outputs):
+    """The kernel over the input pixels of one output pixel, one panel for each scale.
+
+    ``size``: input pixels of the axis. ``outputs`` maps a scale to the output pixel to look at. A
+    stem is a weight (a share of 1, written beside it in 256ths); a hollow one falls outside the
+    axis.
+    """
+    figure = new_figure(5.8, 2.2 * len(outputs))
+    panels = figure.subplots(len(outputs), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axes, (scale, output) in zip(panels, outputs.items(), strict=True):
+        stretch = min(scale, 1)
+        centre = (output + 0.5) / scale - 0.5
+        places = np.arange(np.ceil(centre - 2 / stretch), np.floor(centre + 2 / stretch) + 1)
+        weights = cubic_kernel(stretch * (places - centre))
+        total = weights.sum()
+        fine = np.linspace(centre - 2.5 / stretch, centre + 2.5 / stretch, 400)
+        axes.plot(fine, cubic_kernel(stretch * (fine - centre)) / total, color="#7F7F7F", lw=1)
+        for inside, fill in ((True, "black"), (False, "white")):
+            chosen = ((places >= 0) & (places < size)) == inside
+            axes.vlines(places[chosen], 0, weights[chosen] / total, color="black", lw=1)
+            axes.plot(
+                places[chosen], weights[chosen] / total, "o", color="black", markerfacecolor=fill
+            )
+        for place, weight in zip(places, weights / total, strict=True):
+            if weight:
+                above = weight > 0
+                axes.annotate(
+                    f"{256 * weight:.4g}",
+                    (place, weight),
+                    xytext=(0, 6 if above else -6),
+                    textcoords="offset points",
+                    ha="center",
+                    va="bottom" if above else "top",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
+                )
+        axes.axvline(centre, color="black", linestyle=":")
+        axes.axhline(0, color="black", lw=0.5)
+        axes.axvspan(-4.5, -0.5, color="#EEEEEE", zorder=0)
+        axes.set_title(f"output pixel {output} at scale {scale:g}: its centre is at {centre:g}")
+        axes.set_ylabel("weight")
+    panels[-1].set_xticks(range(-4, size))
+    panels[-1].set_xlim(-4.5, size - 0.5)
+    panels[-1].set_ylim(-0.35, 1.2)
+    panels[-1].set_xlabel("input pixel (grey: outside the image)")
+    return figure
+
+
+def pictures(*rows):
+    """Images as they lie over one another: all panels cover the same square, whatever their pixels.
+
+    Each of ``rows`` maps a title to an image (H, W) or (H, W, 3) with values in 0..255; what lies
+    outside is clipped. All rows have equally many.
+    """
+    columns = len(rows[0])
+    figure = new_figure(2.2 * columns, 2.25 * len(rows))
+    for line, images in zip(figure.subplots(len(rows), columns, squeeze=False), rows, strict=True):
+        for axes, (title, image) in zip(line, images.items(), strict=True):
+            axes.imshow(
+                np.clip(image, 0, 255).astype(np.uint8),
+                cmap="gray",
+                vmin=0,
+                vmax=255,
+                extent=(0, 1, 1, 0),
+                interpolation="nearest",
+            )
+            height, width = image.shape[:2]
+            axes.set_title(title)
+            axes.set_xticks([0, 1], ["0", f"{width} pixels"])
+            axes.set_yticks([0, 1], ["0", f"{height}"])
+    return figure
+
+
+def large_and_small(images, shrink):
+    """Large images above, and below each of them what ``shrink`` makes of it.
+
+    ``images`` maps a title to a float (H, W, 3) with values in 0..255 or a little outside, which is
+    clipped to be shown and not to be shrunk. ``shrink`` takes such an image and returns a smaller.
+    """
+    return pictures(images, {f"its LR ({title})": shrink(i) for title, i in images.items()})
+
+
+def aliasing(frequency, scale):
+    """A wave and its pixels, shrunk ``scale`` times: by picking pixels, and by `resize_matrix`.
+
+    ``frequency``: of the wave, in cycles per HR pixel. ``scale``: an integer, 2 or more. Large dots
+    are LR pixels at their places on the HR axis; what the eye joins them to is what LR shows.
+    """
+    margin = 6 * scale  # beyond what is shown, so that no border disturbs it
+    pixels = np.arange(-margin, 24 + margin)
+    fine = np.linspace(-0.5, 23.5, 1000)
+    wave = np.cos(2 * np.pi * frequency * pixels)
+    kept = pixels[::scale]
+    antialiased = resize_matrix(len(pixels), 1 / scale) @ wave
+    ways = {
+        f"one pixel in {scale} is kept": (kept, wave[::scale]),
+        "bicubic, with the kernel stretched": (kept + (scale - 1) / 2, antialiased),
+    }
+    figure = new_figure(5.8, 3.2)
+    panels = figure.subplots(2, 1, sharex=True, sharey=True)
+    for axes, (title, (places, values)) in zip(panels, ways.items(), strict=True):
+        axes.plot(fine, np.cos(2 * np.pi * frequency * fine), color="#BBBBBB", lw=1)
+        axes.plot(pixels, wave, ".", color="#888888", ms=5, label="HR pixels")
+        axes.plot(places, values, "o--", color=_LR_COLOUR, ms=6, label="LR pixels")
+        axes.set_title(title, loc="left")
+        axes.set_ylabel("value")
+    panels[0].set_ylim(-1.3, 1.3)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
+    panels[1].set_xlim(-0.5, 23.5)
+    panels[1].set_xlabel(
+        f"HR pixel (the wave: {frequency:.2f} cycles per HR pixel; LR ends at {0.5 / scale:.3g})"
+    )
+    return figure
+
+
+def hann(size):
+    """One period of the Hann window, float (size,): 0 at its start, 1 in its middle."""
+    return torch.hann_window(size, dtype=torch.float64).numpy()
+
+
+def power_spectrum(image):
+    """The power of each frequency of an image, averaged over its channels.
+
+    image: (H, W, C), any unit. Returns float (H, W) in that unit squared, ordered as
+    `numpy.fft.fft2` does, with frequency 0 in the corner; for white noise, its variance everywhere.
+    """
+    return waves(torch.from_numpy(image)[None])[0].abs().square().mean(-1).numpy()
+
+
+def by_radius(power, bins=32):
+    """Average a power spectrum over all directions.
+
+    power: (H, W), as from `power_spectrum`; H and W at least 2 · bins. Returns the frequencies in
+    the middle of the bins, which part 0..0.5 cycles per pixel evenly, and the mean power in each:
+    twice (bins,). Frequencies above 0.5, which only slanting waves have, are left out.
+    """
+    middles = (np.arange(bins) + 0.5) / (2 * bins)
+    return middles, by_ring(torch.from_numpy(power), bins).numpy()
+
+
+def spectra(curves, nyquist):
+    """Power over frequency, on one axis, with the highest frequency that LR can hold marked.
+
+    ``curves`` maps "LR", "original", "bicubic" or "GLA-Net" to (frequencies in cycles per HR pixel,
+    power in grey levels²), as from `by_radius`. ``nyquist``: in cycles per HR pixel.
+    """
+    figure = new_figure(6.0, 3.5)
+    axes = figure.subplots()
+    for name, (frequency, power) in curves.items():
+        axes.semilogy(frequency, power, label=name, **_SPECTRUM_LOOKS[name])
+    axes.axvline(nyquist, color="black", lw=0.8)
+    axes.axvspan(nyquist, 0.5, color="#EEEEEE", zorder=0)
+    axes.text(nyquist + 0.005, 0.97, "LR ends here", transform=axes.get_xaxis_transform(), va="top")
+    axes.set_xlim(0, 0.5)
+    axes.set_xlabel("frequency (cycles per HR pixel)")
+    axes.set_ylabel("power (grey levels²)")
+    axes.legend(loc="lower left")
+    return figure

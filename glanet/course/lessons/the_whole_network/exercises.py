@@ -1,0 +1,465 @@
+"""Notebook 09: padding, the head, the whole network, and the parameters of a layer."""
+
+from functools import cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glanet.config import INCEPTION_BRANCHES, ModelConfig
+from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.model.inception import KERNEL_SIZES
+from glanet.model.layer import GLALayer
+from glanet.model.network import GLANet, reflect_to_multiple
+from glanet.model.reconstruction import PaperHead, coarse_image
+
+# Exercise 1: which pixels a mirrored row shows
+
+
+def pixels_after_padding(size, multiple):
+    """Which of a row's ``size`` pixels stand where after `reflect_to_multiple`: int64 (length,)."""
+    row = torch.arange(size).view(1, 1, 1, size)
+    return reflect_to_multiple(row, multiple)[0, 0, 0]
+
+
+def _draw_sizes(rng):
+    # mirrored once, several times, a single pixel, nothing to do, more than one multiple, any
+    sizes = [(5, 8), (3, 8), (2, 7), (1, 8), (8, 8), (9, 4)]
+    return [*sizes, (int(rng.integers(2, 20)), int(rng.integers(2, 12)))]
+
+
+def _pad(size, before=0, after=0, mode="reflect"):
+    return np.pad(np.arange(size), (before, after), mode=mode)
+
+
+reflected_indices = Exercise(
+    "the_whole_network",
+    "reflected_indices",
+    pixels_after_padding,
+    _draw_sizes,
+    {
+        "the last pixel comes twice: the mirror stands on it, so after 3 4 comes 3": (
+            lambda size, multiple: _pad(size, after=-size % multiple, mode="symmetric")
+        ),
+        "the last pixel is repeated to the end: turn round there and walk back": (
+            lambda size, multiple: _pad(size, after=-size % multiple, mode="edge")
+        ),
+        "it starts over at 0 where the row ends: turn round there and walk back": (
+            lambda size, multiple: _pad(size, after=-size % multiple, mode="wrap")
+        ),
+        "it turns round at the last pixel and walks past 0: it must turn round there too": (
+            lambda size, multiple: size - 1 - abs(np.arange(-(size - 1), -size % multiple + 1))
+        ),
+        "only what is added is there: start with the row itself": (
+            lambda size, multiple: _pad(size, after=-size % multiple)[size:]
+        ),
+        "a row that is a multiple already gets one multiple more: it needs nothing": (
+            lambda size, multiple: _pad(size, after=multiple - size % multiple)
+        ),
+        "the result is always one `multiple` long: a longer row needs the next one that holds it": (
+            lambda size, multiple: _pad(size, after=multiple)[:multiple]
+        ),
+        "the row is padded at its start: leave it where it is and add at its end": (
+            lambda size, multiple: _pad(size, before=-size % multiple)
+        ),
+    },
+)
+
+# Exercise 2: the head
+
+
+class _NoActivation(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[1] = nn.Identity()
+
+
+class _ReLU(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[1] = nn.ReLU()
+
+
+class _SteepLeak(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[1] = nn.LeakyReLU(0.2)
+
+
+class _ActivationAfterSteps(_NoActivation):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.to_image.register_forward_pre_hook(lambda _, inputs: F.leaky_relu(inputs[0]))
+
+
+class _ActivationTwice(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.to_image.register_forward_pre_hook(lambda _, inputs: F.leaky_relu(inputs[0]))
+
+
+class _OneStepTwice(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.upsample = nn.Sequential(*[self.upsample[0]] * len(self.upsample))
+
+
+class _NoPaddingFirst(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[0].padding = (0, 0)
+
+
+class _NoPaddingLast(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.to_image.padding = (0, 0)
+
+
+class _Transposed(PaperHead):
+    def forward(self, tokens):
+        return super().forward(tokens.transpose(1, 2))
+
+
+class _ReturnsTokens(PaperHead):
+    def forward(self, tokens):
+        return super().forward(tokens).permute(0, 2, 3, 1)
+
+
+class _Clamped(PaperHead):
+    def forward(self, tokens):
+        return super().forward(tokens).clamp(0, 1)
+
+
+def _draw_heads(rng):
+    cases = []
+    for scale, shape in ((2, (2, 4, 3, 6)), (3, (1, 3, 5, 8)), (4, (1, 3, 4, 8))):
+        settings = (shape[-1], scale)
+        tokens = torch.from_numpy(rng.standard_normal(shape, np.float32))
+        cases.append((settings, random_weights(PaperHead(*settings), rng), tokens))
+    return cases
+
+
+paper_head = Exercise(
+    "the_whole_network",
+    "PaperHead",
+    PaperHead,
+    _draw_heads,
+    {
+        "the activation is missing: a LeakyReLU follows the first convolution": _NoActivation,
+        "ReLU lets nothing negative through: LeakyReLU(0.01) lets a hundredth": _ReLU,
+        "the LeakyReLU leaks 0.2 of what is negative, expected 0.01": _SteepLeak,
+        "the activation stands after the sub-pixel steps: it belongs before them": (
+            _ActivationAfterSteps
+        ),
+        "there is one activation too many: only the first convolution has one": _ActivationTwice,
+        "at ×4 both steps are one and the same module: each needs weights of its own": (
+            _OneStepTwice
+        ),
+        "the first convolution has no padding, and the image shrinks: padding=1": _NoPaddingFirst,
+        "the last convolution has no padding, and the image shrinks: padding=1": _NoPaddingLast,
+        "rows and columns have changed places: (B, H, W, C) to (B, C, H, W) is (0, 3, 1, 2)": (
+            _Transposed
+        ),
+        "it returns (B, sH, sW, 3): what leaves the head is an image, (B, 3, sH, sW)": (
+            _ReturnsTokens
+        ),
+        "the result is clamped: Θ is added to I_CSR and must be free to be negative": _Clamped,
+    },
+    run=run_module,
+    tolerance=1e-4,  # float32 rounds differently in another order
+)
+
+# Exercise 3: the whole network
+
+
+class _Steps(GLANet):
+    """GLANet with each step a method of its own, so that a mistake is one method gone wrong."""
+
+    def forward(self, image):
+        centred = self.centre(image)
+        padded = self.pad(centred)
+        shallow = self.shallow(padded)
+        upscaled = self.head(shallow, self.trunk(shallow))
+        if self.wants_base():
+            upscaled = self.add_base(upscaled, image, padded)
+        return self.crop(self.uncentre(upscaled), *image.shape[-2:], self.config.scale)
+
+    def centre(self, image):
+        return image - self.mean
+
+    def pad(self, centred):
+        return reflect_to_multiple(centred, self.config.window)
+
+    def head(self, shallow, deep):
+        return self.reconstruct(shallow + deep)
+
+    def wants_base(self):
+        return self.config.bilinear_base
+
+    def add_base(self, upscaled, image, padded):
+        return upscaled + coarse_image(padded, self.config.scale)
+
+    def uncentre(self, upscaled):
+        return upscaled + self.mean
+
+    def crop(self, upscaled, height, width, scale):
+        return upscaled[..., : scale * height, : scale * width]
+
+
+class _NotCentred(_Steps):
+    def centre(self, image):
+        return image
+
+
+class _NotUncentred(_Steps):
+    def uncentre(self, upscaled):
+        return upscaled
+
+
+class _NoMeanAtAll(_NotCentred, _NotUncentred):
+    pass
+
+
+class _PadsWithZeros(_Steps):
+    mode = "constant"
+
+    def pad(self, centred):
+        height, width = centred.shape[-2:]
+        window = self.config.window
+        return F.pad(centred, (0, -width % window, 0, -height % window), mode=self.mode)
+
+
+class _PadsWithEdge(_PadsWithZeros):
+    mode = "replicate"
+
+
+class _PadsToEight(_Steps):
+    def pad(self, centred):
+        return reflect_to_multiple(centred, 8)
+
+
+class _NoLongSkip(_Steps):
+    def head(self, shallow, deep):
+        return self.reconstruct(deep)
+
+
+class _NoDeepFeatures(_Steps):
+    def head(self, shallow, deep):
+        return self.reconstruct(shallow)
+
+
+class _SkipOfTheNorm(_Steps):
+    def head(self, shallow, deep):
+        return self.reconstruct(self.trunk.norm_in(shallow) + deep)
+
+
+class _TwoHeads(_Steps):
+    def head(self, shallow, deep):
+        return self.reconstruct(shallow) + self.reconstruct(deep)
+
+
+class _NoBase(_Steps):
+    def wants_base(self):
+        return False
+
+
+class _AlwaysBase(_Steps):
+    def wants_base(self):
+        return True
+
+
+class _BaseWithMean(_Steps):
+    def add_base(self, upscaled, image, padded):
+        return super().add_base(upscaled, image, padded + self.mean)
+
+
+class _BaseUnpadded(_Steps):
+    def add_base(self, upscaled, image, padded):
+        base = coarse_image(image - self.mean, self.config.scale)
+        return upscaled[..., : base.shape[-2], : base.shape[-1]] + base
+
+
+class _BaseCornerToCorner(_Steps):
+    def add_base(self, upscaled, image, padded):
+        size = upscaled.shape[-2:]
+        return upscaled + F.interpolate(padded, size, mode="bilinear", align_corners=True)
+
+
+class _NotCropped(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return upscaled
+
+
+class _CroppedToSmall(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return upscaled[..., :height, :width]
+
+
+class _CroppedAtStart(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return upscaled[..., -scale * height :, -scale * width :]
+
+
+class _CroppedSideways(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return super().crop(upscaled, width, height, scale)
+
+
+class _ClampedImage(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return super().crop(upscaled, height, width, scale).clamp(0, 1)
+
+
+def _draw_networks(rng):
+    small = {"channels": 8, "blocks": 1, "layers": 1, "heads": 2, "window": 4}
+    cases = []
+    for shape, settings in (
+        ((2, 3, 5, 10), {"scale": 2}),
+        ((1, 3, 2, 6), {"scale": 3, "light_head": True}),
+        ((1, 3, 8, 9), {"scale": 2, "light_head": True, "bilinear_base": False}),
+    ):
+        config = ModelConfig(**small, **settings)
+        image = torch.from_numpy(rng.random(shape, np.float32))
+        cases.append(((config,), random_weights(GLANet(config), rng), image))
+    return cases
+
+
+gla_net = Exercise(
+    "the_whole_network",
+    "GLANet",
+    GLANet,
+    _draw_networks,
+    {
+        "the mean is added at the end and was never subtracted": _NotCentred,
+        "the mean is not added again at the end: the image comes out too dark": _NotUncentred,
+        "the mean plays no part: subtract it first, add it last": _NoMeanAtAll,
+        "the image is padded with zeros: reflect it": _PadsWithZeros,
+        "the image's edge is repeated outwards: reflect it, with reflect_to_multiple": (
+            _PadsWithEdge
+        ),
+        "it pads to multiples of 8, whatever config.window is": _PadsToEight,
+        "the head reads F_d alone: the long skip adds F_s": _NoLongSkip,
+        "the head reads F_s alone: F_d, the trunk's answer, is missing": _NoDeepFeatures,
+        "the long skip adds LayerNorm(F_s): it is F_s itself that Eq. 4 adds": _SkipOfTheNorm,
+        "the head runs on F_s and F_d apart: add them first, Θ is not linear": _TwoHeads,
+        "I_CSR is missing: add the coarse image, Eq. 4": _NoBase,
+        "I_CSR is added even where config.bilinear_base is False": _AlwaysBase,
+        "I_CSR is made with the mean in it, which is then added twice": _BaseWithMean,
+        "I_CSR is made of the image before padding: at the right and bottom edges it should see "
+        "the reflection": _BaseUnpadded,
+        "I_CSR is stretched from corner to corner: use coarse_image, align_corners=False": (
+            _BaseCornerToCorner
+        ),
+        "the padding is still there: crop to scale·H rows and scale·W columns": _NotCropped,
+        "it is cropped to H × W: of an enlarged image keep scale·H × scale·W": _CroppedToSmall,
+        "it is cropped at the top left: the padding is at the bottom right": _CroppedAtStart,
+        "height and width have changed places in the crop": _CroppedSideways,
+        "the result is clamped to [0, 1]: where it is, no gradient gets through in training": (
+            _ClampedImage
+        ),
+    },
+    run=run_module,
+    tolerance=1e-4,  # float32 rounds differently in another order
+)
+
+# Exercise 4: the parameters of a layer
+
+
+@cache  # the mistakes ask again and again
+def count_layer(channels, heads, window, mlp_ratio):
+    """The parameters of a GLALayer, counted in the module itself."""
+    layer = GLALayer(channels, heads, window, shift=0, mlp_ratio=mlp_ratio)
+    return sum(parameter.numel() for parameter in layer.parameters())
+
+
+def _draw_layers(rng):
+    heads = int(rng.integers(2, 6))
+    channels = 4 * heads * int(rng.integers(2, 5))
+    return [(180, 6, 8, 2.0), (24, 3, 4, 1.5), (channels, heads, int(rng.integers(3, 9)), 4.0)]
+
+
+def _plus(extra):
+    """The right number plus ``extra``, which gets C, h, the window w, and two widths.
+
+    B is the width of a branch, M that of the MLP's hidden layer.
+    """
+
+    def count(channels, heads, window, mlp_ratio):
+        right = count_layer(channels, heads, window, mlp_ratio)
+        width, hidden = channels // INCEPTION_BRANCHES, int(channels * mlp_ratio)
+        return right + extra(C=channels, B=width, h=heads, w=window, M=hidden)
+
+    return count
+
+
+layer_parameters = Exercise(
+    "the_whole_network",
+    "layer_parameters",
+    count_layer,
+    _draw_layers,
+    {
+        "the biases are missing: one for each output of every linear layer and convolution": (
+            _plus(lambda C, B, h, w, M: -(3 * C + C + 10 * B + C + M + C))
+        ),
+        "the relative-position bias table is missing: (2·window - 1)² rows, a column each head": (
+            _plus(lambda C, B, h, w, M: -((2 * w - 1) ** 2) * h)
+        ),
+        "the bias table has a row for each offset between two pixels, (2·window - 1)² of them, "
+        "not for each pixel": _plus(lambda C, B, h, w, M: (w**2 - (2 * w - 1) ** 2) * h),
+        "the bias table has a row for each offset between two pixels, (2·window - 1)² of them, "
+        "not for each pair": _plus(lambda C, B, h, w, M: (w**4 - (2 * w - 1) ** 2) * h),
+        "the bias table has one column: every head has its own": (
+            _plus(lambda C, B, h, w, M: (2 * w - 1) ** 2 * (1 - h))
+        ),
+        "2·C are missing: there are two norms, each with a scale and a shift for every channel": (
+            _plus(lambda C, B, h, w, M: -2 * C)
+        ),
+        "the norms are missing: two, each with a scale and a shift for every channel": (
+            _plus(lambda C, B, h, w, M: -4 * C)
+        ),
+        "the convolutions are counted as k×k: each is a row of k and then a column of k": (
+            _plus(
+                lambda C, B, h, w, M: sum(
+                    k**2 * B**2 + B - 2 * (k * B**2 + B) for k in KERNEL_SIZES
+                )
+            )
+        ),
+        "each convolution branch has a row of k and a column of k, and one of the two is missing": (
+            _plus(lambda C, B, h, w, M: -sum(k * B**2 + B for k in KERNEL_SIZES))
+        ),
+        "the branches are counted C wide: each is C/4 wide, and together they make C": (
+            _plus(
+                lambda C, B, h, w, M: (
+                    4 * (C**2 + C - C * B - B)
+                    + sum(2 * (k * (C**2 - B**2) + C - B) for k in KERNEL_SIZES)
+                )
+            )
+        ),
+        "the 1×1 convolutions that open the branches 3, 5 and 7 are missing": (
+            _plus(lambda C, B, h, w, M: -3 * (C * B + B))
+        ),
+        "one 1×1 convolution into a branch is missing: all four have one, max-pooling's too": (
+            _plus(lambda C, B, h, w, M: -(C * B + B))
+        ),
+        "the fusion reads 2·C channels: attention's C and Inception's C": (
+            _plus(lambda C, B, h, w, M: -(C**2))
+        ),
+        "the fusion is missing: a 1×1 convolution from 2·C channels to C": (
+            _plus(lambda C, B, h, w, M: -(2 * C**2 + C))
+        ),
+        "the projection that ends attention is missing: C to C": (
+            _plus(lambda C, B, h, w, M: -(C**2 + C))
+        ),
+        "query, key and value each have a matrix, so that qkv leads from C to 3·C": (
+            _plus(lambda C, B, h, w, M: -2 * (C**2 + C))
+        ),
+        "the hidden width is always 2·C: it is mlp_ratio·C": (
+            _plus(lambda C, B, h, w, M: (2 * C - M) * (2 * C + 1))
+        ),
+        "the MLP has two linear layers, C to hidden and hidden to C: one is missing": (
+            _plus(lambda C, B, h, w, M: -(M * C + C))
+        ),
+    },
+)

@@ -1,0 +1,317 @@
+"""Notebook 02: luma, PSNR, and SSIM under one window and under all."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from skimage.metrics import structural_similarity
+
+from glanet.course.kit.checks import Exercise
+from glanet.evaluation import metrics
+
+_WEIGHTS = np.array([65.481, 128.553, 24.966])  # of R, G and B in Y
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+_TAPS = np.exp(-((np.arange(11) - 5) ** 2) / (2 * 1.5**2))
+_WINDOW = np.outer(_TAPS, _TAPS) / _TAPS.sum() ** 2
+
+
+# Luma
+
+
+def _off_the_edge(image):
+    """The image without colours whose Y is a whole level, or half way between two.
+
+    There the last bit decides which way it is rounded, so that one mistake, written in two ways,
+    would give two answers.
+    """
+    doubled = 2 * metrics.rgb_to_y(image)
+    image[np.isclose(doubled, np.round(doubled), rtol=0, atol=1e-9)] = 1, 0, 0
+    return image
+
+
+def _draw_colours(rng):
+    sizes = (3, 5, 3), (4, 2, 3)
+    return [(_off_the_edge(rng.integers(0, 256, size, dtype=np.uint8)),) for size in sizes]
+
+
+luma = Exercise(
+    "the_yardstick",
+    "luma",
+    metrics.rgb_to_y,
+    _draw_colours,
+    {
+        "the 16 is missing: black has Y = 16": lambda image: image @ _WEIGHTS / 255,
+        "the weights are for colours in 0..1: divide by 255": lambda image: 16 + image @ _WEIGHTS,
+        "the 16 is divided by 255 too: only the colours are": (
+            lambda image: (16 + image @ _WEIGHTS) / 255
+        ),
+        "red and blue have changed places: red counts 65.481, blue 24.966": (
+            lambda image: 16 + image @ _WEIGHTS[::-1] / 255
+        ),
+        "that is the mean of red, green and blue: each has its own weight": (
+            lambda image: image.mean(-1)
+        ),
+        "that is JPEG's luma (0.299, 0.587, 0.114), which runs from 0 to 255": (
+            lambda image: image @ np.array([0.299, 0.587, 0.114])
+        ),
+        "it is rounded: the papers leave Y as it comes": (
+            lambda image: np.round(metrics.rgb_to_y(image))
+        ),
+        "it is cut down to whole levels: the papers leave Y as it comes": (
+            lambda image: np.floor(metrics.rgb_to_y(image))
+        ),
+    },
+)
+
+
+# PSNR
+
+
+def _draw_pairs(rng):
+    hr = _off_the_edge(rng.integers(0, 256, (17, 23, 3), dtype=np.uint8))
+    noise = rng.integers(-60, 61, hr.shape)
+    sr = _off_the_edge(np.clip(hr + noise, 0, 255).astype(np.uint8))
+    return [(sr, hr, 3), (sr, hr, 0), (hr, hr, 2)]
+
+
+def _decibels(error, peak=255):
+    return 10 * np.log10(peak**2 / np.mean(error**2))
+
+
+def _psnr(decibels, prepare=metrics.rgb_to_y):
+    """A PSNR that is wrong in what it compares, or in what it makes of the errors."""
+
+    def psnr(sr, hr, border):
+        inside = np.s_[border : sr.shape[0] - border, border : sr.shape[1] - border]
+        error = prepare(sr)[inside] - prepare(hr)[inside]
+        return decibels(error) if error.any() else np.inf
+
+    return psnr
+
+
+def _cut(top, bottom, left, right):
+    """A PSNR that cuts the border only on the sides that have a 1."""
+
+    def psnr(sr, hr, border):
+        height, width = sr.shape[:2]
+        rows = slice(top * border, height - bottom * border)
+        columns = slice(left * border, width - right * border)
+        return metrics.psnr_y(sr[rows, columns], hr[rows, columns], 0)
+
+    return psnr
+
+
+def _for_identical(answer):
+    def psnr(sr, hr, border):
+        return answer if np.array_equal(sr, hr) else metrics.psnr_y(sr, hr, border)
+
+    return psnr
+
+
+psnr_y = Exercise(
+    "the_yardstick",
+    "psnr_y",
+    metrics.psnr_y,
+    _draw_pairs,
+    {
+        "the border is still there: cut `border` pixels from every side": _cut(0, 0, 0, 0),
+        "the border is cut at the top and left only: end at height − border and width − border": (
+            _cut(1, 0, 1, 0)
+        ),
+        "the border is cut at the bottom and right only: start at `border`": _cut(0, 1, 0, 1),
+        "the rows are cut and the columns are not": _cut(1, 1, 0, 0),
+        "the columns are cut and the rows are not": _cut(0, 0, 1, 1),
+        "right but for a border of 0: 0:-0 is an empty slice; end it at height − border": (
+            lambda sr, hr, border: np.nan if border == 0 else metrics.psnr_y(sr, hr, border)
+        ),
+        "that is the PSNR of R, G and B: compare their luma": metrics.psnr_rgb,
+        "bytes were subtracted, and those wrap around: compare the luma, which is float": (
+            _psnr(_decibels, prepare=lambda image: image)
+        ),
+        "Y was rounded: leave it as it comes": (
+            _psnr(_decibels, prepare=lambda image: np.round(metrics.rgb_to_y(image)))
+        ),
+        "Y was turned to bytes, which are cut off and wrap around: leave it as it comes": (
+            _psnr(_decibels, prepare=lambda image: metrics.rgb_to_y(image).astype(np.uint8))
+        ),
+        "the peak is squared, as the error is: 255²": (
+            _psnr(lambda error: 10 * np.log10(255 / np.mean(error**2)))
+        ),
+        "with 255² and the mean of squares it is 10 · log10, not 20": (
+            _psnr(lambda error: 2 * _decibels(error))
+        ),
+        "255² belongs over the mean squared error itself, not over its root": (
+            _psnr(lambda error: 10 * np.log10(255**2 / np.sqrt(np.mean(error**2))))
+        ),
+        "the errors are not squared: that is the mean of their sizes": (
+            _psnr(lambda error: 10 * np.log10(255**2 / np.mean(np.abs(error))))
+        ),
+        "that is the natural logarithm: take log10": (
+            _psnr(lambda error: np.log(10) * _decibels(error))
+        ),
+        "the peak is 255 by convention, although Y ends at 235": (
+            _psnr(lambda error: _decibels(error, peak=235))
+        ),
+        "the peak is 255 by convention, although Y spans 219 levels": (
+            _psnr(lambda error: _decibels(error, peak=219))
+        ),
+        "identical images have no error: their PSNR is infinite, not 100": _for_identical(100.0),
+        "identical images have no error: their PSNR is infinite, not 0": _for_identical(0.0),
+    },
+)
+
+
+# SSIM
+
+
+def _luma_pair(rng, height, width):
+    """Two dark patches of luma that are alike in part: dark, so that C1 matters."""
+    x = rng.uniform(16, 40, (height, width))
+    return x, 0.7 * x + rng.uniform(0, 20, x.shape)
+
+
+def _draw_windows(rng):
+    uneven = rng.uniform(0.1, 1, (4, 6))
+    return [
+        (*_luma_pair(rng, 11, 11), _WINDOW),
+        (*_luma_pair(rng, 4, 6), uneven / uneven.sum()),
+    ]
+
+
+def _draw_luma(rng):
+    return [_luma_pair(rng, *size) for size in ((15, 19), (13, 11))]
+
+
+def _moments(x, y, weights):
+    """Means, variances and covariance over the last two axes."""
+
+    def mean(values):
+        return (values * weights).sum((-2, -1))
+
+    mean_x, mean_y = mean(x), mean(y)
+    products = mean(x * x), mean(y * y), mean(x * y)
+    return mean_x, mean_y, *np.subtract(products, (mean_x**2, mean_y**2, mean_x * mean_y))
+
+
+def _similarity(mean_x, mean_y, var_x, var_y, cov, c1=_C1, c2=_C2):
+    return ((2 * mean_x * mean_y + c1) * (2 * cov + c2)) / (
+        (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
+    )
+
+
+def one_window(x, y, weights):
+    """SSIM of two patches (Wang et al. 2004, Eq. 13): float64 (h, w) each, weights that sum to 1.
+
+    Given stacks of patches (..., h, w), it returns (...).
+    """
+    return _similarity(*_moments(x, y, weights))
+
+
+def local_ssim(x, y):
+    """SSIM under every whole window: float64 luma (H, W) twice -> (H - 10, W - 10).
+
+    The window is Gaussian, 11×11 pixels, σ 1.5.
+    """
+    _, similarity = _ssim_of_skimage(x, y)
+    return similarity[5:-5, 5:-5]
+
+
+def _ssim_of_skimage(x, y):
+    """(mean, map as large as the image): at its edges the window sees mirrored pixels."""
+    return structural_similarity(
+        x,
+        y,
+        win_size=11,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+
+
+def _changed(change):
+    """A similarity of which ``change`` makes other moments first."""
+    return lambda x, y, weights: _similarity(*change(*_moments(x, y, weights)))
+
+
+def _with_constants(c1, c2):
+    return lambda x, y, weights: _similarity(*_moments(x, y, weights), c1, c2)
+
+
+def _unbiased(x, y, weights):
+    mean_x, mean_y, *spreads = _moments(x, y, weights)
+    factor = weights.size / (weights.size - 1)
+    return _similarity(mean_x, mean_y, *(factor * spread for spread in spreads))
+
+
+def _even_spreads(x, y, weights):
+    even = np.full_like(weights, 1 / weights.size)
+    return _similarity(*_moments(x, y, weights)[:2], *_moments(x, y, even)[2:])
+
+
+_IN_THE_FORMULA = {
+    "C1 and C2 are missing": _with_constants(0, 0),
+    "C1 and C2 are for images in 0..1: they are (0.01 · 255)² and (0.03 · 255)²": (
+        _with_constants(0.01**2, 0.03**2)
+    ),
+    "C1 and C2 have changed places": _with_constants(_C2, _C1),
+    "C1 and C2 are squares: (0.01 · 255)² and (0.03 · 255)²": _with_constants(2.55, 7.65),
+    "mean(x · x) is no variance before mean(x)² is taken from it; likewise y, and x · y": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx + mx**2, vy + my**2, cov + mx * my))
+    ),
+    "mean(x · y) is no covariance before mean(x) · mean(y) is taken from it": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, cov + mx * my))
+    ),
+    "those are standard deviations: the formula has their squares, the variances": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, np.sqrt(vx), np.sqrt(vy), cov))
+    ),
+    "the 2 before the covariance is missing": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, cov / 2))
+    ),
+    "only the means are compared: the factor with the covariance is missing": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, 0, 0, 0))
+    ),
+    "only the spreads are compared: the factor with the means is missing": (
+        _changed(lambda mx, my, vx, vy, cov: (0, 0, vx, vy, cov))
+    ),
+    "all pixels count alike: weigh them": (
+        lambda x, y, weights: one_window(x, y, np.full_like(weights, 1 / weights.size))
+    ),
+    "the means are weighed, and the variances and the covariance are not": _even_spreads,
+    "the variances are divided by n − 1: a weighted mean divides by nothing more": _unbiased,
+}
+
+window_ssim = Exercise("the_yardstick", "window_ssim", one_window, _draw_windows, _IN_THE_FORMULA)
+
+
+def _everywhere(similarity, window=_WINDOW):
+    """The map of a similarity of two patches."""
+
+    def ssim_map(x, y):
+        x, y = (sliding_window_view(image, window.shape) for image in (x, y))
+        return similarity(x, y, window)
+
+    return ssim_map
+
+
+ssim_map = Exercise(
+    "the_yardstick",
+    "ssim_map",
+    local_ssim,
+    _draw_luma,
+    {message: _everywhere(wrong) for message, wrong in _IN_THE_FORMULA.items()}
+    | {
+        "the window sticks out of the image at its edges: no padding": (
+            lambda x, y: _everywhere(one_window)(np.pad(x, 5), np.pad(y, 5))
+        ),
+        "the window sticks out of the image at its edges: leave 5 positions out on each side": (
+            lambda x, y: _ssim_of_skimage(x, y)[1]
+        ),
+        "that is the mean of the map: return the map": lambda x, y: local_ssim(x, y).mean(),
+        "the window's weights add up to more than 1": (
+            _everywhere(one_window, _WINDOW / _WINDOW.max())
+        ),
+        "the window is one row high: it has 11 rows and 11 columns": (
+            _everywhere(one_window, _TAPS[None] / _TAPS.sum())
+        ),
+    },
+)

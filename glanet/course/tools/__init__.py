@@ -1,0 +1,1 @@
+"""What builds and runs the notebooks."""

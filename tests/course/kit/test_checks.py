@@ -1,0 +1,208 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from glanet.course import report
+from glanet.course.kit import progress
+from glanet.course.kit.checks import (
+    NOT_DONE,
+    RIGHT,
+    WRONG,
+    Exercise,
+    ExerciseError,
+    random_weights,
+    run_module,
+)
+
+
+def mean_of_rows(image):
+    return image.mean(axis=1)
+
+
+exercise = Exercise(
+    "99",
+    "mean of rows",
+    mean_of_rows,
+    lambda rng: [(rng.random((3, 5)),), (rng.random((4, 4)),)],
+    {"that is the mean of the columns": lambda image: image.mean(axis=0)},
+)
+
+
+def test_the_right_function_is_right_and_handed_back(capsys):
+    def mine(image):
+        return image.sum(1) / image.shape[1]
+
+    assert exercise.judge(mine).state == RIGHT
+    assert exercise.check(mine) is mine
+    assert capsys.readouterr().out.startswith("✓ mean of rows: right")
+
+
+@pytest.mark.parametrize("nothing", [None, ...])
+def test_what_returns_nothing_is_not_done_yet_and_replaced(nothing, capsys):
+    assert exercise.judge(lambda image: nothing).state == NOT_DONE
+    assert exercise.check(lambda image: nothing) is mean_of_rows
+    assert "not done yet" in capsys.readouterr().out
+
+
+def test_a_known_mistake_is_named(capsys):
+    assert exercise.check(lambda image: image.mean(0)) is mean_of_rows
+    assert "✗ mean of rows: that is the mean of the columns" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda image: image.mean(), r"shape is \(\), expected \(3,\)"),
+        (lambda image: image.mean(1) + 1, r"at index \(\d,\) it returns .*expected"),
+        (lambda image: image.mean(1) * np.nan, "it returns nan"),
+        (lambda image: ["a"] * len(image), "returns list, expected numbers"),
+        (lambda image: image.nothing, "raised AttributeError"),
+    ],
+)
+def test_any_other_mistake_is_described(wrong, says):
+    verdict = exercise.judge(wrong)
+    assert verdict.state == WRONG
+    assert re.search(says, verdict.message), verdict.message
+
+
+def test_numbers_that_agree_in_six_digits_are_told_in_more():
+    close = Exercise("99", "close", lambda: 98.4932761, lambda rng: [()])
+    says = "returns 98.4932784, expected 98.4932761"
+    assert says in close.judge(lambda: 98.4932784).message
+
+
+def test_a_mistake_that_gives_nan_is_known_by_it():
+    undefined = Exercise(
+        "99", "undefined", lambda: 1.0, lambda rng: [()], {"0 / 0": lambda: float("nan")}
+    )
+    assert undefined.judge(lambda: np.float64(np.nan)).message == "0 / 0"
+
+
+def test_a_function_that_spoils_its_input_is_judged_by_its_answer():
+    def mine(image):
+        answer = image.mean(1)
+        image[:] = 0
+        return answer
+
+    assert exercise.judge(mine).state == RIGHT
+
+
+def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
+    monkeypatch.setenv("GLANET_STRICT", "1")
+    assert exercise.check(mean_of_rows) is mean_of_rows
+    for other in (lambda image: None, lambda image: image.mean(0)):
+        with pytest.raises(ExerciseError, match="mean of rows"):
+            exercise.check(other)
+
+
+# Classes
+
+
+class Scaled(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.inside = nn.Linear(channels, channels)
+        self.outside = nn.Linear(channels, channels)
+
+    def forward(self, x):
+        return self.outside(self.inside(x)) + x
+
+
+class NoResidual(Scaled):
+    def forward(self, x):
+        return super().forward(x) - x
+
+
+def draw_modules(rng):
+    return [((c,), random_weights(Scaled(c), rng), torch.randn(2, c)) for c in (3, 5)]
+
+
+module_exercise = Exercise(
+    "99", "Scaled", Scaled, draw_modules, {"the residual is missing": NoResidual}, run=run_module
+)
+
+
+def test_a_class_is_built_given_weights_and_called():
+    assert module_exercise.judge(Scaled).state == RIGHT
+    assert module_exercise.judge(NoResidual).message == "the residual is missing"
+
+    class Stub(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            ...
+
+    assert module_exercise.judge(Stub).state == NOT_DONE
+
+    class OtherNames(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.first = nn.Linear(channels, channels)
+
+    says = "inside.weight is absent, expected (3, 3)"
+    assert says in module_exercise.judge(OtherNames).message
+
+    class PlainList(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.steps = [nn.Linear(channels, channels)]
+
+    assert "use nn.ModuleList" in module_exercise.judge(PlainList).message
+
+
+def test_random_weights_make_every_weight_matter():
+    weights = random_weights(nn.LayerNorm(6), np.random.default_rng(0))
+    assert all(tensor.std() > 0.05 for tensor in weights.values())
+
+
+# Progress
+
+
+def test_what_is_right_is_kept_once_and_only_that(tmp_path, monkeypatch):
+    path = tmp_path / "home" / "progress.json"
+    monkeypatch.setenv("GLANET_PROGRESS", str(path))
+    exercise.check(lambda image: image.mean(0))
+    assert not path.exists()
+    exercise.check(mean_of_rows)
+    first = path.read_text()
+    assert set(progress.solved()) == {"99.mean of rows"}
+    exercise.check(mean_of_rows)
+    assert path.read_text() == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]"])
+def test_a_damaged_file_of_progress_counts_as_empty(content):
+    progress.progress_file().write_text(content)
+    assert progress.solved() == {}
+    exercise.check(mean_of_rows)
+    assert set(progress.solved()) == {"99.mean of rows"}
+
+
+def test_progress_that_cannot_be_written_is_told_and_stops_nobody(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    assert exercise.check(mean_of_rows) is mean_of_rows
+    assert "could not be kept" in capsys.readouterr().out
+
+
+def test_the_report_tells_what_is_solved_of_a_notebook_and_of_the_course(monkeypatch):
+    two = [replace(e, lesson="inception") for e in (exercise, module_exercise)]
+    monkeypatch.setattr(report, "all_exercises", lambda: two)
+    two[0].check(mean_of_rows)
+    for name in ("inception", "04", "04_inception", None):
+        assert report.report(name) == (
+            "04  ✓ mean of rows   · Scaled\n1 of 2 exercises of the course are solved."
+        )
+
+
+def test_progress_that_was_kept_by_number_still_counts():
+    progress.progress_file().write_text('{"05.attend": "2026-11-24", "inception.compose": "x"}')
+    assert progress.solved() == {"window_attention.attend": "2026-11-24", "inception.compose": "x"}
+
+
+def test_no_two_exercises_share_a_key():
+    keys = [exercise.key for exercise in report.all_exercises()]
+    assert len(keys) == len(set(keys)) > 0

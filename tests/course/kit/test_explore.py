@@ -1,0 +1,25 @@
+import json
+
+import nbformat
+from nbclient import NotebookClient
+
+CELL = """
+import numpy as np
+from ipywidgets import IntSlider
+from glanet.course.kit.photo import details
+from glanet.course.kit.explore import explore
+
+image = np.zeros((20, 30, 3), np.uint8)
+shown = explore(lambda top: details({"black": image}, top=top, left=0, side=16), top=IntSlider(0))
+shown
+"""
+
+
+def test_the_figure_shows_in_a_kernel_and_is_replaced_when_a_control_is_moved():
+    cells = [nbformat.v4.new_code_cell(text) for text in (CELL, "shown.children[0].value = 3")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3").execute()
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    (output,) = (w["state"] for w in state.values() if w["model_name"] == "OutputModel")
+    (drawn,) = output["outputs"]
+    assert "image/png" in json.dumps(drawn)

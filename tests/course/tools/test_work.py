@@ -1,0 +1,76 @@
+import subprocess
+
+import nbformat
+import pytest
+
+from glanet.course.tools import work
+from glanet.course.tools.work import WorkError, copy_notebooks
+
+
+def notebook(text):
+    cells = [
+        nbformat.v4.new_markdown_cell("Look: ![a window](figures/05_window.svg)"),
+        nbformat.v4.new_code_cell(text),
+    ]
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "NOTEBOOKS", tmp_path)
+    for name in ("04_inception", "05_window_attention"):
+        (tmp_path / f"{name}.ipynb").write_text(notebook("answer = ..."))
+    return tmp_path
+
+
+def answers(path):
+    return nbformat.read(path, as_version=4).cells[1].source
+
+
+def test_all_or_the_named_are_copied_and_their_pictures_are_found(folder):
+    assert copy_notebooks(["05"]) == ["my_work/05_window_attention.ipynb: copied"]
+    copy = folder / "my_work" / "05_window_attention.ipynb"
+    assert "](../figures/05_window.svg)" in nbformat.read(copy, as_version=4).cells[0].source
+    assert len(copy_notebooks()) == 2
+    assert sorted(path.name[:2] for path in (folder / "my_work").iterdir()) == ["04", "05"]
+
+
+def test_a_new_version_of_the_course_is_told_and_never_overwrites_answers(folder):
+    copy_notebooks()
+    mine = folder / "my_work" / "05_window_attention.ipynb"
+    solved = nbformat.read(mine, as_version=4)
+    solved.cells[1].source = "answer = 42"
+    nbformat.write(solved, mine)
+    (said,) = copy_notebooks(["05"])
+    assert said == "my_work/05_window_attention.ipynb: yours, left as it is"
+
+    (folder / "05_window_attention.ipynb").write_text(notebook("answer = ...  # better asked"))
+    (said,) = copy_notebooks(["05"])
+    assert "another version by now: `glanet work 05 --fresh`" in said
+    assert answers(mine) == "answer = 42"
+
+    for number in (2, 3):
+        (said,) = copy_notebooks(["05"], fresh=True)
+        assert said == f"my_work/05_window_attention-{number}.ipynb: copied"
+    assert answers(mine) == "answer = 42"
+    assert "better asked" in answers(folder / "my_work" / "05_window_attention-2.ipynb")
+
+
+def test_names_that_are_none_and_a_package_without_notebooks_are_told(folder):
+    with pytest.raises(WorkError, match=r"starts with 99; there are 04_inception, 05_window"):
+        copy_notebooks(["99"])
+    for path in folder.glob("*.ipynb"):
+        path.unlink()
+    with pytest.raises(WorkError, match="clone the repository"):
+        copy_notebooks()
+
+
+def test_git_leaves_the_copies_alone():
+    asked = subprocess.run(
+        ["git", "check-ignore", "notebooks/my_work/05_window_attention.ipynb"],
+        cwd=work.NOTEBOOKS.parent,
+        capture_output=True,
+    )
+    if asked.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert asked.returncode == 0

@@ -1,0 +1,440 @@
+from functools import reduce
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glanet import ModelConfig
+from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.lessons.dense_blocks import exercises, figures
+from glanet.course.lessons.dense_blocks.widgets import explore_gradients
+from glanet.model.block import GLABlock
+from glanet.model.layer import GLALayer
+from glanet.model.tokens import TokenConv, TokenConv1x1
+from glanet.model.trunk import Trunk
+
+
+def rejects(exercise, mutant, says):
+    verdict = exercise.judge(mutant)
+    assert verdict.state == WRONG
+    assert says in verdict.message
+
+
+@pytest.mark.parametrize("name", ["dense", "transition_parameters"])
+def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
+    exercise = getattr(exercises, name)
+    for message, mistaken in exercise.mistakes.items():
+        assert exercise.judge(mistaken).message == message
+
+
+# Exercise 1
+
+
+class Block(nn.Module):
+    """The block built another way, with knobs to turn wrong."""
+
+    shifted, spared = "odd", "each"  # which layers are shifted; which probability they get
+    order, before, behind, between = 1, False, True, False
+    skips, inner, outside = 1, 0, False  # what passes by; residuals of layers; convolution after
+
+    def __init__(self, channels, heads, window, drop_probabilities, **options):
+        super().__init__()
+        count, half = len(drop_probabilities), window // 2
+        shifts = {"odd": [0, half], "even": [half, 0], "none": [0, 0], "all": [half, half]}
+        drops = {
+            "each": drop_probabilities,
+            "none": [0] * count,
+            "first": drop_probabilities[:1] * count,
+            "last": drop_probabilities[-1:] * count,
+            "backwards": drop_probabilities[::-1],
+        }
+        self.layers = nn.ModuleList()
+        for i in range(count):
+            layer = GLALayer(
+                channels,
+                heads,
+                window,
+                (shifts[self.shifted] * count)[i],
+                drop_probability=drops[self.spared][i],
+                **options,
+            )
+            self.layers.append(layer)
+        self.conv = nn.Conv2d(channels, channels, 3)
+
+    def convolve(self, tokens):
+        padded = F.pad(tokens.movedim(-1, 1), (1, 1, 1, 1))
+        return self.conv(padded).movedim(1, -1)
+
+    def step(self, tokens, layer):
+        answer = layer(tokens) + self.inner * tokens
+        return self.convolve(answer) if self.between else answer
+
+    def forward(self, tokens):
+        inside = self.convolve(tokens) if self.before else tokens
+        inside = reduce(self.step, list(self.layers)[:: self.order], inside)
+        if self.outside:
+            return self.convolve(inside + tokens)
+        passing = {0: 0, 1: tokens, 2: inside}[self.skips]
+        return passing + (self.convolve(inside) if self.behind else inside)
+
+
+def block(**knobs):
+    return type("Mine", (Block,), knobs)
+
+
+def test_the_block_built_another_way_is_right():
+    assert exercises.gla_block.judge(Block).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (block(skips=0), "residual is missing"),
+        (block(behind=False), "convolution is missing"),
+        (block(skips=2), "around the convolution alone"),
+        (block(outside=True), "after the sum"),
+        (block(before=True, behind=False), "before the layers"),
+        (block(between=True, behind=False), "behind every layer"),
+        (block(inner=1), "a residual around each layer"),
+        (block(order=-1), "from last to first"),
+        (block(shifted="even"), "even layers are shifted"),
+        (block(shifted="none"), "no layer is shifted"),
+        (block(shifted="all"), "every layer is shifted"),
+        (block(spared="none"), "no stochastic depth"),
+        (block(spared="first"), "first probability"),
+        (block(spared="last"), "last probability"),
+        (block(spared="backwards"), "given out backwards"),
+    ],
+)
+def test_each_mistake_in_the_block_is_named(mutant, says):
+    rejects(exercises.gla_block, mutant, says)
+
+
+# Exercise 2
+
+
+def pile_up(tokens, blocks, transitions, *, after=None, reverse=False):
+    """The piles as one growing tensor instead of a list."""
+    pile, width = tokens, tokens.shape[-1]
+    for block, transition in zip(blocks, transitions, strict=True):
+        parts = pile.split(width, -1)
+        read = transition(torch.cat(parts[::-1], -1) if reverse else pile)
+        tokens = block(read)
+        pile = torch.cat([after(read, tokens) if after else tokens, pile], -1)
+    return tokens
+
+
+def test_dense_connections_with_a_growing_tensor_are_right():
+    assert exercises.dense.judge(pile_up).state == RIGHT
+
+
+def keeps_the_first_in_front(tokens, blocks, transitions):
+    entered, rest = tokens, []
+    for block, transition in zip(blocks, transitions, strict=True):
+        rest = [block(transition(torch.cat((entered, *rest), -1))), *rest]
+    return rest[0]
+
+
+def transitions_last(tokens, blocks, transitions):
+    pile = tokens[..., :0]
+    for block, transition in zip(blocks, transitions, strict=True):
+        pile = torch.cat([block(tokens), pile], -1)
+        tokens = transition(pile)
+    return tokens
+
+
+def repeats_the_newest(tokens, blocks, transitions):
+    for number, (block, transition) in enumerate(zip(blocks, transitions, strict=True), 1):
+        tokens = block(transition(tokens.repeat(*[1] * (tokens.ndim - 1), number)))
+    return tokens
+
+
+def all_outputs(tokens, blocks, transitions):
+    kept = []
+
+    def spy(block):
+        def call(read):
+            kept.insert(0, block(read))
+            return kept[0]
+
+        return call
+
+    pile_up(tokens, [spy(block) for block in blocks], transitions)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (lambda *given: pile_up(*given, reverse=True), "oldest comes first"),
+        (keeps_the_first_in_front, "stays in front"),
+        (transitions_last, "stands behind its block"),
+        (lambda *given: pile_up(*given, after=lambda read, tokens: read), "is collected"),
+        (repeats_the_newest, "again and again"),
+        (
+            lambda t, blocks, transitions: pile_up(
+                t, [lambda x, b=b: x + b(x) for b in blocks], transitions
+            ),
+            "a residual goes around",
+        ),
+        (
+            lambda t, *rest: torch.cat([*all_outputs(t, *rest), t], -1),
+            "last concatenation is returned",
+        ),
+        (lambda t, *rest: pile_up(t, *rest) + t, "is added to the last"),
+        (lambda *given: torch.stack(all_outputs(*given)).sum(0), "are added up"),
+    ],
+)
+def test_each_mistake_in_the_dense_connections_is_named(mutant, says):
+    rejects(exercises.dense, mutant, says)
+
+
+# Exercise 3
+
+
+def built(channels, blocks, first, width=None, wide=False, kernel=1, bias=True):
+    """Counted in convolutions that are really built."""
+    counts = []
+    for i in range(1, blocks + 1):
+        reads = (width or (lambda i: i))(i) * channels
+        gives = reads if wide else channels
+        conv = nn.Conv2d(reads, gives, kernel, bias=bias, device="meta")
+        counts.append(sum(p.numel() for p in conv.parameters()) if i > 1 or first else 0)
+    return counts
+
+
+def test_the_transitions_counted_in_convolutions_are_right_and_add_up_to_the_papers():
+    assert exercises.transition_parameters.judge(built).state == RIGHT
+    config = ModelConfig.preset("paper", layers=1)
+    for first in (True, False):
+        trunk = Trunk(ModelConfig.from_dict({**config.to_dict(), "first_transition": first}))
+        counts = [sum(p.numel() for p in t.parameters()) for t in trunk.transitions]
+        assert exercises.count_transitions(180, 6, first) == counts
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (lambda *s: built(*s, bias=False), "biases are missing"),
+        (lambda *s: built(*s, width=lambda i: i - 1 or 1), "are left out"),
+        (lambda *s: built(*s, width=lambda i: i + 1), "too many"),
+        (lambda *s: built(*s, width=lambda i: 2 if i > 1 else 1), "every transition reads 2C"),
+        (lambda *s: built(*s, width=lambda i: 1), "every transition reads C:"),
+        (lambda *s: built(*s, wide=True), "as many channels as it reads"),
+        (lambda *s: built(*s, kernel=3), "3×3 kernels"),
+        (lambda c, b, first: built(c, b + 1, first), "last concatenation"),
+        (lambda c, b, first: built(c, b, True), "even where first_transition"),
+        (lambda c, b, first: built(c, b, False), "never has a transition"),
+        (lambda *s: [n for n in built(*s) if n], "vanished from the list"),
+        (lambda *s: np.sum(built(*s)), "that is the sum"),
+        (lambda *s: np.cumsum(built(*s)), "added up as they go"),
+    ],
+)
+def test_each_mistake_in_the_count_is_named(mutant, says):
+    rejects(exercises.transition_parameters, mutant, says)
+
+
+# Exercise 4
+
+
+class MyTrunk(nn.Module):
+    """The trunk built another way, with knobs to turn wrong."""
+
+    norms, last, skip = (1, 1), "norm, conv", 0
+    pile, skips_first, behind, chain = "newest first", False, False, "chain"
+    rises = "over all"
+
+    def __init__(self, config):
+        super().__init__()
+        c, number, count = config.channels, config.blocks, config.layers
+        rising = np.linspace(0, config.stochastic_depth, number * count)
+        self.norm_in, self.norm_out = nn.LayerNorm(c), nn.LayerNorm(c)
+        self.blocks, self.transitions = nn.ModuleList(), nn.ModuleList()
+        for i in range(number):
+            drops = {
+                "over all": rising.reshape(number, count)[i].tolist(),
+                "over each": rising[:count].tolist(),
+                "never": [config.stochastic_depth] * count,
+            }[self.rises]
+            block = GLABlock(
+                c,
+                config.heads,
+                config.window,
+                mlp_ratio=config.mlp_ratio,
+                inception=config.inception,
+                attention=config.attention,
+                drop_probabilities=drops,
+            )
+            self.blocks.append(block)
+            if config.dense:
+                plain = i == 0 and not config.first_transition
+                self.transitions.append(nn.Identity() if plain else TokenConv1x1(c + i * c, c))
+        self.conv = TokenConv(c, c, kernel_size=3, padding=1)
+
+    def through(self, tokens):
+        if not self.transitions:
+            if self.chain in ("last", "none"):
+                return self.blocks[-1](tokens) if self.chain == "last" else tokens
+            if self.chain == "side by side":
+                return torch.stack([block(tokens) for block in self.blocks]).sum(0)
+            return reduce(lambda t, block: block(t), self.blocks, tokens)
+        blocks, transitions = list(self.blocks), list(self.transitions)
+        if self.behind:
+            return transitions_last(tokens, blocks, transitions)
+        if self.skips_first:
+            transitions[0] = nn.Identity()
+        if self.pile == "entered first":
+            return keeps_the_first_in_front(tokens, blocks, transitions)
+        return pile_up(tokens, blocks, transitions, reverse=self.pile == "oldest first")
+
+    def forward(self, shallow):
+        tokens = self.norm_in(shallow) if self.norms[0] else shallow
+        if self.behind and not self.transitions:
+            tokens = reduce(lambda t, block: block(t), self.blocks, tokens)
+        else:
+            tokens = self.through(tokens)
+        parts = {"norm": self.norm_out, "conv": self.conv}
+        for name in filter(None, self.last.split(", ")):
+            tokens = parts[name](tokens)
+        return tokens + self.skip * shallow
+
+
+def my_trunk(**knobs):
+    return type("Mine", (MyTrunk,), knobs)
+
+
+def test_the_trunk_built_another_way_is_right():
+    assert exercises.trunk.judge(MyTrunk).state == RIGHT
+
+
+def test_probabilities_rounded_to_float32_leave_something_to_survive():
+    class Rounded(Trunk):
+        def __init__(self, config):
+            super().__init__(config)
+            for layer in (layer for block in self.blocks for layer in block.layers):
+                layer.drop.probability = torch.tensor(layer.drop.probability).item()
+
+    assert exercises.trunk.judge(Rounded).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (my_trunk(norms=(0, 1)), "norm_in is missing"),
+        (my_trunk(last="conv"), "norm_out is missing"),
+        (my_trunk(last="norm"), "last convolution is missing"),
+        (my_trunk(last="conv, norm"), "norm_out stands behind"),
+        (my_trunk(skip=1), "F_s is added at the end"),
+        (my_trunk(pile="oldest first"), "oldest comes first"),
+        (my_trunk(pile="entered first"), "stays in front"),
+        (my_trunk(behind=True), "stands behind its block"),
+        (my_trunk(skips_first=True), "block 1 reads its input without"),
+        (my_trunk(chain="none"), "no block runs"),
+        (my_trunk(chain="last"), "the last block alone"),
+        (my_trunk(chain="side by side"), "is given the same tokens"),
+        (my_trunk(rises="over each"), "starts over in every block"),
+        (my_trunk(rises="never"), "have the last one's"),
+    ],
+)
+def test_each_mistake_in_the_trunk_is_named(mutant, says):
+    rejects(exercises.trunk, mutant, says)
+
+
+def test_a_plain_list_of_blocks_is_told_which_weights_are_missing():
+    class Mine(MyTrunk):
+        def __init__(self, config):
+            super().__init__(config)
+            blocks = list(self.blocks)
+            del self.blocks
+            self.blocks = blocks
+
+    rejects(exercises.trunk, Mine, "blocks.0")
+
+
+def test_what_nobody_wrote_yet_is_not_done():
+    class EmptyBlock(nn.Module):
+        def __init__(self, channels, heads, window, *, drop_probabilities, **options):
+            super().__init__()
+            ...
+
+    class EmptyTrunk(nn.Module):
+        def __init__(self, config):
+            super().__init__()
+            ...
+
+    class HalfATrunk(Trunk):
+        def forward(self, shallow): ...
+
+    assert exercises.gla_block.judge(EmptyBlock).state == NOT_DONE
+    assert exercises.trunk.judge(EmptyTrunk).state == NOT_DONE
+    assert exercises.trunk.judge(HalfATrunk).state == NOT_DONE
+    assert exercises.dense.judge(lambda tokens, blocks, transitions: ...).state == NOT_DONE
+    assert exercises.transition_parameters.judge(lambda c, b, first: ...).state == NOT_DONE
+
+
+# Figures and widget
+
+
+def test_readings_are_shown_where_a_block_can_read():
+    shares = np.tril(np.random.default_rng(0).random((3, 3)))
+    axes = figures.readings(shares).axes[0]
+    shown = axes.images[0].get_array()
+    assert np.allclose(shown[np.tril_indices(3)], shares[np.tril_indices(3)])
+    assert np.ma.getmaskarray(np.ma.masked_invalid(shown))[np.triu_indices(3, 1)].all()
+    texts = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+    assert texts == {
+        (i, j): f"{shares[i, j]:.2f}" for i, j in zip(*np.tril_indices(3), strict=True)
+    }
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["block 1", "block 2", "block 3"]
+
+
+@pytest.fixture
+def curves():
+    rng = np.random.default_rng(1)
+    return {name: np.exp(rng.normal(size=(3, 6))) for name in ("dense", "plain")}
+
+
+def test_gradients_are_drawn_for_each_seed_and_as_their_geometric_mean(curves):
+    figure = figures.gradients({"start": curves, "end": curves}, "at the output")
+    first, second = figure.axes
+    assert first.get_ylim() == second.get_ylim()
+    assert first.get_yscale() == "log"
+    for axes in (first, second):
+        thin = [line.get_ydata() for line in axes.lines if line.get_linewidth() < 1]
+        assert np.allclose(thin, np.concatenate(list(curves.values())))
+        thick = {line.get_label(): line for line in axes.lines if line.get_linewidth() > 1}
+        for name, norms in curves.items():
+            assert np.allclose(thick[name].get_ydata(), np.prod(norms, 0) ** (1 / 3))
+            assert list(thick[name].get_xdata()) == [1, 2, 3, 4, 5, 6]
+    assert "at the output" in first.get_ylabel()
+
+
+def test_a_line_joins_the_two_runs_of_a_seed():
+    results = {"plain": [30.0, 31.0, 32.0], "dense": [30.5, 30.9, 32.1]}
+    figure = figures.pairs({"2e-3": results, "5e-3": results}, "PSNR (dB)")
+    for axes in figure.axes:
+        joins = [list(line.get_ydata()) for line in axes.lines if len(line.get_ydata()) == 2]
+        assert joins == [list(pair) for pair in zip(*results.values(), strict=True)]
+        points = [line for line in axes.lines if len(line.get_ydata()) == 3]
+        assert [list(line.get_ydata()) for line in points] == list(results.values())
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["plain", "dense"]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_relative_gradients_end_at_one(curves):
+    axes = figures.gradients({"start": curves}, "at the output", relative=True).axes[0]
+    thick = {line.get_label(): line for line in axes.lines if line.get_linewidth() > 1}
+    for name, norms in curves.items():
+        first = np.prod(norms[:, 0] / norms[:, -1]) ** (1 / 3)
+        assert thick[name].get_ydata()[[0, -1]] == pytest.approx([first, 1])
+
+
+def test_the_controls_show_every_quantity_absolute_and_relative(curves, sweep):
+    measured = {
+        quantity: {"start": curves, "end": curves} for quantity in ("at outputs", "of parameters")
+    }
+    chosen = explore_gradients(measured, quantity="of parameters")
+    assert chosen.kwargs == {"quantity": "of parameters", "relative": False}
+    assert sweep(chosen) == 2

@@ -1,0 +1,535 @@
+import base64
+import itertools
+import json
+import re
+import statistics
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from ipywidgets import Dropdown
+from matplotlib.colors import to_hex
+from PIL import Image
+from skimage import data
+
+from glanet import GLANet, ModelConfig
+from glanet.course.kit.checks import NOT_DONE, RIGHT
+from glanet.course.lessons.evaluation import exercises as evaluation
+from glanet.course.lessons.evaluation.figures import (
+    OURS,
+    ablation,
+    compared,
+    extreme_squares,
+    gain_bars,
+    ladder,
+    seams,
+)
+from glanet.course.lessons.evaluation.widgets import crops_page, explore_crops
+from glanet.evaluation import benchmark
+from glanet.evaluation.metrics import psnr_y
+from glanet.inference import upscale
+from tests.lessons.verdicts import told
+
+NAMES = ["mean_scores", "outputs_of", "self_ensemble", "blend"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
+    exercise = getattr(evaluation, name)
+    for message, mistaken in exercise.mistakes.items():
+        assert message in exercise.judge(mistaken).message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_function_is_not_done_yet(name):
+    assert getattr(evaluation, name).judge(lambda *_: None).state == NOT_DONE
+
+
+# A row
+
+
+def by_sets(row):
+    """A row from what ``row`` makes of one set's two arrays, PSNRs and SSIMs."""
+
+    def means(scores):
+        names = list(dict.fromkeys(score.set for score in scores))
+        of = {n: np.array([(s.psnr_y, s.ssim_y) for s in scores if s.set == n]) for n in names}
+        return {name: row(*numbers.T) for name, numbers in of.items()}
+
+    return means
+
+
+def test_a_row_may_be_written_in_other_ways():
+    assert evaluation.mean_scores.judge(by_sets(lambda p, s: [p.mean(), s.mean()])).state == RIGHT
+
+    def running_sums(scores):
+        sums = {}
+        for score in scores:
+            psnr, ssim, count = sums.get(score.set, (0, 0, 0))
+            sums[score.set] = psnr + score.psnr_y, ssim + score.ssim_y, count + 1
+        return {name: (psnr / count, ssim / count) for name, (psnr, ssim, count) in sums.items()}
+
+    assert evaluation.mean_scores.judge(running_sums).state == RIGHT
+
+
+def in_decibels_of_the_mean_error(psnr, ssim):
+    return 10 * np.log10(255**2 / np.mean(255**2 / 10 ** (psnr / 10))), ssim.mean()
+
+
+def one_mean(scores):
+    means = [statistics.fmean(getattr(s, of) for s in scores) for of in ("psnr_y", "ssim_y")]
+    return {score.set: means for score in scores}
+
+
+def over_all(scores):
+    return by_sets(lambda psnr, ssim: (psnr.sum() / len(scores), ssim.sum() / len(scores)))(scores)
+
+
+def groups_as_they_come(scores):
+    return {
+        name: np.mean([(s.psnr_y, s.ssim_y) for s in group], axis=0)
+        for name, group in itertools.groupby(scores, key=lambda score: score.set)
+    }
+
+
+def first_of_each(scores):
+    row = {}
+    for score in scores:
+        row.setdefault(score.set, (score.psnr_y, score.ssim_y))
+    return row
+
+
+def in_order_of_names(scores):
+    return groups_as_they_come(sorted(scores, key=lambda score: score.set))
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (by_sets(in_decibels_of_the_mean_error), "decibels of the mean error"),
+        (one_mean, "all images are thrown together"),
+        (over_all, "divided by the number of all images"),
+        (by_sets(lambda psnr, ssim: (psnr.sum(), ssim.sum())), "those are sums"),
+        (by_sets(lambda psnr, ssim: (np.median(psnr), np.median(ssim))), "those are medians"),
+        (by_sets(lambda psnr, ssim: (psnr.max(), ssim.max())), "the best images of the sets"),
+        (by_sets(lambda psnr, ssim: (psnr[-1], ssim[-1])), "only the last image"),
+        (first_of_each, "only the first image"),
+        (groups_as_they_come, "a set that comes again starts anew"),
+        (by_sets(lambda psnr, ssim: (ssim.mean(), psnr.mean())), "SSIM comes first"),
+        (in_order_of_names, "the sets are sorted"),
+        (by_sets(lambda p, s: (float(f"{p.mean():.2f}"), float(f"{s.mean():.4f}"))), "rounded"),
+        (lambda scores: [(s.psnr_y, s.ssim_y) for s in scores], "returns a list"),
+        (by_sets(lambda psnr, ssim: psnr.mean()), "each set gets two numbers"),
+    ],
+)
+def test_each_mistake_in_a_row_is_named(mistaken, says):
+    assert says in told(evaluation.mean_scores, mistaken)
+
+
+def test_an_error_of_no_known_kind_is_told_without_listing_all_that_was_given():
+    def too_much(scores):
+        return {name: (p + 1, s) for name, (p, s) in benchmark.mean_scores(scores).items()}
+
+    assert re.match(r"for \d+ scores at index", told(evaluation.mean_scores, too_much))
+    assert "outputs, 2" in told(evaluation.outputs_of, lambda name, outputs, scale: [])
+
+
+# Whose output it is
+
+
+def matching(pattern):
+    """Outputs whose whole name fits a pattern, in which NAME and SCALE stand for themselves."""
+
+    def outputs_of(name, outputs, scale):
+        filled = pattern.replace("NAME", re.escape(name)).replace("SCALE", str(scale))
+        return [output for output in outputs if re.fullmatch(filled, output)]
+
+    return outputs_of
+
+
+def test_pairing_may_be_written_in_other_ways():
+    assert evaluation.outputs_of.judge(matching("NAME(xSCALE)?(_.*)?")).state == RIGHT
+
+    def by_removing(name, outputs, scale):
+        rests = ((out, out.removeprefix(name).removeprefix(f"x{scale}")) for out in outputs)
+        return [out for out, rest in rests if out.startswith(name) and (not rest or rest[0] == "_")]
+
+    assert evaluation.outputs_of.judge(by_removing).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (matching("NAME.*"), "whatever begins with the name"),
+        (matching(".*NAME.*"), "whatever holds the name"),
+        (matching("NAME(_.*)?|NAMExSCALE.*"), "an underscore is missing"),
+        (matching("NAME"), "only NAME itself"),
+        (matching("NAMExSCALE"), "only NAMExSCALE"),
+        (matching("NAME(xSCALE)?"), "with a suffix, as in boat_mine, are not found"),
+        (matching("NAMExSCALE(_.*)?"), "without the scale in their name"),
+        (matching("NAME(_.*)?"), "with the scale in their name"),
+        (matching("NAME(xSCALE|_.*)?"), "both the scale and a suffix"),
+        (matching("NAME(x[234])?(_.*)?"), "only one is of this scale"),
+        (
+            lambda name, outs, scale: [
+                o for o in outs if o[: (o + "_").index("_")] in {name, f"{name}x{scale}"}
+            ],
+            "cut at the first underscore",
+        ),
+        (
+            lambda name, outs, scale: [
+                o for o in outs if re.sub("_[^_]*$", "", o) in {name, f"{name}x{scale}"}
+            ],
+            "cut at the last underscore, img_1 is img",
+        ),
+        (matching("(NAME|NAMExSCALE)_[^_]*"), "a name may have no suffix"),
+        (lambda name, outputs, scale: True, "a list of names is expected"),
+    ],
+)
+def test_each_mistake_in_pairing_is_named(mistaken, says):
+    assert says in told(evaluation.outputs_of, mistaken)
+
+
+# Self-ensemble
+
+MIRRORS = ((), (2,), (3,), (2, 3))
+
+
+def views_by_transposing(model, image):
+    """The eight answers, from mirrors and the transpose in place of turns."""
+    straight = [model(image.flip(axes)).flip(axes) for axes in MIRRORS]
+    transposed = [model(image.flip(axes).mT).mT.flip(axes) for axes in MIRRORS]
+    return torch.stack(straight + transposed)
+
+
+def of_views(reduce):
+    return lambda model, image: reduce(views_by_transposing(model, image))
+
+
+def of_turns(undo):
+    """A mean over turns, and turns mirrored, of what ``undo`` makes of (answer, turns, mirror)."""
+
+    def ensemble(model, image):
+        total = 0
+        for turns in range(4):
+            view = torch.rot90(image, turns, dims=(-2, -1))
+            total = total + undo(model(view), turns, False)
+            total = total + undo(model(view.flip(-1)), turns, True)
+        return total / 8
+
+    return ensemble
+
+
+def turned(answer, turns):
+    return torch.rot90(answer, turns, dims=(-2, -1))
+
+
+def unmirrored_last(answer, turns, mirror):
+    answer = turned(answer, -turns)
+    return answer.flip(-1) if mirror else answer
+
+
+def last_view(model, image):
+    for turns in range(4):
+        for mirror in (False, True):
+            view = turned(image, turns)
+            answer = model(view.flip(-1)).flip(-1) if mirror else model(view)
+            result = turned(answer, -turns)
+    return result
+
+
+def test_self_ensemble_may_be_written_in_other_ways():
+    assert evaluation.self_ensemble.judge(of_views(lambda views: views.mean(0))).state == RIGHT
+    undone = of_turns(lambda a, turns, mirror: turned(a.flip(-1) if mirror else a, 4 - turns))
+    assert evaluation.self_ensemble.judge(undone).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (of_views(lambda views: views[0]), "that is one answer"),
+        (
+            lambda model, image: (
+                sum(turned(model(turned(image, turns)), -turns) for turns in range(4)) / 4
+            ),
+            "the mirrored ones are missing",
+        ),
+        (of_views(lambda views: views[:4].mean(0)), "the quarter turns are missing"),
+        (
+            of_turns(lambda a, turns, mirror: turned(a.flip(-1) if mirror else a, turns)),
+            "turned on instead of back",
+        ),
+        (of_turns(lambda a, turns, mirror: turned(a, -turns)), "are not mirrored back"),
+        (of_turns(unmirrored_last), "undo in reverse"),
+        (of_views(lambda views: views.sum(0)), "those are sums"),
+        (of_views(lambda views: views.sum(0) / 4), "divided by 4"),
+        (of_views(lambda views: torch.from_numpy(np.median(views, axis=0))), "the median"),
+        (of_views(lambda views: views.sort(0).values[3]), "the lower median"),
+        (of_views(lambda views: views[1:].mean(0)), "the image as it is is missing"),
+        (last_view, "only the last orientation"),
+        (of_views(lambda views: views.clip(0, 1).mean(0)), "each answer is clamped"),
+        (of_views(lambda views: views.mean(0).clip(0, 1)), "the mean is clamped"),
+    ],
+)
+def test_each_mistake_in_self_ensemble_is_named(mistaken, says):
+    assert says in told(evaluation.self_ensemble, mistaken)
+
+
+# Blend
+
+
+def column_by_column(share, mix=lambda s, a, b: a + s * (b - a)):
+    """A blend in a loop over the columns of the result; ``share`` of the right tile's (j, o)."""
+
+    def blend(left, right, overlap):
+        start = left.shape[-1] - overlap
+        columns = list(left.unbind(-1)[:start])
+        for j in range(overlap):
+            columns.append(mix(share(j, overlap), left[..., start + j], right[..., j]))
+        return torch.stack([*columns, *right.unbind(-1)[overlap:]], dim=-1)
+
+    return blend
+
+
+def middles(j, overlap):
+    return (2 * j + 1) / (2 * overlap)
+
+
+def from_the_wrong_end(of_left, of_right):
+    def blend(left, right, overlap):
+        start = left.shape[-1] - overlap
+        shares = torch.tensor([middles(j, overlap) for j in range(overlap)])
+        a = left[..., :overlap] if of_left else left[..., start:]
+        b = right[..., right.shape[-1] - overlap :] if of_right else right[..., :overlap]
+        own_left = left[..., overlap:] if of_left else left[..., :start]
+        own_right = right[..., : right.shape[-1] - overlap] if of_right else right[..., overlap:]
+        return torch.cat([own_left, torch.lerp(a, b, shares.double()), own_right], dim=-1)
+
+    return blend
+
+
+def empty_at_0(left, right, overlap):
+    shares = torch.tensor([middles(j, overlap) for j in range(overlap)]).double()
+    middle = torch.lerp(left[..., left.shape[-1] - overlap :], right[..., :overlap], shares)
+    return torch.cat([left[..., :-overlap], middle, right[..., overlap:]], dim=-1)
+
+
+def everything_at_0(left, right, overlap):
+    shares = (torch.arange(overlap) + 0.5) / overlap
+    middle = left[..., -overlap:] * (1 - shares) + right[..., :overlap] * shares
+    return torch.cat([left[..., :-overlap], middle, right[..., overlap:]], dim=-1)
+
+
+def test_blend_may_be_written_in_other_ways():
+    assert evaluation.blend.judge(column_by_column(middles)).state == RIGHT
+    assert evaluation.blend.judge(from_the_wrong_end(False, False)).state == RIGHT
+
+    def weighted(left, right, overlap):
+        a, b = left.shape[-1], right.shape[-1]
+        total = left.new_zeros(*left.shape[:-1], a + b - overlap)
+        shares = (torch.arange(overlap) + 0.5) / max(overlap, 1)
+        total[..., :a] += left * torch.cat([torch.ones(a - overlap), shares.flip(0)])
+        total[..., a - overlap :] += right * torch.cat([shares, torch.ones(b - overlap)])
+        return total
+
+    assert evaluation.blend.judge(weighted).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (lambda left, right, overlap: torch.cat([left, right], -1), "are there twice"),
+        (column_by_column(lambda j, o: 0), "the left tile has the shared columns"),
+        (column_by_column(lambda j, o: 1), "the right tile has the shared columns"),
+        (column_by_column(lambda j, o: 0.5), "half of each"),
+        (column_by_column(lambda j, o: middles(o - 1 - j, o)), "have changed places"),
+        (column_by_column(lambda j, o: j / (o - 1)), "the share runs from 0 to 1"),
+        (column_by_column(lambda j, o: j / o), "half a column is missing"),
+        (column_by_column(lambda j, o: (j + 1) / o), "half a column too much"),
+        (column_by_column(lambda j, o: (j + 1) / (o + 1)), "(j + 1) / (overlap + 1)"),
+        (column_by_column(middles, lambda s, a, b: a + b), "are added up"),
+        (
+            column_by_column(lambda j, o: np.sin(np.pi / 2 * middles(j, o)) ** 2),
+            "smoothed with a cosine",
+        ),
+        (from_the_wrong_end(False, True), "the right tile's last columns"),
+        (from_the_wrong_end(True, False), "the left tile's first columns"),
+        (empty_at_0, "right but for an overlap of 0"),
+        (everything_at_0, "left[..., -0:] is the whole tile"),
+    ],
+)
+def test_each_mistake_in_blend_is_named(mistaken, says):
+    assert says in told(evaluation.blend, mistaken)
+
+
+def test_two_blended_tiles_are_what_the_package_makes_of_them():
+    network = GLANet(ModelConfig(channels=8, blocks=1, layers=1, heads=2)).eval()
+    image = np.random.default_rng(0).integers(0, 256, (24, 112, 3), dtype=np.uint8)
+    whole = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        tiles = [network(whole[..., :72]), network(whole[..., 40:])]
+    blended = evaluation.blend_tiles(*tiles, overlap=64)[0].clamp(0, 1) * 255
+    made = upscale(network, image, tile=72).astype(float)
+    # vertically, the package's one row of tiles weighs itself: the weights cancel
+    assert np.abs(blended.permute(1, 2, 0).numpy() - made).max() <= 0.51
+
+
+# Figures
+
+ROWS = [
+    ("bicubic", True, {"Set5": (33.0, 0.93), "Set14": (30.0, 0.87)}),
+    ("tiny", True, {"Set5": (36.5, 0.95)}),
+    ("EDSR", False, {"Set5": (38.0, 0.96), "Set14": (33.5, 0.92)}),
+]
+
+
+def test_a_ladder_marks_leads_over_bicubic_filled_where_they_were_measured_here():
+    panels = ladder(ROWS, base=ROWS[0][2]).axes
+    assert [axes.get_title() for axes in panels] == ["Set5", "Set14"]
+    marks = [[(*line.get_xydata()[0], line.get_mfc()) for line in a.lines] for a in panels]
+    assert marks[0] == [(0, 0, OURS), (3.5, 1, OURS), (5, 2, "white")]
+    assert marks[1] == [(0, 0, OURS), (3.5, 2, "white")]
+    labels = {label.get_text(): label.get_fontweight() for label in panels[0].get_yticklabels()}
+    assert labels == {"bicubic": "bold", "tiny": "bold", "EDSR": "normal"}
+    assert panels[0].get_xlim() == panels[1].get_xlim()
+
+
+def test_bars_run_from_the_best_image_down_and_tell_losses_by_another_colour():
+    (axes,) = gain_bars({"a": 0.5, "b": -0.25, "c": 2.0}, rival="bicubic").axes
+    assert [bar.get_width() for bar in axes.patches] == [2.0, 0.5, -0.25]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "b"]
+    assert axes.yaxis_inverted()
+    colours = [to_hex(bar.get_facecolor()).upper() for bar in axes.patches]
+    assert colours[0] == colours[1] == OURS != colours[2]
+    assert axes.get_legend().get_texts()[0].get_text() == "mean of 3: 0.75 dB"
+    assert axes.get_xlabel() == "dB over bicubic"
+
+
+def test_of_many_images_the_ends_are_shown_and_all_are_counted():
+    (axes,) = gain_bars({f"{n}": float(n) for n in range(50)}, rival="SwinIR", most=3).axes
+    assert [bar.get_width() for bar in axes.patches] == [49, 48, 47, 2, 1, 0]
+    assert axes.get_legend().get_texts()[0].get_text() == "mean of 50: 24.50 dB"
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """A photograph and two methods: the first errs by 8 levels, the second by 8, 1 or 16."""
+    hr = data.coffee()[100:164, 200:296] // 2 + 40
+    even, uneven = hr + np.uint8(8), hr + np.uint8(8)
+    uneven[16:32, 48:64] = hr[16:32, 48:64] + 1
+    uneven[48:64, 32:48] = hr[48:64, 32:48] + 16
+    return hr, {"even": even, "uneven": uneven}
+
+
+def test_the_squares_with_the_largest_and_the_smallest_gain_are_found(photo):
+    hr, images = photo
+    best, worst = extreme_squares(hr, images["uneven"], images["even"], side=16)
+    assert (best, worst) == ((16, 48), (48, 32))
+
+
+def test_crops_are_those_of_the_squares_with_their_own_psnr(photo):
+    hr, images = photo
+    figure = compared(hr, images, [(16, 48), (40, 8)], side=16)
+    whole, *panels = [axes for part in figure.subfigs for axes in part.axes]
+    corners = [square.get_xy() for square in whole.patches[1::2]]
+    assert corners == [(48, 16), (8, 40)]
+    assert [text.get_text() for text in whole.texts] == ["A", "B"]
+    shown = [np.asarray(axes.images[0].get_array()) for axes in panels]
+    squares = [np.s_[16:32, 48:64], np.s_[40:56, 8:24]]
+    for square, *crops in zip(squares, shown[0::3], shown[1::3], shown[2::3], strict=True):
+        for crop, image in zip(crops, (hr, *images.values()), strict=True):
+            assert np.array_equal(crop, image[square])
+    title = f"uneven\n{psnr_y(images['uneven'][squares[0]], hr[squares[0]], 0):.2f} dB"
+    assert panels[2].get_title() == title
+    figure.canvas.draw()
+
+
+def test_crops_of_many_methods_go_on_in_the_next_line(photo):
+    hr, images = photo
+    many = {f"{n}": images["even"] for n in range(5)}
+    figure = compared(hr, many, [(0, 0), (8, 8)], side=16)
+    panels = figure.subfigs[1].axes
+    assert [len(axes.images) for axes in panels] == [1] * 6 + [0] * 2 + [1] * 6 + [0] * 2
+    assert panels[8].get_title() == "B: HR\n"
+
+
+def test_seams_are_drawn_on_one_scale_in_grey_levels():
+    maps = {"none": np.zeros((20, 30)), "some": np.linspace(0, 7, 600).reshape(20, 30)}
+    first, second, bar = seams(maps).axes
+    for axes, (title, difference) in zip((first, second), maps.items(), strict=True):
+        (shown,) = axes.images
+        assert (axes.get_title(), shown.get_clim()) == (title, (0, 7))
+        assert np.array_equal(shown.get_array(), difference)
+    assert bar.get_ylabel() == "difference (grey levels)"
+
+
+def ledger():
+    """The value that ``benchmarks.ablation`` records, of three seeds each."""
+    whole = {"mean": 36.5, "low": 36.4, "high": 36.6}
+    worse = {"mean": 36.2, "low": 36.1, "high": 36.35}
+    return {
+        f"{comparison}: {variant}": {"Set5": score, "Set14": score}
+        for comparison in ("unmatched", "parameters")
+        for variant, score in (("GLA-Net", whole), ("without Inception", worse))
+    }
+
+
+def test_an_ablation_is_drawn_as_differences_from_the_whole_network_with_all_seeds():
+    figure = ablation(ledger(), "GLA-Net")
+    for axes, name in zip(figure.axes, ("Set5", "Set14"), strict=True):
+        assert axes.get_title() == name
+        assert axes.get_xlabel() == "dB against GLA-Net"
+        band = axes.patches[0].get_bbox()
+        assert (band.x0, band.x1) == pytest.approx((-0.1, 0.1))
+        for container in axes.containers:
+            mark, _, (bar,) = container
+            assert mark.get_xdata() == pytest.approx([-0.3])
+            (segment,) = bar.get_segments()
+            assert segment[:, 0] == pytest.approx([-0.4, -0.15])
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["GLA-Net, all seeds", "unmatched", "parameters"]
+
+
+# Widget
+
+
+def data_of(page):
+    return json.loads(re.search(r"images\} = (\{.*\});", page)[1])
+
+
+def test_the_page_holds_the_images_and_errors_that_give_the_psnr_of_any_square(photo):
+    hr, images = photo
+    page = data_of(crops_page(hr, images, side=16))
+    assert (page["height"], page["width"], page["side"]) == (64, 96, 16)
+    assert page["start"] == [16, 48]  # where the last method gains most over the first
+    assert [image["name"] for image in page["images"]] == ["HR", *images]
+    assert page["images"][0]["errors"] == ""
+    for image, expected in zip(page["images"], (hr, *images.values()), strict=True):
+        png = base64.b64decode(image["png"].removeprefix("data:image/png;base64,"))
+        assert np.array_equal(np.asarray(Image.open(BytesIO(png))), expected)
+    for image, method in zip(page["images"][1:], images.values(), strict=True):
+        errors = np.frombuffer(base64.b64decode(image["errors"]), "<f4").reshape(64, 96)
+        for square in (np.s_[10:26, 40:56], np.s_[48:64, 32:48]):
+            psnr = 10 * np.log10(255**2 / errors[square].mean())
+            assert psnr == pytest.approx(psnr_y(method[square], hr[square], 0), abs=1e-4)
+
+
+def test_two_pages_in_a_notebook_do_not_share_a_name(photo):
+    keys = [re.search('id="([^"]+)"', crops_page(*photo, side=16))[1] for _ in range(2)]
+    assert keys[0] != keys[1]
+
+
+def test_the_widget_makes_a_page_of_every_photograph_and_size(photo):
+    hr, images = photo
+    turned_images = {name: image.swapaxes(0, 1) for name, image in images.items()}
+    shown = explore_crops({"a": photo, "b": (hr.swapaxes(0, 1), turned_images)}, side=16)
+    assert shown.auto_display
+    menu, slider = shown.children[:2]
+    assert isinstance(menu, Dropdown)
+    assert (slider.min, slider.max) == (16, 64)
+    for name, width in (("a", 96), ("b", 64)):
+        for side in (slider.min, slider.max):
+            menu.value, slider.value = name, side
+            page = data_of(shown.f(**shown.kwargs).data)
+            assert (page["width"], page["side"]) == (width, side)

@@ -1,0 +1,558 @@
+from contextlib import contextmanager
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glanet.analysis.coherence import Coherence, coherent
+from glanet.analysis.depth import Trajectory
+from glanet.analysis.errors import error_spectrum
+from glanet.analysis.filters import Response
+from glanet.analysis.footprint import Footprint, fold
+from glanet.analysis.probes import record
+from glanet.analysis.receptive import Attribution, ReceptiveField
+from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
+from glanet.course.kit.checks import NOT_DONE, RIGHT
+from glanet.course.lessons.frequency_lab import exercises, figures
+from glanet.course.lessons.frequency_lab.widgets import explore_surgery
+from glanet.evaluation.metrics import rgb_to_y
+from tests.lessons.verdicts import assert_told
+
+# Rings
+
+
+def rings_by_loops(
+    power, radius=lambda v, u: (v * v + u * u) ** 0.5, signed=True, bands=16, top=0.5, start=0
+):
+    """One frequency after the other into the list of its ring."""
+    height, width = power.shape
+    inside = [[] for _ in range(bands)]
+    for i, j in np.ndindex(height, width):
+        v, u = i / height, j / width
+        if signed:
+            v, u = (f - 1 if f >= 0.5 else f for f in (v, u))
+        number = int(radius(v, u) / top * bands) - start
+        if 0 <= number < bands:
+            inside[number].append(power[i, j].item())
+    return inside
+
+
+def means(**options):
+    return lambda power: torch.tensor(
+        [float(np.mean(ring)) for ring in rings_by_loops(power, **options)], dtype=torch.float64
+    )
+
+
+def rings_by_histogram(power):
+    v, u = (np.fft.fftfreq(side) for side in power.shape)
+    radius = np.hypot(v[:, None], u)
+    edges = np.linspace(0, 0.5, 17)
+    total, _ = np.histogram(radius, edges, weights=power.numpy())
+    count, _ = np.histogram(radius, edges)
+    return total / count
+
+
+@pytest.mark.parametrize("right", [means(), rings_by_histogram])
+def test_rings_in_other_words_are_right(right):
+    assert exercises.by_ring.judge(right).state == RIGHT
+
+
+def beyond_the_last(power):
+    inside = rings_by_loops(power, bands=32, top=1.0)
+    inside = [*inside[:15], [value for ring in inside[15:] for value in ring]]
+    return torch.tensor([float(np.mean(ring)) for ring in inside])
+
+
+def zero_in_the_middle(power):
+    return means()(torch.fft.ifftshift(power))
+
+
+def in_rounds_of_the_map(power):
+    height, width = power.shape
+    scale = 1 / max(height, width)
+    return means(radius=lambda v, u: ((v * height) ** 2 + (u * width) ** 2) ** 0.5 * scale)(power)
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (lambda p: torch.tensor([sum(ring) for ring in rings_by_loops(p)]), "that is the sum"),
+        (means(signed=False), "the second half is negative"),
+        (zero_in_the_middle, "in FFT order it is in the corner"),
+        (means(radius=lambda v, u: max(abs(v), abs(u))), "frames, not rings"),
+        (means(radius=lambda v, u: abs(v) + abs(u)), "frequencies are added"),
+        (means(radius=lambda v, u: abs(v)), "only rows count"),
+        (means(radius=lambda v, u: abs(u)), "only columns count"),
+        (in_rounds_of_the_map, "rounds of the map"),
+        (means(top=0.5 * 2**0.5), "reach to 0.707"),
+        (beyond_the_last, "beyond 0.5 is in the last ring"),
+        (means(start=1), "one ring too few at the start"),
+    ],
+)
+def test_each_mistake_with_rings_is_named(mistaken, says):
+    assert_told(exercises.by_ring, mistaken, says)
+
+
+# Probes
+
+
+class Recorder:
+    """`record` as a class, which may forget things."""
+
+    def __init__(self, modules, keep=lambda x, y: (x, y), close=True, careful=True, count=None):
+        self.modules, self.keep = modules, keep
+        self.close, self.careful, self.count = close, careful, count
+
+    def __enter__(self):
+        self.heard, self.handles = {}, []
+        for name, module in self.modules.items():
+
+            def hook(module, inputs, output, name=name):
+                self.heard[name] = self.keep(inputs[0], output)
+
+            self.handles.append(module.register_forward_hook(hook))
+        return self.heard
+
+    def __exit__(self, kind, *rest):
+        if self.close and (self.careful or kind is None):
+            for handle in self.handles[: self.count]:
+                handle.remove()
+
+
+def test_a_recorder_in_other_words_is_right():
+    assert exercises.record.judge(Recorder).state == RIGHT
+
+
+@contextmanager
+def one_name(modules):
+    heard = {}
+    handles = []
+    for name in modules:
+        handles.append(
+            modules[name].register_forward_hook(
+                lambda module, inputs, output: heard.update({name: (inputs[0], output)})  # noqa: B023
+            )
+        )
+    yield from _until_removed(heard, handles)
+
+
+def _until_removed(heard, handles):
+    try:
+        yield heard
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (lambda modules: Recorder(modules, close=False), "still there at the end"),
+        (lambda modules: Recorder(modules, careful=False), "after an exception"),
+        (lambda modules: Recorder(modules, count=1), "one hook is removed"),
+        (one_name, "under the last name"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: (y, x)), "changed places"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: [y]), "only the output"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: [x]), "only the input"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: [y, y]), "noted twice"),
+    ],
+)
+def test_each_mistake_with_probes_is_named(mistaken, says):
+    assert_told(exercises.record, mistaken, says)
+
+
+@contextmanager
+def without_yield(modules): ...
+
+
+@contextmanager
+def yields_nothing(modules):
+    yield
+
+
+@pytest.mark.parametrize("stub", [without_yield, yields_nothing, lambda modules: None])
+def test_a_recorder_that_yields_nothing_is_not_done_yet(stub):
+    assert exercises.record.judge(stub).state == NOT_DONE
+
+
+# Coherent gain
+
+
+def by_parts(y, z, mean):
+    """Real and imaginary parts written out."""
+    real = mean(y.real * z.real + y.imag * z.imag)
+    imaginary = mean(y.imag * z.real - y.real * z.imag)
+    of_y, of_z = mean(y.real**2 + y.imag**2), mean(z.real**2 + z.imag**2)
+    return torch.complex(real / of_z, imaginary / of_z), (real**2 + imaginary**2) / of_y / of_z
+
+
+def complex_share(y, z, mean):
+    cross = mean(y * z.conj())
+    return cross / mean(z * z.conj()), cross * cross.conj() / mean(y * y.conj()) / mean(
+        z.abs() ** 2
+    )
+
+
+@pytest.mark.parametrize("right", [by_parts, complex_share])
+def test_coherent_gain_in_other_words_is_right(right):
+    assert exercises.coherent.judge(right).state == RIGHT
+
+
+def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
+    """Right but for what is done to gain or share, given both and the two powers."""
+
+    def mistaken(y, z, mean):
+        g, s = by_parts(y, z, mean)
+        powers = mean(y.abs() ** 2), mean(z.abs() ** 2)
+        return gain(g, s, *powers), share(g, s, *powers)
+
+    return mistaken
+
+
+def magnitude_first(y, z, mean):
+    size = mean(y.abs() * z.abs())
+    return size / mean(z.abs() ** 2), size**2 / mean(y.abs() ** 2) / mean(z.abs() ** 2)
+
+
+def ratio_first(y, z, mean):
+    return mean(y * z.conj() / z.abs() ** 2), by_parts(y, z, mean)[1]
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (changed(gain=lambda g, s, y, z: g.conj()), "it is Y that is conjugated"),
+        (lambda y, z, mean: by_parts(y, z.conj(), mean), "nothing is conjugated"),
+        (magnitude_first, "before the mean"),
+        (changed(gain=lambda g, s, y, z: g * z / y), "divided by E|Y|²"),
+        (changed(gain=lambda g, s, y, z: (y / z) ** 0.5), "the ratio of amplitudes"),
+        (changed(gain=lambda g, s, y, z: g.abs()), "lost its angle"),
+        (changed(share=lambda g, s, y, z: g.abs() / y), "not squared above"),
+        (changed(share=lambda g, s, y, z: s**0.5), "that is γ, not γ²"),
+        (changed(share=lambda g, s, y, z: s * y), "by the product of both"),
+        (lambda y, z, mean: tuple(reversed(by_parts(y, z, mean))), "the two have changed places"),
+        (ratio_first, "the mean is taken of the ratio"),
+        (changed(share=lambda g, s, y, z: torch.ones_like(s)), "always 1"),
+    ],
+)
+def test_each_mistake_with_coherent_gain_is_named(mistaken, says):
+    assert_told(exercises.coherent, mistaken, says)
+
+
+# Folding
+
+
+def fold_by_slices(values, window):
+    count = [side // window for side in values.shape[1:]]
+    total = torch.zeros(len(values), window, window, dtype=values.dtype)
+    for h, w in np.ndindex(*count):
+        total += values[:, h * window : (h + 1) * window, w * window : (w + 1) * window]
+    return total / (count[0] * count[1])
+
+
+def fold_by_strides(values, window):
+    height, width = (side // window * window for side in values.shape[1:])
+    rows = [
+        [values[:, i:height:window, j:width:window].mean((1, 2)) for j in range(window)]
+        for i in range(window)
+    ]
+    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
+
+
+@pytest.mark.parametrize("right", [fold_by_slices, fold_by_strides])
+def test_folding_in_other_words_is_right(right):
+    assert exercises.fold.judge(right).state == RIGHT
+
+
+def whole(values, window):
+    height, width = (side // window * window for side in values.shape[1:])
+    return values[:, :height, :width]
+
+
+def reshaped(axes, average):
+    """Whole windows, reshaped to B and four axes, averaged over two of them."""
+
+    def mistaken(values, window):
+        values = whole(values, window)
+        h, w = (side // window for side in values.shape[1:])
+        sizes = {"h": h, "w": w, "i": window, "j": window}
+        return values.reshape(len(values), *(sizes[axis] for axis in axes)).mean(average)
+
+    return mistaken
+
+
+def counts(values, window):
+    return whole(values, window)[:, ::window, ::window].numel() // len(values)
+
+
+def from_the_end(values, window):
+    turned = values.flip(1, 2)
+    return fold_by_slices(turned, window).flip(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (reshaped("ihjw", (2, 4)), "into the wrong pieces: the window's own"),
+        (reshaped("hijw", (1, 4)), "columns into the wrong pieces"),
+        (reshaped("ihwj", (2, 3)), "rows into the wrong pieces"),
+        (lambda v, w: fold_by_slices(v, w).mT, "changed places"),
+        (lambda v, w: fold_by_slices(v, w) * counts(v, w), "that is the sum"),
+        (reshaped("hiwj", (2, 4)), "one number for each window"),
+        (lambda v, w: fold_by_slices(v, w).mean(0), "the images are averaged"),
+        (from_the_end, "cut from the right and the bottom"),
+        (
+            lambda v, w: whole(v, w).reshape(len(v), -1, w * w).mean(1).reshape(len(v), w, w),
+            "reshape alone",
+        ),
+        (
+            lambda v, w: torch.stack(
+                [p for row in whole(v, w).split(w, 1) for p in row.split(w, 2)]
+            ).amax(0),
+            "the largest of all",
+        ),
+    ],
+)
+def test_each_mistake_with_folding_is_named(mistaken, says):
+    assert_told(exercises.fold, mistaken, says)
+
+
+def test_the_references_are_the_packages_own():
+    assert exercises.record.reference is record
+    assert exercises.coherent.reference is coherent
+    assert exercises.fold.reference is fold
+
+
+# Figures
+
+RNG = np.random.default_rng(0)
+BRANCHES = ("attention", "max", "3", "5", "7")
+
+
+def spectrum(power):
+    return Spectrum(FREQUENCY, np.broadcast_to(power, (4, BANDS)).astype(float))
+
+
+def sums(powers, together):
+    parts = dict(zip(BRANCHES, map(spectrum, powers), strict=True))
+    return SumSpectrum(parts, spectrum(together))
+
+
+SUMS = {f"{b}.{n}": sums((1, 0.1, 0.01, 1, 10), 20.0) for b in (1, 2) for n in (1, 2)}
+
+
+def test_calibration_puts_what_was_measured_on_what_was_expected():
+    measured, expected = RNG.random(BANDS), RNG.random(BANDS)
+    (axes,) = figures.calibration({"gain": {"identity": (measured, expected)}}).axes
+    line, dots = axes.lines
+    np.testing.assert_array_equal(line.get_ydata(), expected)
+    np.testing.assert_array_equal(dots.get_ydata(), measured)
+    assert dots.get_marker() != line.get_marker()
+
+
+def test_spectra_of_contributions_are_in_decibels_on_one_scale():
+    drawn = figures.contribution_spectra(SUMS)
+    assert len(drawn.axes) == 4
+    for axes in drawn.axes:
+        levels = [line.get_ydata()[0] for line in axes.lines]
+        assert levels == pytest.approx([0, -10, -20, 0, 10, 13.0103], abs=1e-4)
+        assert axes.get_ylim() == drawn.axes[0].get_ylim()
+        assert len(axes.collections) == 6  # a band for each
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert labels == [*BRANCHES, "together"]
+
+
+def test_the_parts_of_a_bar_add_up_to_one_and_negative_parts_hang_below():
+    agreeing, cancelling = sums((1, 1, 1, 1, 1), 10.0), sums((2, 2, 2, 2, 2), 5.0)
+    drawn = figures.band_shares({"1.1": agreeing, "1.2": cancelling})
+    assert len(drawn.axes) == 3
+    for axes in drawn.axes:
+        heights = np.array([[bar.get_height() for bar in group] for group in axes.containers])
+        np.testing.assert_allclose(heights.sum(0), 1)
+        np.testing.assert_allclose(heights[:, 0], [0.1] * 5 + [0.5])
+        cross = axes.containers[-1][1]
+        assert (cross.get_y(), cross.get_height()) == pytest.approx((0, -1))
+        tops = [group[0].get_y() + group[0].get_height() for group in axes.containers]
+        np.testing.assert_allclose(tops, np.cumsum(heights[:, 0]))
+        hatches = [group[0].get_hatch() for group in axes.containers]
+        assert len(set(hatches)) == len(hatches)  # told apart in grey
+
+
+def test_transfers_show_ratio_gain_and_coherence():
+    found = Coherence(FREQUENCY, np.full(BANDS, 0.25), np.full(BANDS, 3.0))
+    other = Coherence(FREQUENCY, np.full(BANDS, 1.0), np.full(BANDS, 0.5))
+    drawn = figures.transfers({"a": other, "b": found})
+    ratio, gain, share = drawn.axes[1].lines
+    assert [line.get_ydata()[5] for line in (ratio, gain, share)] == pytest.approx([3, 1.5, 0.25])
+    assert [axes.get_title() for axes in drawn.axes] == ["a", "b"]
+    assert drawn.axes[0].get_ylim() == drawn.axes[1].get_ylim()
+    assert drawn.axes[0].get_ylim()[0] == 0
+    assert drawn.axes[0].get_ylim()[1] > 3  # nothing is cut off
+
+
+def test_responses_show_the_first_and_the_last_layer_and_how_all_lean():
+    high = np.where(FREQUENCY > 0.25, 10.0, 1.0)
+    trained = {
+        name: {branch: Response(FREQUENCY, gain) for branch in "357"}
+        for name, gain in (("1.1", high), ("1.2", np.ones(BANDS)), ("2.1", 1 / high))
+    }
+    fresh = {branch: RNG.random((20, BANDS)) + 0.5 for branch in "357"}
+    first, last, leans = figures.responses(fresh, trained).axes
+    assert (first.get_title(), last.get_title()) == ("layer 1.1", "layer 2.1")
+    np.testing.assert_allclose(first.lines[0].get_ydata(), 10 * np.log10(high))
+    np.testing.assert_allclose(last.lines[0].get_ydata(), -10 * np.log10(high), atol=1e-9)
+    assert first.get_ylim() == last.get_ylim()
+    assert len(first.collections) == 3
+    np.testing.assert_allclose(leans.lines[0].get_ydata(), [10, 0, -10], atol=1e-9)
+
+
+def test_ratios_draw_means_with_bands_and_the_formula():
+    samples = RNG.normal(size=(5, BANDS))
+    axes = figures.ratios({"noise": samples}, formula=("by formula", np.zeros(BANDS))).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), samples.mean(0))
+    assert not axes.lines[1].get_ydata().any()
+    band = axes.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() < samples.mean(0).min()
+
+
+def pictures():
+    coarse = RNG.integers(0, 256, (3, 12, 12, 3), dtype=np.uint8)
+    originals = coarse.repeat(4, 1).repeat(4, 2)  # (3, 48, 48, 3)
+    noisy = originals.astype(int) + RNG.integers(-20, 21, originals.shape)
+    return originals, noisy.clip(0, 255).astype(np.uint8)
+
+
+def test_errors_show_the_error_the_gain_and_the_power_with_the_limit_of_lr():
+    originals, noisy = pictures()
+    ours = error_spectrum(noisy, originals, border=2)
+    bicubic = error_spectrum(np.full_like(originals, 128), originals, border=2)
+    wrong, gain, power = figures.errors(ours, bicubic, scale=2).axes
+    np.testing.assert_allclose(
+        wrong.lines[0].get_ydata(), (10 * np.log10(ours.error)).mean(0), rtol=1e-6
+    )
+    np.testing.assert_allclose(gain.lines[0].get_ydata(), ours.gain_over(bicubic).mean(0))
+    assert power.lines[1].get_ydata() == pytest.approx(np.zeros(BANDS), abs=1e-9)
+    np.testing.assert_allclose(power.lines[2].get_ydata(), 1 - ours.error.mean(0))
+    for axes in (wrong, gain, power):
+        assert any(list(line.get_xdata()) == [0.25, 0.25] for line in axes.lines)
+
+
+PLACE = {"top": 8, "left": 16, "side": 20, "scale": 2}
+
+
+def test_surgery_shows_three_squares_and_where_the_error_grew():
+    originals, noisy = pictures()
+    drawn = figures.surgery(
+        originals[0], originals[0] // 2 + 60, noisy[0], title="attention: zero", **PLACE
+    )
+    *squares, change = drawn.axes
+    shown = rgb_to_y(originals[0])[8:28, 16:36]
+    np.testing.assert_array_equal(squares[0].images[0].get_array(), shown)
+    assert [axes.get_title().splitlines()[0] for axes in squares] == [
+        "original",
+        "whole",
+        "attention: zero",
+    ]
+    assert all(axes.images[0].get_clim() == (16, 235) for axes in squares)
+    before, after = (
+        error_spectrum(image[None], originals[:1], border=2)
+        for image in (originals[0] // 2 + 60, noisy[0])
+    )
+    np.testing.assert_allclose(change.lines[-1].get_ydata(), before.gain_over(after)[0])
+
+
+def test_the_menus_reach_every_operation_branch_and_layer(sweep):
+    originals, noisy = pictures()
+    asked = []
+
+    def operate(operation, branch, layer):
+        asked.append((operation, branch, layer))
+        return noisy[0]
+
+    widget = explore_surgery(
+        originals[0],
+        noisy[1],
+        operate,
+        layers=["1.1", "1.2"],
+        branches=["attention", "max"],
+        operations=["zero", "mean"],
+        **PLACE,
+    )
+    assert sweep(widget) == 3
+    assert {operation for operation, _, _ in asked} == {"zero", "mean"}
+    assert {branch for _, branch, _ in asked} == {"attention", "max"}
+    assert {layer for _, _, layer in asked} == {None, "1.1", "1.2"}
+
+
+def a_footprint(peak):
+    folded = np.ones((8, 8))
+    folded[:, 7] = peak
+    frequency = np.arange(1, 45) / 88
+    comb = np.where(np.isclose(frequency * 8 % 1, 0), peak**2, 1.0)
+    profile = folded.mean(0)[None]
+    return Footprint(profile, profile, folded, frequency, comb[None])
+
+
+def test_footprints_share_their_colours_and_mark_the_places_of_the_comb():
+    drawn = figures.footprints({"W-MSA": a_footprint(4), "tokens": a_footprint(1)})
+    above, below = drawn.axes[:2], drawn.axes[2:4]
+    assert {axes.images[0].get_clim() for axes in above} == {(0, 4)}
+    np.testing.assert_array_equal(above[0].images[0].get_array()[:, 7], 4)
+    marks = [line.get_xdata()[0] for line in below[0].lines[:-1]]
+    assert marks == pytest.approx([1 / 8, 1 / 4, 3 / 8, 1 / 2])
+    comb = below[0].lines[-1]
+    assert max(comb.get_ydata()) == pytest.approx(20 * np.log10(4))
+    assert below[0].get_ylim() == below[1].get_ylim()
+    assert below[0].get_ylim()[1] > 12
+
+
+def test_receptive_fields_are_shares_about_the_pixel_and_nothing_is_white():
+    strength = np.zeros((16, 16))
+    strength[5:8, 6:9] = 1
+    drawn = figures.receptive_fields({"3": ReceptiveField(strength, 6, 7)}, reach=4)
+    image = drawn.axes[0].images[0]
+    shown = image.get_array()
+    assert shown.sum() == pytest.approx(1)
+    assert shown.mask.sum() == 16 * 16 - 9
+    # the pixel lies at the origin of the axes
+    left, right, bottom, top = image.get_extent()
+    assert (left, right, bottom, top) == (-7.5, 8.5, 9.5, -6.5)
+    assert image.norm.vmin == 1e-3
+
+
+def test_attributions_share_one_scale_about_zero_and_mark_the_square():
+    image = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    value = RNG.normal(size=(12, 16))
+    maps = {"whole": Attribution(value, 0.0), "cut": Attribution(5 * value, 0.0)}
+    drawn = figures.attributions(image, maps, top=3, left=5, side=4)
+    photo, whole_map, cut = drawn.axes[:3]
+    np.testing.assert_array_equal(photo.images[0].get_array(), rgb_to_y(image))
+    np.testing.assert_array_equal(cut.images[0].get_array(), 5 * value)
+    low, high = whole_map.images[0].get_clim()
+    assert low == -high
+    assert cut.images[0].get_clim() == (low, high)
+    for axes in (photo, whole_map, cut):
+        assert [patch.get_bbox().bounds for patch in axes.patches] == [(5, 3, 4, 4)]
+
+
+def test_trajectories_draw_every_stage_of_every_network_on_both_measures():
+    stages = ("F_s", "1.1 mix", "F_d")
+    high, over_dc = RNG.random((5, 3)) / 2, RNG.normal(size=(5, 3))
+    found = Trajectory(stages, high, over_dc)
+    drawn = figures.trajectories({"trained": found, "fresh": found})
+    above, below = drawn.axes
+    assert list(above.lines[0].get_xdata()) == list(stages)
+    np.testing.assert_allclose(above.lines[0].get_ydata(), high.mean(0))
+    np.testing.assert_allclose(below.lines[1].get_ydata(), over_dc.mean(0))
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["trained", "fresh"]
+
+
+def test_a_drawing_is_written_in_few_colours():
+    drawn, written = figures.contribution_spectra(SUMS), BytesIO()
+    drawn.savefig(written, format="png")
+    picture = Image.open(written)
+    assert picture.mode == "P"
+    assert len(picture.getcolors()) <= 64
+    assert picture.size == tuple(round(inches * drawn.dpi) for inches in drawn.get_size_inches())

@@ -1,0 +1,449 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.kit.style import LOOKS
+from glanet.course.lessons.gla_layer import exercises
+from glanet.course.lessons.gla_layer.figures import (
+    BRANCHES,
+    CROSS,
+    contribution,
+    loud_and_needed,
+    loudness,
+    strength,
+)
+from glanet.course.lessons.gla_layer.widgets import explore_contributions
+from glanet.model import layer as package
+
+
+def rejects(exercise, mutant, says):
+    verdict = exercise.judge(mutant)
+    assert verdict.state == WRONG
+    assert says in verdict.message
+
+
+@pytest.mark.parametrize("name", ["contributions", "mlp", "stochastic_depth"])
+def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
+    exercise = getattr(exercises, name)
+    for message, mistaken in exercise.mistakes.items():
+        assert exercise.judge(mistaken).message == message
+
+
+# Exercise 1
+
+
+def masked(v, weight, edges=None):
+    """The whole matrix five times, with all columns but a branch's set to 0."""
+    channels = weight.shape[0]
+    edges = edges or [0, 4, 5, 6, 7, 8]  # in quarters of the channels
+    parts = []
+    for start, stop in pairwise(edges):
+        mask = torch.zeros(2 * channels, dtype=weight.dtype)
+        mask[start * channels // 4 : stop * channels // 4] = 1
+        parts.append(F.linear(v, weight * mask))
+    return torch.stack(parts)
+
+
+def test_the_contributions_are_the_fusion_with_the_other_columns_masked():
+    assert exercises.contributions.judge(masked).state == RIGHT
+
+
+def test_the_contributions_add_up_to_the_fusion():
+    v, weight = torch.randn(2, 3, 16), torch.randn(8, 16)
+    parts = exercises.branch_contributions(v, weight)
+    torch.testing.assert_close(parts.sum(0), v @ weight.T)
+
+
+def each_fifth(v, weight):
+    parts = rearrange(v, "... (five c) -> five ... c", five=5)
+    return torch.stack([F.linear(*pair) for pair in zip(parts, weight.chunk(5, 1), strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (each_fifth, "not equally wide"),
+        (lambda v, w: masked(v, w, [0, 1, 2, 3, 4, 8]), "attention stands first in V"),
+        (
+            lambda v, w: masked(
+                v, torch.cat([w[:, -len(w) :], *w[:, : len(w)].chunk(4, 1)[::-1]], 1)
+            ),
+            "cut both alike",
+        ),
+        (
+            lambda v, w: masked(v, torch.cat([w[:, : len(w)].T, w[:, len(w) :]], 1)),
+            "wrong way round",
+        ),
+        (lambda v, w: F.linear(v, w) - masked(v, w), "everything but the branch"),
+        (lambda v, w: F.linear(v, w), "keep the five apart"),
+        (
+            lambda v, w: torch.stack([masked(v, w)[: i + 1].sum(0) for i in range(5)]),
+            "all parts before it",
+        ),
+        (lambda v, w: rearrange(masked(v, w), "b ... c -> ... c b"), "first axis"),
+        (lambda v, w: rearrange(masked(v, w), "b ... c -> ... (b c)"), "stack makes a new one"),
+    ],
+)
+def test_each_mistake_in_the_contributions_is_named(mutant, says):
+    rejects(exercises.contributions, mutant, says)
+
+
+# Exercise 2
+
+
+def gelu(x):
+    return x * (1 + torch.erf(x / 2**0.5)) / 2
+
+
+class Perceptron(nn.Module):
+    """The MLP from its tensors, with knobs to turn wrong."""
+
+    before, between, after, residual = nn.Identity(), staticmethod(gelu), nn.Identity(), 0
+
+    def __init__(self, channels, ratio):
+        super().__init__()
+        hidden = int(ratio * channels)
+        self.add_module("0", nn.Linear(channels, hidden))
+        self.add_module("2", nn.Linear(hidden, channels))
+
+    def forward(self, tokens):
+        first, second = self.children()
+        hidden = self.between(F.linear(self.before(tokens), first.weight, first.bias))
+        answer = self.after(F.linear(hidden, second.weight, second.bias))
+        return answer + self.residual * tokens
+
+
+def perceptron(**knobs):
+    return type("Mine", (Perceptron,), knobs)
+
+
+def linear(x):
+    return x
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (perceptron(between=nn.ReLU()), "ReLU"),
+        (perceptron(between=staticmethod(lambda x: x * x.sigmoid())), "SiLU"),
+        (perceptron(between=nn.GELU("tanh")), "approximation by tanh"),
+        (perceptron(between=staticmethod(linear)), "activation is missing"),
+        (perceptron(between=staticmethod(linear), after=nn.GELU()), "after the second layer"),
+        (perceptron(after=nn.GELU()), "second activation"),
+        (perceptron(between=staticmethod(linear), before=nn.GELU()), "comes first"),
+        (perceptron(residual=1), "add it twice"),
+    ],
+)
+def test_each_mistake_in_the_mlp_is_named(mutant, says):
+    rejects(exercises.mlp, mutant, says)
+
+
+def test_the_mlp_from_its_tensors_is_right_and_another_width_is_told():
+    assert exercises.mlp.judge(Perceptron).state == RIGHT
+
+    class AlwaysFour(package.MLP):
+        def __init__(self, channels, ratio):
+            super().__init__(channels, 4)
+
+    rejects(exercises.mlp, AlwaysFour, "0.weight")
+
+
+# Exercise 3
+
+
+class WithRand(nn.Module):
+    """Another source of luck, with knobs to turn wrong."""
+
+    def __init__(self, probability):
+        super().__init__()
+        self.p = probability
+
+    def stays(self, draw):
+        return draw >= self.p
+
+    def draw(self, branch):
+        return torch.rand(len(branch))
+
+    def scaled(self, branch):
+        return branch / (1 - self.p)
+
+    def calm(self, branch):
+        return branch
+
+    def forward(self, branch):
+        if not self.training:
+            return self.calm(branch)
+        stays = self.stays(self.draw(branch)).to(branch)
+        while stays.ndim < branch.ndim:
+            stays = stays.unsqueeze(-1)
+        return torch.where(stays > 0, self.scaled(branch), torch.zeros_like(branch))
+
+
+def with_rand(**steps):
+    return type("Mine", (WithRand,), steps)
+
+
+def in_training_too(self, branch):
+    return self.train().forward(branch)
+
+
+def test_stochastic_depth_may_draw_as_it_likes():
+    for _ in range(5):
+        assert exercises.stochastic_depth.judge(WithRand).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (with_rand(draw=lambda self, b: torch.ones(len(b)), scaled=WithRand.calm), "ever dropped"),
+        (with_rand(scaled=WithRand.calm), "not scaled"),
+        (with_rand(scaled=lambda self, branch: branch - self.p * branch), "is multiplied"),
+        (
+            with_rand(scaled=lambda self, branch: branch / (self.p or 1)),
+            "is divided by probability",
+        ),
+        (with_rand(stays=lambda self, draw: draw < self.p), "it keeps with"),
+        (with_rand(calm=in_training_too), "drops in eval mode"),
+        (
+            with_rand(calm=lambda self, b: (1 - self.p) * b, scaled=WithRand.calm),
+            "scales in eval mode",
+        ),
+        (with_rand(draw=lambda self, branch: torch.rand(branch.shape)), "of one sample"),
+        (
+            with_rand(draw=lambda self, branch: torch.rand(1).expand(len(branch))),
+            "whole batch shares",
+        ),
+        (
+            with_rand(draw=lambda self, branch: torch.rand(len(branch), 1, 1, 1)),
+            "always four axes",
+        ),
+    ],
+)
+def test_each_mistake_in_stochastic_depth_is_named(mutant, says):
+    rejects(exercises.stochastic_depth, mutant, says)
+
+
+# Exercise 4
+
+
+class Layer(nn.Module):
+    """The layer written another way: as two functions that are added, with knobs."""
+
+    feeds_mlp, passes_mlp = "middle", "middle"  # what the MLP reads, and what passes by it
+    keeps, norms, order, reads = (1, 1), (1, 1), (0, 1), "x"
+    bias, rolls, drops, shifts = 1, False, (1, 1), True
+
+    def __init__(self, channels, heads, window, shift, mlp_ratio=2, drop_probability=0, **switches):
+        super().__init__()
+        whole = package.GLALayer(
+            channels,
+            heads,
+            window,
+            shift if self.shifts else 0,
+            mlp_ratio=mlp_ratio,
+            **switches,
+        )
+        for name, part in whole.named_children():
+            setattr(self, name, part)
+        self.attention, self.inception, self.fuse = whole.attention, whole.inception, whole.fuse
+
+    def dropped(self, branch, number):
+        if not self.drops[number] or not self.training:
+            return branch
+        return 0 * branch  # with the probability of the exercise, always
+
+    def side_by_side(self, tokens):
+        x = self.norm1(tokens) if self.norms[0] else tokens
+        views = [self.attention(x)] if self.attention else []
+        if self.inception is None:
+            return views[0]
+        seen = {"x": x, "tokens": tokens, "z": views[0] if views else x}[self.reads]
+        if self.rolls and views:
+            seen = torch.roll(seen, [-self.attention.shift] * 2, [1, 2])
+        views.append(self.inception(seen))
+        v = torch.cat([views[i] for i in self.order] if views[1:] else views, 3)
+        return F.linear(v, self.fuse.weight, self.bias * self.fuse.bias)
+
+    def forward(self, tokens):
+        middle = self.keeps[0] * tokens + self.dropped(self.side_by_side(tokens), 0)
+        names = {"tokens": tokens, "middle": middle, "norm": self.norm2(middle)}
+        read = names[self.feeds_mlp]
+        inside = self.mlp(self.norm2(read) if self.norms[1] else read)
+        return self.keeps[1] * names[self.passes_mlp] + self.dropped(inside, 1)
+
+
+class AddsTheNorm(Layer):
+    def forward(self, tokens):
+        middle = self.norm1(tokens) + self.dropped(self.side_by_side(tokens), 0)
+        return middle + self.dropped(self.mlp(self.norm2(middle)), 1)
+
+
+class PostNorm(Layer):
+    norms = (0, 0)
+
+    def forward(self, tokens):
+        middle = self.norm1(tokens + self.dropped(self.side_by_side(tokens), 0))
+        return self.norm2(middle + self.dropped(self.mlp(middle), 1))
+
+
+def layer(**knobs):
+    return type("Mine", (Layer,), knobs)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (layer(keeps=(0, 1)), "first residual is missing"),
+        (layer(keeps=(1, 0)), "second residual is missing"),
+        (layer(norms=(0, 1)), "norm1 is missing"),
+        (layer(norms=(1, 0)), "norm2 is missing"),
+        (AddsTheNorm, "first residual adds norm1"),
+        (layer(passes_mlp="norm"), "second residual adds norm2"),
+        (layer(passes_mlp="tokens"), "what the fusion added is lost"),
+        (layer(feeds_mlp="tokens"), "MLP reads the tokens that came in"),
+        (PostNorm, "the norms stand after the sums"),
+        (layer(order=(1, 0)), "attention is first"),
+        (layer(bias=0), "fusion's bias is missing"),
+        (layer(reads="z"), "side by side"),
+        (layer(reads="tokens"), "before norm1"),
+        (layer(rolls=True), "rolled tokens"),
+        (layer(shifts=False), "shift is lost"),
+        (layer(drops=(0, 1)), "attention and Inception is never dropped"),
+        (layer(drops=(1, 0)), "MLP's branch is never dropped"),
+        (layer(drops=(0, 0)), "nothing is ever dropped"),
+    ],
+)
+def test_each_mistake_in_the_layer_is_named(mutant, says):
+    rejects(exercises.gla_layer, mutant, says)
+
+
+def test_the_layer_written_another_way_is_right():
+    assert exercises.gla_layer.judge(Layer).state == RIGHT
+
+
+def test_a_layer_that_drops_what_passes_by_is_told_so():
+    class Mine(package.GLALayer):
+        def forward(self, tokens):
+            x = self.norm1(tokens)
+            views = [part(x) for part in (self.attention, self.inception) if part]
+            features = torch.cat(views, 3)
+            features = self.fuse(features) if self.fuse else features
+            tokens = self.drop(features + tokens)
+            return self.drop(self.mlp(self.norm2(tokens)) + tokens)
+
+    rejects(exercises.gla_layer, Mine, "inside the sum")
+
+
+def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
+    class Mine(package.GLALayer):
+        def __init__(self, channels, *settings, **options):
+            super().__init__(channels, *settings, **options)
+            self.fuse = self.fuse and nn.Linear(self.fuse.in_features, channels, bias=False)
+
+    rejects(exercises.gla_layer, Mine, "fuse.bias")
+
+
+def test_classes_that_nobody_wrote_yet_are_not_done():
+    class EmptyMLP(nn.Sequential):
+        def __init__(self, channels, ratio):
+            super().__init__()
+            ...
+
+    class EmptyDepth(nn.Module):
+        def __init__(self, probability):
+            super().__init__()
+
+        def forward(self, branch): ...
+
+    class EmptyLayer(nn.Module):
+        def __init__(self, channels, heads, window, shift, *, mlp_ratio=2.0, **options):
+            super().__init__()
+            ...
+
+    class HalfALayer(package.GLALayer):
+        def forward(self, tokens): ...
+
+    assert exercises.mlp.judge(EmptyMLP).state == NOT_DONE
+    assert exercises.stochastic_depth.judge(EmptyDepth).state == NOT_DONE
+    assert exercises.gla_layer.judge(EmptyLayer).state == NOT_DONE
+    assert exercises.gla_layer.judge(HalfALayer).state == NOT_DONE
+    assert exercises.contributions.judge(lambda v, weight: ...).state == NOT_DONE
+
+
+# Figures and widget
+
+
+def test_bars_are_means_over_photographs_and_whiskers_reach_their_ends():
+    shares = np.random.default_rng(0).random((4, 3, 6))
+    figure = loudness({"raw": shares[..., :5], "added": shares}, ["1.1", "1.2", "2.1"])
+    above, below = figure.axes
+    assert above.get_ylim() == below.get_ylim()
+    for axes, branches in ((above, 5), (below, 6)):
+        bars = [c for c in axes.containers if len(c) == 3 and hasattr(c[0], "get_height")]
+        assert len(bars) == branches
+        for number, bar in enumerate(bars):
+            assert [b.get_height() for b in bar] == pytest.approx(shares[..., number].mean(0))
+            ends = np.array([line[:, 1] for line in bar.errorbar[2][0].get_segments()])
+            assert ends[:, 0] == pytest.approx(shares[..., number].min(0))
+            assert ends[:, 1] == pytest.approx(shares[..., number].max(0))
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == [*BRANCHES, CROSS]
+
+
+def test_each_branch_of_each_layer_is_a_point_and_the_costliest_are_labelled():
+    rng = np.random.default_rng(1)
+    shares, losses = rng.random((3, 5)), rng.random((3, 5))
+    axes = loud_and_needed(shares, losses, ["1.1", "1.2", "2.1"]).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    for number, name in enumerate(BRANCHES):
+        assert lines[name].get_xdata() == pytest.approx(shares[:, number])
+        assert lines[name].get_ydata() == pytest.approx(losses[:, number])
+        assert lines[name].get_color() == LOOKS[name]["color"]
+    labelled = {(text.get_text(), *text.xy) for text in axes.texts}
+    rows, columns = np.unravel_index(np.argsort(losses, axis=None)[-4:], losses.shape)
+    assert labelled == {
+        (["1.1", "1.2", "2.1"][r], shares[r, c], losses[r, c])
+        for r, c in zip(rows, columns, strict=True)
+    }
+
+
+def test_strength_is_the_root_of_the_energy_about_each_channels_mean():
+    features = np.random.default_rng(2).normal(3, 1, (5, 6, 4))
+    shown = strength(features)
+    centred = features - features.reshape(-1, 4).mean(0)
+    assert shown.shape == (5, 6)
+    assert np.square(shown).mean() == pytest.approx(np.square(centred).mean())
+
+
+@pytest.fixture
+def parts():
+    return np.random.default_rng(3).normal(size=(5, 8, 9, 4))
+
+
+@pytest.fixture
+def small_photo():
+    return np.random.default_rng(4).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+
+
+def test_one_branch_and_all_five_are_shown_on_one_scale(parts, small_photo):
+    figure = contribution(small_photo, parts, "5")
+    first, middle, last = figure.axes[:3]
+    assert np.array_equal(first.images[0].get_array(), small_photo)
+    assert np.allclose(middle.images[0].get_array(), strength(parts[3]))
+    assert np.allclose(last.images[0].get_array(), strength(parts.sum(0)))
+    assert middle.images[0].get_clim() == last.images[0].get_clim()
+    assert middle.get_title() == "5 alone"
+
+
+def test_the_menus_show_every_layer_and_branch(parts, small_photo, sweep):
+    chosen = explore_contributions(
+        small_photo, {"1.1": parts, "1.2": 2 * parts}, layer="1.2", branch="max"
+    )
+    assert chosen.kwargs == {"layer": "1.2", "branch": "max"}
+    assert sweep(chosen) == 2
