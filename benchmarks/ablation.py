@@ -26,12 +26,13 @@ from tqdm import tqdm
 
 from benchmarks import ledger
 from benchmarks.scores import SETS
-from glanet import GLANet, ModelConfig, TrainConfig
+from glanet import GLANet, ModelConfig
 from glanet.data import catalog
 from glanet.data.images import find_images
 from glanet.evaluation.benchmark import evaluate
 from glanet.files import write_text
 from glanet.inference import upscale
+from glanet.training import Recipe
 
 SCALE = 2
 WHOLE = "GLA-Net"
@@ -120,7 +121,7 @@ def in_its_own_process(variant, seed, options):
 
 def average(steps):
     """The decay of the moving average that reaches back as far, of all steps, as the preset's."""
-    preset = TrainConfig.preset("tiny")
+    preset = Recipe.preset("tiny")
     return 1 - (1 - preset.average) * preset.steps / steps
 
 
@@ -130,7 +131,7 @@ def train_and_measure(config, steps, seed, folder):
     scores = Path(folder) / "scores.json"
     if scores.exists():
         return
-    recipe = TrainConfig.preset(
+    recipe = Recipe.preset(
         "tiny",
         steps=steps,
         average=average(steps),
@@ -164,7 +165,7 @@ def measure(model):
 
 def record(variant, seed, found, options):
     """A run's entry in the ledger."""
-    config, recipe = shape(variant), TrainConfig.preset("tiny")
+    config, recipe = shape(variant), Recipe.preset("tiny")
     ledger.record(
         claim(variant, seed),
         found["psnr_y"],

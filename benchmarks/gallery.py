@@ -12,7 +12,9 @@ from benchmarks.ledger import ROOT
 
 NOTEBOOK = ROOT / "notebooks" / "10_frequency_lab.ipynb"
 FOLDER = ROOT / "docs" / "lab"
-DRAWS = re.compile(r"^from glanet\.course\.figures\.lab import (\w+)$", re.MULTILINE)
+DRAWS = re.compile(
+    r"^from glanet\.course\.lessons\.frequency_lab\.figures import (\w+)$", re.MULTILINE
+)
 
 
 def main():

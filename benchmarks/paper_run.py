@@ -16,13 +16,14 @@ from tyro.conf import Positional
 from benchmarks import ledger
 from benchmarks.scores import measure
 from benchmarks.ship import pace, rounded
-from glanet import GLANet, TrainConfig
+from glanet import GLANet
+from glanet.training import Recipe
 from glanet.training.log import read_log
 
 
 def main(run: Positional[Path], /, *, data: tuple[str, ...], trained_on: str):
     network, log = GLANet.from_pretrained(run / "weights"), read_log(run / "log.jsonl")
-    recipe, last = TrainConfig.preset("paper"), log[-1]
+    recipe, last = Recipe.preset("paper"), log[-1]
     hours = last["seconds"] / 3600
     entry = ledger.record(
         "paper-run",

@@ -28,10 +28,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import ledger
 from benchmarks.batches import Options as BatchOptions
 from benchmarks.batches import loader_batches, write_lr_files
-from glanet import GLANet, ModelConfig, TrainConfig
+from glanet import GLANet, ModelConfig
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
 from glanet.model.attention import WindowAttention, attend
+from glanet.training import Recipe
 from glanet.training.loop import Run
 
 PLAIN, OURS = "plain", "ours"
@@ -145,7 +146,7 @@ def plain_steps(preset, options, device, folder):
 
 
 def our_steps(preset, options, device, folder):
-    recipe = TrainConfig.preset(
+    recipe = Recipe.preset(
         preset,
         data=options.data,
         validation=(),

@@ -1,6 +1,10 @@
 """GLA-Net: image super-resolution with convolution and attention side by side."""
 
-from glanet.config import ModelConfig, TrainConfig
-from glanet.weights import GLANet
+from glanet import model
+from glanet.errors import GlanetError
+from glanet.model.config import ModelConfig
+from glanet.weights import with_hub
 
-__all__ = ["GLANet", "ModelConfig", "TrainConfig"]
+GLANet = with_hub(model.GLANet)
+
+__all__ = ["GLANet", "GlanetError", "ModelConfig"]

@@ -13,15 +13,17 @@ from tyro.conf import Positional
 
 from glanet import doctor as doctors
 from glanet import inference
-from glanet.config import ModelConfig, TrainConfig
 from glanet.data import catalog
 from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize
 from glanet.data.images import ImageError, check_target, read_image, write_image
 from glanet.device import choose_device, free_memory
+from glanet.errors import GlanetError
 from glanet.evaluation import benchmark
 from glanet.evaluation.benchmark import BenchmarkError
 from glanet.files import write_text
+from glanet.model.config import ModelConfig
+from glanet.training.recipe import Recipe
 from glanet.weights import WeightsError, load
 
 # what a photograph may take at once, so that the same photograph gives the same tiles everywhere;
@@ -33,7 +35,7 @@ data = tyro.extras.SubcommandApp()
 app.command(data, name="data", help="List the data sets, bring one, check one.")
 
 
-class CommandError(Exception):
+class CommandError(GlanetError):
     """What was asked for cannot be done; the message says why and what mends it."""
 
 
@@ -136,7 +138,7 @@ def upscale(
     device = _device(device)
     model = _load(weights, scale).to(device)
     memory = min(MEMORY, free_memory(device) // 2)
-    tile = tile or inference.tile_that_fits(model.config, *image.rgb.shape[:2], memory)
+    tile = tile or inference.tile_that_fits(model, *image.rgb.shape[:2], memory)
     started = time.monotonic()
     enlarged = _upscale(model, image.rgb, tile, ensemble)
     write_image(target, enlarged, _enlarge(image.alpha, model.config.scale), image.icc_profile)
@@ -264,7 +266,7 @@ def train(
 
     given = {name: value for name, value in locals().items() if name in _RECIPE}
     try:
-        recipe = TrainConfig.preset(
+        recipe = Recipe.preset(
             preset, **{name: value for name, value in given.items() if value is not None}
         )
         weights = training.train(
@@ -281,7 +283,7 @@ def train(
         print(f"{weights}: glanet evaluate --weights {weights}")
 
 
-_RECIPE = {field.name for field in fields(TrainConfig)}
+_RECIPE = {field.name for field in fields(Recipe)}
 
 
 def _score_folders(images, hr_images, scale):
@@ -296,9 +298,7 @@ def _upscaler(model, tile, ensemble, device):
     """What ``benchmark.evaluate`` takes: LR image -> (SR image, tile or None)."""
 
     def run(lr):
-        side = tile or inference.tile_that_fits(
-            model.config, *lr.shape[:2], free_memory(device) // 2
-        )
+        side = tile or inference.tile_that_fits(model, *lr.shape[:2], free_memory(device) // 2)
         return _upscale(model, lr, side, ensemble), side
 
     return run

@@ -6,12 +6,14 @@ from pathlib import Path
 import psutil
 import torch
 
+from glanet.errors import ArgumentError
+
 
 def choose_device(name=None) -> torch.device:
     """The device called ``name`` (cpu, cuda, cuda:1, mps); without a name, an accelerator if any.
 
     Raises:
-        ValueError: this machine has no such device.
+        ArgumentError: this machine has no such device.
     """
     if name is None:
         return torch.accelerator.current_accelerator() or torch.device("cpu")
@@ -19,8 +21,8 @@ def choose_device(name=None) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device {name!r} is not to be had here ({str(error).splitlines()[0]}). "
+        raise ArgumentError(
+            f"device {name!r} is not available ({str(error).splitlines()[0]}). "
             "Try cpu; `glanet doctor` says what there is."
         ) from error
     return device

@@ -26,12 +26,6 @@ def data_root():
     return _required_folder("GLANET_DATA", "benchmark/ and train/, as data/README.md says")
 
 
-@pytest.fixture(scope="session")
-def golden():
-    """The tensors made by the authors' and SwinIR's code (GLANET_GOLDEN)."""
-    return _required_folder("GLANET_GOLDEN", "the golden tensors, as CONTRIBUTING.md says")
-
-
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)

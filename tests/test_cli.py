@@ -120,10 +120,10 @@ def test_what_cannot_be_done_is_refused_before_any_work_and_nothing_is_written(
         ((tmp_path / "notes.txt", target), "notes.txt: not an image"),
         ((photo, photo), "photo.png: is the source itself. Give the result another name."),
         ((photo, tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .bmp"),
-        ((photo, target, "--scale", 3), "tiny-x3: no folder here, and not shipped"),
+        ((photo, target, "--scale", 3), "tiny-x3: not a local folder, and not shipped"),
         ((photo, target, "--weights", "tiny-x2", "--scale", 4), "tiny-x2: trained for ×2"),
-        ((photo, target, "--tile", 70), "tile is 70; expected a multiple of the window (8)"),
-        ((photo, target, "--device", "toaster"), "device 'toaster' is not to be had here"),
+        ((photo, target, "--tile", 70), "tile is 70; expected a multiple of 8"),
+        ((photo, target, "--device", "toaster"), "device 'toaster' is not available"),
     ]
     monkeypatch.setattr("glanet.model.GLANet.forward", None)  # no work: it would fail
     before = sorted(path.name for path in tmp_path.iterdir())

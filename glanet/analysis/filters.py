@@ -13,6 +13,7 @@ import torch
 
 from glanet.analysis.probes import CONVOLUTIONS, branches, fusion_columns
 from glanet.analysis.spectrum import FREQUENCY, by_ring
+from glanet.errors import ArgumentError
 
 GRID = 128  # frequencies a side that a response is computed at
 
@@ -37,7 +38,7 @@ def kernels_of(branch, channels, reach):
     give what the branch gives, but for its biases.
 
     Raises:
-        ValueError: the branch is not linear (a maximum, an activation).
+        ArgumentError: the branch is not linear (a maximum, an activation).
     """
     side = 2 * reach + 1
     pixel = torch.eye(channels, dtype=torch.float64)
@@ -47,7 +48,7 @@ def kernels_of(branch, channels, reach):
         rest = branch(torch.zeros_like(images[:1]))
         answers, opposites = branch(images) - rest, branch(-images) - rest
     if not torch.allclose(answers, -opposites, rtol=1e-9, atol=1e-12):
-        raise ValueError(
+        raise ArgumentError(
             "the branch is not linear, so it has no kernel: measure its spectra instead"
         )
     return answers.flip(1, 2).permute(3, 0, 1, 2)  # conv2d turns no kernel

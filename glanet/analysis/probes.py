@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from glanet.config import INCEPTION_BRANCHES
+from glanet.errors import ArgumentError
+from glanet.model.config import INCEPTION_BRANCHES
 
 CONVOLUTIONS = ("3", "5", "7")
 BRANCHES = ("attention", "max", *CONVOLUTIONS)  # in the order of V
@@ -93,13 +94,13 @@ def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
     and each output is added as it is.
 
     Raises:
-        ValueError: the outputs have not as many channels as ``fuse`` reads.
+        ArgumentError: the outputs have not as many channels as ``fuse`` reads.
     """
     if fuse is None:
         return dict(outputs)
     widths = [output.shape[-1] for output in outputs.values()]
     if sum(widths) != fuse.in_features:
-        raise ValueError(
+        raise ArgumentError(
             f"the branches {', '.join(outputs)} have {sum(widths)} channels, and the fusion reads "
             f"{fuse.in_features}: give all that it joins, in its order"
         )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from glanet.errors import ArgumentError
+
 BANDS = 16
 EDGES = np.linspace(0, 0.5, BANDS + 1)
 FREQUENCY = (EDGES[:-1] + EDGES[1:]) / 2  # the middle of each ring
@@ -89,11 +91,11 @@ def by_ring(values, bands=BANDS):
     """The mean over each ring of equal frequency: (..., H, W), in FFT order -> (..., bands).
 
     Raises:
-        ValueError: a side is too short for one frequency in each ring.
+        ArgumentError: a side is too short for one frequency in each ring.
     """
     sides = values.shape[-2:]
     if min(sides) < 2 * bands:
-        raise ValueError(f"maps are {tuple(sides)} pixels; expected at least {2 * bands} a side")
+        raise ArgumentError(f"maps are {tuple(sides)} pixels; expected at least {2 * bands} a side")
     options = {"dtype": torch.float64, "device": values.device}
     rows, columns = (torch.fft.fftfreq(n, **options) for n in sides)
     radius = torch.hypot(rows[:, None], columns)

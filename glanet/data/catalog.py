@@ -26,6 +26,8 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from glanet.errors import GlanetError
+
 HR = 1  # HR images are those at ×1
 SCALES = (2, 3, 4)
 PRESENT, INCOMPLETE, ABSENT = "present", "incomplete", "absent"
@@ -38,7 +40,7 @@ _CHUNK = 2**18  # bytes
 _ONE_AT_A_TIME = threading.Lock()  # so that a workspace of this process is never a running one
 
 
-class DataError(Exception):
+class DataError(GlanetError):
     """A data set that cannot be had or used; the message says what was found and what mends it."""
 
 

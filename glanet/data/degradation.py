@@ -15,6 +15,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from glanet.errors import ArgumentError, ArgumentTypeError
+
 _STRIP = 16  # output rows at a time: what is float64 meanwhile stays in the processor's cache
 
 
@@ -36,7 +38,7 @@ def resize_matrix(size, scale):
 
     The matrix is cached and read-only. Give the scale exactly: 1 / 3, not 0.33.
 
-    Raises ValueError if ``size`` < 1 or ``scale`` is not a positive finite number.
+    Raises ArgumentError if ``size`` < 1 or ``scale`` is not a positive finite number.
     """
     samples, weights = _taps(size, scale)
     matrix = np.zeros((len(samples), size))
@@ -48,9 +50,9 @@ def resize_matrix(size, scale):
 def _taps(size, scale):
     """The input samples under each output sample's kernel, and their weights: twice (out, taps)."""
     if size < 1:
-        raise ValueError(f"cannot resize an axis of {size} samples: it needs at least 1")
+        raise ArgumentError(f"cannot resize an axis of {size} samples: it needs at least 1")
     if not 0 < scale < math.inf:
-        raise ValueError(
+        raise ArgumentError(
             f"scale is {scale}: give a positive factor, such as 2 to enlarge or 1 / 2 to shrink"
         )
     stretch = min(scale, 1.0)
@@ -79,12 +81,12 @@ def imresize(image, scale):
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         found = getattr(image, "dtype", type(image).__name__)
-        raise TypeError(
+        raise ArgumentTypeError(
             f"imresize takes a uint8 numpy array, found {found}: round and clip to 0..255 first, "
             "or resize floating-point tensors with imresize_tensor"
         )
     if image.ndim not in (2, 3) or image.size == 0:
-        raise ValueError(
+        raise ArgumentError(
             f"imresize takes a non-empty image (H, W) or (H, W, C), found shape {image.shape}"
         )
     tall = _resize_first_axis(image, scale)
@@ -124,12 +126,12 @@ def imresize_tensor(images, scale):
     height or width or a scale that is not positive and finite.
     """
     if not images.is_floating_point():
-        raise TypeError(
+        raise ArgumentTypeError(
             f"imresize_tensor takes floating-point images, found {images.dtype}: "
             "divide uint8 by 255, or resize numpy images with imresize"
         )
     if images.ndim != 4:
-        raise ValueError(
+        raise ArgumentError(
             f"imresize_tensor takes images (B, C, H, W), found shape {tuple(images.shape)}"
         )
     rows, columns = (
@@ -148,14 +150,16 @@ def modcrop(image, scale):
     another number of dimensions or if nothing of it would be left.
     """
     if not isinstance(scale, int | np.integer):
-        raise TypeError(f"modcrop takes an integer scale, found {scale!r}")
+        raise ArgumentTypeError(f"modcrop takes an integer scale, found {scale!r}")
     if scale < 1:
-        raise ValueError(f"modcrop takes a scale of at least 1, found {scale}")
+        raise ArgumentError(f"modcrop takes a scale of at least 1, found {scale}")
     if image.ndim not in (2, 3):
-        raise ValueError(f"modcrop takes an image (H, W) or (H, W, C), found shape {image.shape}")
+        raise ArgumentError(
+            f"modcrop takes an image (H, W) or (H, W, C), found shape {image.shape}"
+        )
     height, width = (size - size % scale for size in image.shape[:2])
     if height == 0 or width == 0:
-        raise ValueError(
+        raise ArgumentError(
             f"an image of shape {image.shape} has no multiple of {scale} pixels a side: "
             "give a larger image or a smaller scale"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from glanet.errors import GlanetError
 from glanet.files import atomic_path
 
 # Pillow refuses what claims more than twice MAX_IMAGE_PIXELS (179 million pixels) before decoding
@@ -29,7 +30,7 @@ _NO_ALPHA = {"BMP", "JPEG"}
 _ENDINGS = ", ".join(_WRITE)
 
 
-class ImageError(ValueError):
+class ImageError(GlanetError, ValueError):
     """An image that cannot be read or written; names the file, what was found, what mends it."""
 
 

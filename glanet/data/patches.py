@@ -23,6 +23,7 @@ from glanet.data.catalog import data_root
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import find_images, image_size, read_rgb
 from glanet.device import free_memory
+from glanet.errors import ArgumentError
 
 CHANNELS = 3
 _PIXEL = np.dtype(f"V{CHANNELS}")
@@ -80,7 +81,7 @@ class PatchStore:
         change. The folder may be deleted whenever no store is using it.
 
         Raises:
-            ValueError: there are no images, or none as large as a patch; an LR file has not the
+            ArgumentError: there are no images, or none as large as a patch; an LR file has not the
                 size that its HR file asks for.
             OSError: ``cache`` has too little free space.
             Whatever `read_rgb` raises for a file that it cannot read.
@@ -89,7 +90,7 @@ class PatchStore:
         kept = [(pair, size) for pair, size in found if min(size) // scale >= patch]
         left_out = [str(hr) for (_, hr), size in found if min(size) // scale < patch]
         if not kept:
-            raise ValueError(
+            raise ArgumentError(
                 f"none of the {len(found)} images in {Path(left_out[0]).parent} is as large as a "
                 f"patch, {scale * patch}×{scale * patch} pixels at ×{scale}: "
                 "give larger images or a smaller patch"
@@ -143,11 +144,11 @@ class PatchStore:
         uniformly among all that lie within the image, and orientations uniformly.
 
         Raises:
-            ValueError: ``size`` is no multiple of ``world``, or ``rank`` is not below it.
+            ArgumentError: ``size`` is no multiple of ``world``, or ``rank`` is not below it.
             OverflowError: ``seed`` or ``step`` is negative, or 2⁶⁴ or more.
         """
         if size < 1 or size % world or not 0 <= rank < world:
-            raise ValueError(
+            raise ArgumentError(
                 f"rank {rank} of {world} has no equal share of a batch of {size}: "
                 "give a batch that is a multiple of the number of processes"
             )
@@ -247,14 +248,14 @@ def _pairs(source):
     """The images as a list of (LR path or None, HR path).
 
     Raises:
-        ValueError: there are none.
+        ArgumentError: there are none.
     """
     if isinstance(source, str | Path):
         files, place = find_images(source), f"the folder {source}"
     else:
         files, place = list(source), "the list"
     if not files:
-        raise ValueError(
+        raise ArgumentError(
             f"{place} holds no images: give a folder with PNG or JPEG files; "
             "`glanet data` fetches data sets"
         )
@@ -266,14 +267,14 @@ def _decode(pair, scale):
     """LR (height, width) of a pair, and its LR and HR pixels, end to end: uint8 (P, 3).
 
     Raises:
-        ValueError: the LR file has not the size that the HR file asks for.
+        ArgumentError: the LR file has not the size that the HR file asks for.
     """
     lr_path, hr_path = pair
     hr = modcrop(read_rgb(hr_path), scale)
     lr = imresize(hr, 1 / scale) if lr_path is None else read_rgb(lr_path)
     expected = (hr.shape[0] // scale, hr.shape[1] // scale)
     if lr.shape[:2] != expected:
-        raise ValueError(
+        raise ArgumentError(
             f"{lr_path} is {lr.shape[1]}×{lr.shape[0]} pixels; expected "
             f"{expected[1]}×{expected[0]} for {hr_path} at ×{scale}: "
             "check the scale, and that both show the same image"

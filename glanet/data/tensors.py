@@ -3,15 +3,17 @@
 import numpy as np
 import torch
 
+from glanet.errors import ArgumentError
+
 
 def to_tensor(image, device=None):
     """uint8 (H, W, 3) -> float32 (1, 3, H, W) in [0, 1] on ``device``.
 
     Raises:
-        ValueError: the image is not a uint8 (H, W, 3) array.
+        ArgumentError: the image is not a uint8 (H, W, 3) array.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"image is {image.dtype} {image.shape}; expected uint8 (H, W, 3)")
+        raise ArgumentError(f"image is {image.dtype} {image.shape}; expected uint8 (H, W, 3)")
     pixels = torch.tensor(image, device=device)  # copies: the array may be read-only
     return pixels[None].permute(0, 3, 1, 2).float() / 255  # in channels-last memory
 
@@ -20,11 +22,11 @@ def to_image(tensor):
     """Floating-point (1, 3, H, W) -> uint8 (H, W, 3), clamped to [0, 1] and rounded.
 
     Raises:
-        ValueError: the tensor is not (1, 3, H, W), or holds a NaN, which no pixel can show.
+        ArgumentError: the tensor is not (1, 3, H, W), or holds a NaN, which no pixel can show.
     """
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
-        raise ValueError(f"tensor is {tuple(tensor.shape)}; expected (1, 3, H, W)")
+        raise ArgumentError(f"tensor is {tuple(tensor.shape)}; expected (1, 3, H, W)")
     if tensor.isnan().any():
-        raise ValueError("the tensor holds NaN: the network that made it is broken")
+        raise ArgumentError("the tensor holds NaN: the network that made it is broken")
     pixels = tensor[0].float().clamp(0, 1) * 255
     return pixels.round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()

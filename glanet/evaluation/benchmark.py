@@ -13,11 +13,12 @@ import numpy as np
 
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import find_images, image_size, read_rgb
+from glanet.errors import GlanetError
 from glanet.evaluation.metrics import psnr_y, ssim_y
 from glanet.evaluation.published import published
 
 
-class BenchmarkError(ValueError):
+class BenchmarkError(GlanetError, ValueError):
     """A benchmark that cannot be run; the message names the files and what mends it."""
 
 

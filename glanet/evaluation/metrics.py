@@ -13,6 +13,8 @@ import math
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from glanet.errors import ArgumentError
+
 _PEAK = 255
 _SSIM_WINDOW = 11
 _SSIM_SIGMA = 1.5
@@ -24,7 +26,7 @@ def rgb_to_y(image):
     image: uint8 (H, W, 3), or grey (H, W), read as three equal channels. Returns (H, W).
     Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, as in MATLAB's ``rgb2ycbcr``.
 
-    Raises ValueError for another dtype or shape.
+    Raises ArgumentError for another dtype or shape.
     """
     return 16 + _as_rgb(image) @ np.array([65.481, 128.553, 24.966]) / 255
 
@@ -35,7 +37,7 @@ def psnr_y(sr, hr, border):
     sr, hr: uint8 (H, W, 3), or grey (H, W), read as three equal channels; border: pixels cut from
     every side, the scale by convention. Mean squared error in float64, peak 255.
 
-    Raises ValueError for another dtype or shape, for images of different sizes, and for a border
+    Raises ArgumentError for another dtype or shape, for images of different sizes, and for a border
     that is negative or leaves nothing.
     """
     sr, hr = _comparable(sr, hr, border, smallest=1)
@@ -74,13 +76,13 @@ def ssim_rgb(sr, hr, border):
 def _as_rgb(image):
     """uint8 (H, W, 3) or (H, W) -> uint8 (H, W, 3)."""
     if image.dtype != np.uint8:
-        raise ValueError(
+        raise ArgumentError(
             f"metrics take uint8 images, found {image.dtype}: clip to 0..255 and round"
         )
     if image.ndim == 2:
         image = np.stack([image] * 3, axis=-1)
     if image.ndim != 3 or image.shape[-1] != 3:
-        raise ValueError(
+        raise ArgumentError(
             f"metrics take RGB (H, W, 3) or grey (H, W), found shape {image.shape}: "
             "drop an alpha channel, move channels last"
         )
@@ -92,15 +94,17 @@ def _comparable(sr, hr, border, smallest):
     shapes = f"sr {sr.shape} and hr {hr.shape}"
     sr, hr = _as_rgb(sr), _as_rgb(hr)
     if sr.shape != hr.shape:
-        raise ValueError(
+        raise ArgumentError(
             f"images differ in size, {shapes}: crop hr to multiples of the scale (modcrop) "
             "and upscale an LR image made from that"
         )
     if border < 0:
-        raise ValueError(f"border is {border}: give the pixels to cut from every side, 0 or more")
+        raise ArgumentError(
+            f"border is {border}: give the pixels to cut from every side, 0 or more"
+        )
     height, width = (size - 2 * border for size in sr.shape[:2])
     if min(height, width) < smallest:
-        raise ValueError(
+        raise ArgumentError(
             f"a border of {border} leaves {height}×{width} pixels of {shapes}, "
             f"fewer than the {smallest}×{smallest} needed"
         )

@@ -6,10 +6,9 @@ from functools import partial
 import torch
 
 from glanet.data.tensors import to_image, to_tensor
+from glanet.errors import ArgumentError
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
-# float32 values alive at once for each LR pixel and channel of the trunk, measured on tiny
-VALUES_ALIVE = 40
 
 
 def upscale(model, image, tile=None, ensemble=False):
@@ -21,32 +20,29 @@ def upscale(model, image, tile=None, ensemble=False):
     over the image's eight orientations (EDSR, Lim et al. 2017): eight times the work.
 
     Raises:
-        ValueError: the image is not a uint8 (H, W, 3) array; or the tile is no multiple of the
-            network's window, or not larger than twice the overlap.
+        ArgumentError: the image is not a uint8 (H, W, 3) array; or the tile is not a multiple of
+            ``model.multiple``, or not larger than twice the overlap; or the network takes no tiles.
     """
-    window = model.config.window
-    if tile is not None and (tile % window or tile <= 2 * OVERLAP):
-        raise ValueError(
-            f"tile is {tile}; expected a multiple of the window ({window}) over {2 * OVERLAP}"
-        )
+    if tile is not None:
+        _check_tile(model, tile)
     run = partial(self_ensemble, model) if ensemble else model
     if tile is not None:
-        run = partial(_in_tiles, run, model.config, tile)
+        run = partial(_in_tiles, run, model.config.scale, model.multiple, tile)
     with torch.no_grad(), _evaluating(model):
         return to_image(run(to_tensor(image, next(model.parameters()).device)))
 
 
-def tile_that_fits(config, height, width, memory):
+def tile_that_fits(model, height, width, memory):
     """The side of the largest tile that ``upscale`` can do in ``memory`` bytes, in LR pixels.
 
-    None where the whole image of ``height`` × ``width`` LR pixels fits. Never below the smallest
-    tile that ``upscale`` takes.
+    None where the whole image of ``height`` × ``width`` LR pixels fits, or where the network takes
+    no tiles. Never below the smallest tile that ``upscale`` takes.
     """
-    pixels = memory // (4 * VALUES_ALIVE * config.channels)
-    if height * width <= pixels:
+    pixels = memory // (4 * model.values_per_pixel)
+    if height * width <= pixels or not model.tiling:
         return None
-    smallest = (2 * OVERLAP // config.window + 1) * config.window
-    return max(smallest, int(pixels**0.5) // config.window * config.window)
+    smallest = (2 * OVERLAP // model.multiple + 1) * model.multiple
+    return max(smallest, int(pixels**0.5) // model.multiple * model.multiple)
 
 
 def self_ensemble(model, image):
@@ -62,13 +58,21 @@ def self_ensemble(model, image):
     return torch.stack(answers).mean(0)
 
 
-def _in_tiles(run, config, tile, image):
-    scale = config.scale
+def _check_tile(model, tile):
+    if not model.tiling:
+        raise ArgumentError(f"tile is {tile}; this network needs the whole image: expected None")
+    if tile % model.multiple or tile <= 2 * OVERLAP:
+        raise ArgumentError(
+            f"tile is {tile}; expected a multiple of {model.multiple} over {2 * OVERLAP}"
+        )
+
+
+def _in_tiles(run, scale, multiple, tile, image):
     height, width = image.shape[2:]
     total = image.new_zeros(1, 3, scale * height, scale * width)
     weight = image.new_zeros(1, 1, scale * height, scale * width)
-    for rows in _spans(height, tile, config.window):
-        for columns in _spans(width, tile, config.window):
+    for rows in _spans(height, tile, multiple):
+        for columns in _spans(width, tile, multiple):
             answer = run(image[:, :, rows, columns])
             share = torch.outer(*(_ramp(side, scale, image) for side in answer.shape[2:]))
             place = (..., *(slice(scale * s.start, scale * s.stop) for s in (rows, columns)))
@@ -77,15 +81,15 @@ def _in_tiles(run, config, tile, image):
     return total / weight
 
 
-def _spans(size, tile, window):
-    """Slices of at most ``tile`` that cover 0 ... size and start on the whole image's windows."""
-    step = (tile - OVERLAP) // window * window
+def _spans(size, tile, multiple):
+    """Slices of at most ``tile`` that cover 0 ... size and start on multiples of ``multiple``."""
+    step = (tile - OVERLAP) // multiple * multiple
     count = max(1, -(-(size - OVERLAP) // step))
     return [slice(i * step, min(i * step + tile, size)) for i in range(count)]
 
 
 def _ramp(size, scale, like):
-    """A tile's say in the blend along one side: rises over the overlap, full in the middle."""
+    """Blend weight of a tile along one axis: rises over the overlap, full in the middle."""
     inward = torch.arange(size, device=like.device, dtype=like.dtype) + 0.5
     return torch.minimum(inward, inward.flip(0)).clamp(max=scale * OVERLAP) / (scale * OVERLAP)
 

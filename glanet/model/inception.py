@@ -6,7 +6,7 @@ No branch holds an activation or a norm: apart from the maximum, each is one lin
 import torch
 from torch import nn
 
-from glanet.config import INCEPTION_BRANCHES
+from glanet.model.config import INCEPTION_BRANCHES
 from glanet.model.tokens import TokenConv, TokenConv1x1, TokenMaxPool
 
 KERNEL_SIZES = (3, 5, 7)

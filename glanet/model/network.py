@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from glanet.errors import ArgumentError, ArgumentTypeError
 from glanet.model.reconstruction import LightHead, PaperHead, coarse_image
 from glanet.model.shallow import ShallowFeatures
 from glanet.model.trunk import Trunk
@@ -16,9 +17,11 @@ class GLANet(nn.Module):
     The output is not clamped to [0, 1].
 
     Raises:
-        TypeError: the input is not a floating-point tensor.
-        ValueError: the input is not (B, 3, H, W) with H, W ≥ 1.
+        ArgumentTypeError: the input is not a floating-point tensor.
+        ArgumentError: the input is not (B, 3, H, W) with H, W ≥ 1.
     """
+
+    tiling = True
 
     def __init__(self, config):
         super().__init__()
@@ -30,8 +33,22 @@ class GLANet(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
         self.apply(_initialise)
 
+    @property
+    def multiple(self):
+        """Tiles start on whole windows."""
+        return self.config.window
+
+    @property
+    def values_per_pixel(self):
+        """40 float32 values for each channel of the trunk, measured on tiny."""
+        return 40 * self.config.channels
+
+    def repeated(self):
+        """The layers."""
+        return [layer for block in self.trunk.blocks for layer in block.layers]
+
     def forward(self, image):
-        _check(image)
+        check_image(image)
         height, width = (side * self.config.scale for side in image.shape[-2:])
         centred = reflect_to_multiple(image - self.mean, self.config.window)
         shallow = self.shallow(centred)  # F_s, Eq. 1
@@ -62,11 +79,12 @@ def _reflected_index(size, multiple, device):
     return torch.minimum(index, period - index) if size > 1 else index
 
 
-def _check(image):
+def check_image(image):
+    """Raise ArgumentError or ArgumentTypeError unless a model takes this for a batch of images."""
     if not torch.is_floating_point(image):
-        raise TypeError(f"image is {image.dtype}; expected floating point in [0, 1]")
+        raise ArgumentTypeError(f"image is {image.dtype}; expected floating point in [0, 1]")
     if image.ndim != 4 or image.shape[1] != 3 or 0 in image.shape:
-        raise ValueError(
+        raise ArgumentError(
             f"image has shape {tuple(image.shape)}; expected (B, 3, H, W) with H, W at least 1"
         )
 

@@ -1,5 +1,7 @@
 """Deep features, §2.1, Eq. 2: F_d = ψ(F_s), GLA blocks with dense connections between them."""
 
+from itertools import islice
+
 import torch
 from torch import nn
 
@@ -56,6 +58,6 @@ class Trunk(nn.Module):
 
 def _drop_probabilities(config):
     """Stochastic depth rises linearly with depth: one list a block, one probability a layer."""
-    depth = config.blocks * config.layers
-    rising = [config.stochastic_depth * i / max(1, depth - 1) for i in range(depth)]
-    return [rising[i : i + config.layers] for i in range(0, depth, config.layers)]
+    depth = sum(config.layers_by_block)
+    rising = iter(config.stochastic_depth * i / max(1, depth - 1) for i in range(depth))
+    return [list(islice(rising, count)) for count in config.layers_by_block]

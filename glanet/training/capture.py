@@ -1,28 +1,13 @@
-"""A training step's forward and backward pass on a GPU: compiled, and captured as a CUDA graph.
+"""A training step's forward and backward pass on a GPU, captured as a CUDA graph.
 
 A step is thousands of small kernels. To launch them one by one takes Python several times as long
-as the GPU needs to run them. So the layers are compiled, which makes few kernels of many, and what
-is left is captured once and from then on launched as a whole.
+as the GPU needs to run them. `glanet.compile` makes few kernels of many; what is left is captured
+once and from then on launched as a whole.
 """
 
 import torch
 
-from glanet.model.layer import GLALayer, StochasticDepth
-
 WARM_UP = 3  # runs before a capture, as PyTorch asks for: memory is found, kernels are chosen
-
-
-def compile_layers(model):
-    """Compile the GLA layers of a network, in place: one W-MSA layer and one SW-MSA layer for all.
-
-    A layer is compiled when it is first called, which takes up to a minute.
-    """
-    for module in model.modules():
-        if isinstance(module, StochasticDepth) and module.probability > 0:
-            # every layer has a probability of its own, for which it would be compiled anew
-            module.forward = torch.compiler.disable(module.forward)
-        if isinstance(module, GLALayer):
-            module.compile()
 
 
 class Captured:

@@ -17,13 +17,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from glanet.errors import GlanetError
 from glanet.files import atomic_path
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
 BEST = "best.safetensors"
 
 
-class TrainError(ValueError):
+class TrainError(GlanetError, ValueError):
     """Training that cannot start or go on; the message says what was found and what mends it."""
 
 
@@ -103,6 +104,8 @@ def load(path, state, about):
             metadata = file.metadata()
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         of_the_run = json.loads(metadata["about"])
+        if "network" in of_the_run:  # as version 0.1 wrote it, when there was one network
+            of_the_run["config"] = {"network": "gla-net", **of_the_run.pop("network")}
         numbers = {name: json.loads(metadata[name]) for name in NUMBERS}
         then = json.loads(metadata["versions"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

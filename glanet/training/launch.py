@@ -24,14 +24,16 @@ from accelerate.state import AcceleratorState
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-from glanet.config import ModelConfig, TrainConfig
+from glanet import networks
 from glanet.data.catalog import DataError
 from glanet.data.images import ImageError
 from glanet.device import gpu_count
+from glanet.errors import GlanetError
 from glanet.files import write_text
 from glanet.training.checkpoint import TrainError, checkpoints
 from glanet.training.log import read_log
 from glanet.training.loop import NotFiniteError, train
+from glanet.training.recipe import Recipe
 from glanet.weights import WeightsError
 
 NEW, RUNNING, STOPPED, DIED = "new", "running", "stopped", "died"
@@ -49,7 +51,7 @@ _started = []  # kept, as Python warns of a process that runs on without its han
 KNOWN = (TrainError, NotFiniteError, DataError, ImageError, WeightsError)  # their text says it all
 
 
-class LaunchError(RuntimeError):
+class LaunchError(GlanetError, RuntimeError):
     """A run that cannot be started, stopped or followed; the message says what mends it."""
 
 
@@ -292,7 +294,7 @@ def duration(seconds) -> str:
 
 
 def _job(network, recipe, init=None, device=None, processes=None):
-    settings = {"network": network.to_dict(), "recipe": recipe.to_dict()}
+    settings = {"config": networks.to_dict(network), "recipe": recipe.to_dict()}
     options = {"init": init and str(init), "device": device, "processes": processes}
     return json.loads(json.dumps({**settings, **options}))  # with lists for tuples, as when read
 
@@ -347,13 +349,13 @@ def main(folder):
     """Train what ``job.json`` in ``folder`` says, and write down how that ended."""
     folder = Path(folder)
     job = _read(folder / JOB)
-    recipe = TrainConfig.from_dict(job["recipe"])
+    recipe = Recipe.from_dict(job["recipe"])
     options = {name: job[name] for name in ("init", "device", "processes")}
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # tells it at length
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until `train` handles it
     ended = FAILED
     try:
-        launch(ModelConfig.from_dict(job["network"]), recipe, folder, **options)
+        launch(networks.from_dict(job["config"]), recipe, folder, **options)
         done = status(folder).saved == recipe.steps and (folder / WEIGHTS).is_file()
         ended = FINISHED if done else STOPPED
     except KNOWN as error:

@@ -22,23 +22,27 @@ from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from glanet.config import TrainConfig
+from glanet import networks
+from glanet.compile import compile_repeated
 from glanet.data.patches import PatchStore
 from glanet.device import free_memory, peak_memory
+from glanet.errors import GlanetError
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.inference import tile_that_fits, upscale
 from glanet.training import checkpoint, images
-from glanet.training.capture import Captured, compile_layers
+from glanet.training.capture import Captured
 from glanet.training.checkpoint import State, TrainError
 from glanet.training.log import Log
+from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
-from glanet.weights import GLANet, load
+from glanet.weights import load
+from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one is over before compiling pays
 
 
-class NotFiniteError(RuntimeError):
+class NotFiniteError(GlanetError, RuntimeError):
     """A loss or a gradient was NaN or infinite; the message says where, and on what."""
 
 
@@ -46,10 +50,10 @@ def train(model_config, config, folder, *, init=None, log_with=None, device=None
     """Train a network into ``folder``, or go on where an earlier call stopped.
 
     The folder gets ``checkpoints/``, ``log.jsonl`` and, at the end, ``weights/``: the moving
-    average of the weights, for ``GLANet.from_pretrained``. Ctrl-C and SIGTERM save and return.
+    average of the weights, for ``glanet.weights.load``. Ctrl-C and SIGTERM save and return.
 
     Args:
-        model_config: the network.
+        model_config: the shape of the model, of any network of the register.
         config: the recipe.
         folder: where the run lives; the same folder and settings go on with it.
         init: weights to start from, as ``glanet.weights.load`` takes them; at another scale, all
@@ -89,7 +93,7 @@ class Run:
         training, self.validation = images.find(config.data), images.find(config.validation)
         images.check_apart(training, self.validation)
         self.about = {
-            "network": model_config.to_dict(),
+            "config": networks.to_dict(model_config),
             "recipe": config.to_dict(),
             "init": None if init is None else str(init),
             "images": images.fingerprint(training),
@@ -122,7 +126,7 @@ class Run:
 
         self.log.say("compiling, which takes a minute or two")
         batch = self._batch()
-        compile_layers(self.state.model)
+        compile_repeated(self.state.model)
         self.model.train()
         try:
             self.gradient(*batch)
@@ -244,7 +248,7 @@ class Run:
     def _upscaler(self, network):
         def run(low):
             room = free_memory(self.accelerator.device) // 2
-            tile = tile_that_fits(network.config, *low.shape[:2], room)
+            tile = tile_that_fits(network, *low.shape[:2], room)
             return upscale(network, low, tile=tile), tile
 
         return run
@@ -340,7 +344,7 @@ def new_state(model_config, config, device, init=None):
         WeightsError: ``init`` cannot be read. TrainError: it is of another network.
     """
     torch.manual_seed(config.seed)
-    model = GLANet(model_config)
+    model = empty_model(model_config)
     if init is not None:
         _take_over(load(init), model, init)
     model.to(device)
@@ -353,11 +357,11 @@ def new_state(model_config, config, device, init=None):
 
 def _take_over(source, model, name):
     """Copy weights; at another scale the head has other shapes, and stays as it is."""
-    theirs, ours = source.config.to_dict(), model.config.to_dict()
+    theirs, ours = networks.to_dict(source.config), networks.to_dict(model.config)
     for field in theirs:
-        if field not in ("scale", "stochastic_depth") and theirs[field] != ours[field]:
+        if field not in ("scale", "stochastic_depth") and theirs[field] != ours.get(field):
             raise TrainError(
-                f"{name}: {field} is {theirs[field]}, and {ours[field]} in the network to train. "
+                f"{name}: {field} is {theirs[field]}, and {ours.get(field)} in the model to train. "
                 "Start from weights of the same network; only the scale may differ."
             )
     state = model.state_dict()
@@ -424,8 +428,9 @@ def model_card(name, about, state, device, left_out):
 
     left_out: how many of the images were smaller than a patch.
     """
-    recipe = TrainConfig.from_dict(about["recipe"])
-    parameters = sum(tensor.numel() for tensor in state.model.parameters())
+    recipe = Recipe.from_dict(about["recipe"])
+    config = networks.from_dict(about["config"])
+    title = networks.find(config.network).title
     scores = ", ".join(
         f"{' and '.join(recipe.validation)}: {value:.2f} dB" for value in state.scores.values()
     )
@@ -450,7 +455,7 @@ tags:
 
 # {name}
 
-A GLA-Net of {parameters:,} parameters, ×{about["network"]["scale"]}.
+{title}, {networks.count_parameters(config):,} parameters, ×{config.scale}.
 
 | | |
 |---|---|

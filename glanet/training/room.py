@@ -4,12 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from glanet.data import catalog
 from glanet.data.images import image_size
 from glanet.device import free_memory, gpu_count
-from glanet.model import GLANet
+from glanet.networks import count_parameters
 from glanet.training import images
 from glanet.training.checkpoint import KEPT
 
@@ -41,7 +39,7 @@ def requirements(network, recipe, folder, *, device=None, processes=None) -> lis
         TrainError, DataError, ImageError: the images are not here, and cannot be downloaded.
     """
     gpus = gpu_count(device)
-    parameters = sum(tensor.numel() for tensor in _shapes(network))
+    parameters = count_parameters(network)
     archive, sizes = 0, []
     for name in recipe.data:
         if name in CAN_BE_BROUGHT and catalog.status(name).state == catalog.ABSENT:
@@ -130,11 +128,6 @@ def run_bytes(parameters) -> int:
     Adam's two. There are those kept, the best, and one being written.
     """
     return parameters * (16 * (KEPT + 2) + 4)
-
-
-def _shapes(network):
-    with torch.device("meta"):  # shapes without memory
-        return list(GLANet(network).parameters())
 
 
 def _existing(folder):

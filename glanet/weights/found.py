@@ -4,21 +4,17 @@ import filecmp
 from dataclasses import dataclass
 from pathlib import Path
 
-from glanet.config import ModelConfig
+from glanet.config import SCALES, ModelShape
+from glanet.networks import NETWORKS, to_dict
 from glanet.weights import WeightsError, load, shipped_names
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
-SWINIR = {"inception": False, "dense": False, "bilinear_base": False}
-# the files of the authors and of SwinIR, under the names that they are published under, and the
-# network that each of them holds
+# the files under the names that their authors publish them under, and what each of them holds
 RELEASED = {
-    name.format(scale): ModelConfig.preset("paper", scale, **switches)
-    for name, switches in (
-        ("GLA-Netx{}.pth", {}),
-        ("001_classicalSR_DIV2K_s48w8_SwinIR-M_x{}.pth", SWINIR),
-        ("001_classicalSR_DF2K_s64w8_SwinIR-M_x{}.pth", SWINIR),
-    )
-    for scale in (2, 3, 4)
+    name.format(scale=scale): network.config.preset("paper", scale)
+    for network in NETWORKS.values()
+    for name in network.files
+    for scale in SCALES
 }
 
 
@@ -34,7 +30,7 @@ class Found:
     kind: str
     name: str
     source: str
-    config: ModelConfig | None
+    config: ModelShape | None
     problem: str = ""
 
 
@@ -63,11 +59,11 @@ def broken_promise(file_name, config) -> str:
 
     A name that nobody publishes promises nothing.
     """
-    promised = RELEASED.get(file_name, config).to_dict()
+    promised = to_dict(RELEASED.get(file_name, config))
     differences = [
-        f"{field} is {value}, expected {promised[field]}"
-        for field, value in config.to_dict().items()
-        if value != promised[field]
+        f"{field} is {value}, expected {promised.get(field)}"
+        for field, value in to_dict(config).items()
+        if value != promised.get(field)
     ]
     return ", ".join(differences)
 

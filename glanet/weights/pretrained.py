@@ -1,6 +1,7 @@
-"""The network with a home: shipped weights, folders and the Hugging Face hub."""
+"""Models with a home: shipped weights, folders, released files and the Hugging Face Hub."""
 
 import json
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,8 +11,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from glanet.config import ModelConfig
-from glanet.model import network
+from glanet import networks
+from glanet.errors import GlanetError
 
 SHIPPED = Path(str(files("glanet.weights"))) / "shipped"
 CONFIG, TENSORS = "config.json", "model.safetensors"
@@ -19,21 +20,21 @@ CARD = """---
 {{ card_data }}
 ---
 
-# GLA-Net
+# {{ title }}
 
 Super-resolution weights for the `glanet` package:
 
 ```python
-from glanet import GLANet
 from glanet.inference import upscale
+from glanet.weights import load
 
-network = GLANet.from_pretrained("this folder or repository")
-larger = upscale(network, photo)  # uint8 (H, W, 3)
+model = load("this folder or repository")
+sr = upscale(model, lr)  # uint8 (H, W, 3)
 ```
 """
 
 
-class WeightsError(ValueError):
+class WeightsError(GlanetError, ValueError):
     """Weights that cannot be used; the message names the file, what was found and what mends it."""
 
 
@@ -42,76 +43,119 @@ def shipped_names() -> list[str]:
     return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / TENSORS).is_file())
 
 
-class GLANet(
-    network.GLANet,
-    PyTorchModelHubMixin,
-    model_card_template=CARD,
-    library_name="glanet",
-    pipeline_tag="image-to-image",
-    tags=["super-resolution", "image-super-resolution"],
-):
-    """GLA-Net (:class:`glanet.model.GLANet`) with ``from_pretrained``, ``save_pretrained`` and
-    ``push_to_hub``. Weights are kept as ``model.safetensors`` beside ``config.json``.
+def load(name_or_path, **hub_options):
+    """The model with these weights, in eval mode on the CPU, of whatever network they are.
+
+    ``name_or_path`` is a shipped name (``tiny-x2``), a folder that ``save_pretrained`` wrote, a
+    released checkpoint (``.pth``, ``.pt``), or the id of a repository on the Hub
+    (``somebody/their-glanet``). ``hub_options`` (``revision``, ``token``, ``cache_dir``,
+    ``local_files_only``) go to huggingface_hub.
+
+    Raises:
+        WeightsError: not found, or damaged, or weights of another network.
+    """
+    name = str(name_or_path)
+    if name in shipped_names():
+        return _read_folder(SHIPPED / name)
+    if Path(name).suffix in (".pth", ".pt"):
+        from glanet.weights.released import load_released  # which needs this module
+
+        return load_released(name)
+    if Path(name).is_dir():
+        return _read_folder(Path(name))
+    if Path(name).exists():
+        raise WeightsError(
+            f"{name}: a file, where a folder with {CONFIG} and {TENSORS} is expected. "
+            "A released checkpoint ends in .pth or .pt."
+        )
+    return _read_folder(_download(name, hub_options))
+
+
+def _download(name, hub_options):
+    """The folder in which the Hub's files of that repository lie."""
+    if "/" not in name:
+        raise WeightsError(
+            f"{name}: not a local folder, and not shipped with glanet, which has "
+            f"{', '.join(shipped_names())}. Check the name; on the Hub, names are owner/name."
+        )
+    try:
+        downloaded = [hf_hub_download(name, file, **hub_options) for file in (CONFIG, TENSORS)]
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise WeightsError(
+            f"{name}: not a local folder, and not found on the Hub ({type(error).__name__}). "
+            "Check the name, or the network connection."
+        ) from error
+    return Path(downloaded[0]).parent
+
+
+def empty_model(config):
+    """The untrained model of a config, with ``save_pretrained`` and the like."""
+    return with_hub(networks.find(config.network).model)(config)
+
+
+@cache
+def with_hub(model_class):
+    """The class with ``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
+
+    Weights are kept as ``model.safetensors`` beside ``config.json``, which names the network.
     """
 
-    def __init__(self, config: ModelConfig):  # the annotation tells the mixin how to read the JSON
-        super().__init__(config)
+    class Pretrained(
+        model_class,
+        PyTorchModelHubMixin,
+        model_card_template=CARD,
+        library_name="glanet",
+        pipeline_tag="image-to-image",
+        tags=["super-resolution", "image-super-resolution"],
+    ):
+        __doc__ = model_class.__doc__
 
-    @classmethod
-    def from_pretrained(cls, name_or_path, **hub_options) -> "GLANet":
-        """The network with these weights, in eval mode on the CPU.
+        def __init__(self, config):
+            super().__init__(config)
+            self._hub_mixin_config = networks.to_dict(config)
 
-        ``name_or_path`` is a shipped name (``tiny-x2``), a folder that ``save_pretrained`` wrote,
-        or the id of a repository on the hub (``somebody/their-glanet``). ``hub_options``
-        (``revision``, ``token``, ``cache_dir``, ``local_files_only``) go to huggingface_hub.
+        @classmethod
+        def from_pretrained(cls, name_or_path, **hub_options):
+            """The model with these weights; arguments and errors as of `load`."""
+            model = load(name_or_path, **hub_options)
+            if not isinstance(model, model_class):
+                raise WeightsError(
+                    f"{name_or_path}: weights of {networks.find(model.config.network).title}, "
+                    f"where {model_class.__name__} is expected. Use glanet.weights.load."
+                )
+            return model
 
-        Raises:
-            WeightsError: not to be found, or damaged, or weights of another network.
-        """
-        name = str(name_or_path)
-        if name in shipped_names():
-            return _read_folder(SHIPPED / name, cls)
-        if Path(name).is_dir():
-            return _read_folder(Path(name), cls)
-        if Path(name).exists():
-            raise WeightsError(
-                f"{name}: a file, where a folder with {CONFIG} and {TENSORS} is expected. "
-                "For a released .pth checkpoint use glanet.weights.load_released."
-            )
-        if "/" not in name:
-            raise WeightsError(
-                f"{name}: no folder here, and not shipped with glanet, which has "
-                f"{', '.join(shipped_names())}. Check the name; on the hub, names are owner/name."
-            )
-        try:
-            downloaded = [hf_hub_download(name, file, **hub_options) for file in (CONFIG, TENSORS)]
-        except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            raise WeightsError(
-                f"{name}: no folder here, nor to be had from the hub ({type(error).__name__}). "
-                "Check the name, or the network connection."
-            ) from error
-        return _read_folder(Path(downloaded[0]).parent, cls)
+        def save_pretrained(
+            self, save_directory, *, repo_id=None, model_card_kwargs=None, **hub_options
+        ):
+            """Write ``model.safetensors``, ``config.json`` and, if there is none, a model card.
 
-    def save_pretrained(self, save_directory, *, repo_id=None, **hub_options):
-        """Write ``model.safetensors``, ``config.json`` and, if there is none, a model card.
+            A failed save leaves what the folder held. Options and return value are the mixin's.
+            """
+            folder = Path(save_directory)
+            folder.mkdir(parents=True, exist_ok=True)
+            title = networks.find(self.config.network).title
+            with TemporaryDirectory(prefix=".saving-", dir=folder) as staging:
+                url = super().save_pretrained(
+                    staging,
+                    repo_id=repo_id or folder.name,
+                    model_card_kwargs={"title": title, **(model_card_kwargs or {})},
+                    **hub_options,
+                )
+                readable = (Path(staging) / CONFIG).stat().st_mode
+                (Path(staging) / TENSORS).chmod(readable)  # safetensors lets its owner alone read
+                for file in Path(staging).iterdir():
+                    if file.name != "README.md" or not (folder / file.name).exists():
+                        file.replace(folder / file.name)
+            return url
 
-        A failed save leaves what the folder held. Options and return value are the mixin's.
-        """
-        folder = Path(save_directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".saving-", dir=folder) as staging:
-            url = super().save_pretrained(staging, repo_id=repo_id or folder.name, **hub_options)
-            readable = (Path(staging) / CONFIG).stat().st_mode
-            (Path(staging) / TENSORS).chmod(readable)  # safetensors lets its owner alone read it
-            for file in Path(staging).iterdir():
-                if file.name != "README.md" or not (folder / file.name).exists():
-                    file.replace(folder / file.name)
-        return url
+    Pretrained.__name__ = Pretrained.__qualname__ = model_class.__name__
+    return Pretrained
 
 
-def _read_folder(folder, cls):
+def _read_folder(folder):
     try:
-        config = ModelConfig.from_dict(json.loads((folder / CONFIG).read_text()))
+        config = networks.from_dict(json.loads((folder / CONFIG).read_text()))
         tensors = load_file(folder / TENSORS)
     except FileNotFoundError as error:
         raise WeightsError(
@@ -124,9 +168,9 @@ def _read_folder(folder, cls):
         ) from error
     except SafetensorError as error:
         raise WeightsError(
-            f"{folder / TENSORS}: damaged or no safetensors file ({error}). Fetch or save it again."
+            f"{folder / TENSORS}: damaged, or not safetensors ({error}). Fetch or save it again."
         ) from error
-    return load_tensors(cls(config), tensors, folder / TENSORS)
+    return load_tensors(empty_model(config), tensors, folder / TENSORS)
 
 
 def load_tensors(model, tensors, source):
@@ -136,11 +180,12 @@ def load_tensors(model, tensors, source):
         WeightsError: a tensor is missing, unexpected or of another shape; names ``source``.
     """
     expected = model.state_dict()
+    title = networks.find(model.config.network).title
     for name in sorted(expected.keys() | tensors.keys()):
         found, wanted = (_shape(state, name) for state in (tensors, expected))
         if found != wanted:
             raise WeightsError(
-                f"{source}: not the weights of this GLA-Net: {name} is {found}, expected {wanted}. "
+                f"{source}: not the weights of this {title}: {name} is {found}, expected {wanted}. "
                 "Use the weights and the configuration that belong together."
             )
     model.load_state_dict(tensors)

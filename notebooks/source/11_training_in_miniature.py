@@ -419,7 +419,7 @@ losses_by_rate(last, start=by_rate[rates[0]][0])
 # Before either, a *warm-up* lets the rate rise in equal parts: Adam's $v$ knows little yet in its first
 # steps, and a wrong start is hard to mend.
 #
-# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `config` is a `TrainConfig`. You need its
+# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `config` is a `Recipe`. You need its
 # `learning_rate`, `steps`, `schedule` (`"halving"` or `"cosine"`), `milestones` (shares of all steps, such as
 # 0.5) and `warm_up` (steps). Steps count from 0.
 #
@@ -466,11 +466,11 @@ def learning_rate(config, step):
 learning_rate = exercises.learning_rate.check(learning_rate)
 
 # %%
-from glanet import TrainConfig
+from glanet.training import Recipe
 from glanet.course.lessons.training_in_miniature.figures import schedules
 
-paper = TrainConfig()  # the paper's recipe is the default
-cosine = TrainConfig(schedule="cosine", warm_up=20_000)
+paper = Recipe()  # the paper's recipe is the default
+cosine = Recipe(schedule="cosine", warm_up=20_000)
 moments = range(0, paper.steps, 1000)
 schedules(
     {
@@ -637,7 +637,7 @@ guess_late = ...
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-recipe = TrainConfig(
+recipe = Recipe(
     data=tuple(map(str, training)),
     validation=tuple(map(str, held_out)),
     steps=by_profile(smoke=4, learn=1500, full=6000),

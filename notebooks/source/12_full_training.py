@@ -35,13 +35,14 @@ steps = os.environ.get("GLANET_TRAIN_STEPS", "")  # without it, those of the rec
 print(f"profile {profile()}: {preset}, ×{scale}, {steps or 'its own number of'} steps")
 
 # %% [markdown]
-# The paper's recipe (§2.4) is the default of `TrainConfig`. What it leaves open follows SwinIR, from which
+# The paper's recipe (§2.4) is the default of `Recipe`. What it leaves open follows SwinIR, from which
 # the paper starts.
 
 # %% tags=["nbval-check-output"]
-from glanet import ModelConfig, TrainConfig
+from glanet import ModelConfig
+from glanet.training import Recipe
 
-paper = TrainConfig.preset("paper")
+paper = Recipe.preset("paper")
 for name in ("data", "steps", "batch", "patch", "learning_rate", "schedule", "milestones"):
     print(f"{name:14} {getattr(paper, name)}")
 
@@ -428,7 +429,7 @@ changes = by_profile(
 if steps:
     changes["steps"] = int(steps)
 network = ModelConfig.preset(preset, scale)
-recipe = TrainConfig.preset(preset, data=data, validation=validation, **changes)
+recipe = Recipe.preset(preset, data=data, validation=validation, **changes)
 settings = zlib.crc32(repr((network, recipe)).encode())
 run = by_profile(
     smoke=Path(temporary.name) / "run",
@@ -515,7 +516,7 @@ else:
 from dataclasses import replace
 from tempfile import mkdtemp
 
-short = TrainConfig(
+short = Recipe(
     data=(str(two[0]),),
     validation=(),
     steps=by_profile(smoke=60, learn=120, full=300),

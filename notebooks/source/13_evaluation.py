@@ -219,7 +219,7 @@ for found in at_hand:
 # Would a network for ×4 pass as `GLA-Netx2.pth`, and would GLA-Net pass as SwinIR?
 
 # %% tags=["nbval-check-output"]
-from glanet import ModelConfig
+from glanet import GLANet, ModelConfig
 from glanet.weights.found import broken_promise
 
 print(broken_promise("GLA-Netx2.pth", ModelConfig.preset("paper", scale=4)))
@@ -291,7 +291,7 @@ def upscaler(network):
     """LR image -> (SR image, side of the tiles that it was made in, or None)."""
 
     def run(lr):
-        tile = tile_that_fits(network.config, *lr.shape[:2], free_memory(device) // 2)
+        tile = tile_that_fits(network, *lr.shape[:2], free_memory(device) // 2)
         return upscale(network, lr, tile=tile), tile
 
     return run
@@ -669,7 +669,7 @@ for name, (hr, images) in photos.items():
 
 # %%
 for height, width in ((256, 256), (1024, 1536), (4000, 6000)):
-    tile = tile_that_fits(ModelConfig.preset("paper"), height, width, memory=4_000_000_000)
+    tile = tile_that_fits(GLANet(ModelConfig.preset("paper")), height, width, memory=4_000_000_000)
     print(f"{height} × {width} LR pixels: {tile}")
 
 # %% [markdown]
@@ -860,8 +860,6 @@ print(f"by the paper's seconds: {2.46 / 1.91:.2f}")
 
 # %%
 from time import perf_counter
-
-from glanet import GLANet
 
 side = by_profile(smoke=16, learn=48, full=256)
 rounds = by_profile(smoke=1, learn=8, full=20)

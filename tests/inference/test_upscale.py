@@ -7,7 +7,7 @@ import torch
 from glanet import GLANet, ModelConfig
 from glanet.data.tensors import to_image, to_tensor
 from glanet.inference import tile_that_fits, upscale
-from glanet.inference.upscale import OVERLAP, VALUES_ALIVE, _spans, self_ensemble
+from glanet.inference.upscale import OVERLAP, _spans, self_ensemble
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_training_mode_is_left_as_it_was_also_after_an_error(model):
 
 @pytest.mark.parametrize(("size", "tile"), [(1, 72), (72, 72), (73, 72), (500, 96), (137, 80)])
 def test_tiles_cover_all_overlap_enough_and_start_on_a_window(size, tile):
-    spans = _spans(size, tile, window=8)
+    spans = _spans(size, tile, multiple=8)
     assert spans[0].start == 0
     assert spans[-1].stop == size
     assert all(span.start % 8 == 0 and span.stop - span.start <= tile for span in spans)
@@ -99,7 +99,7 @@ def test_ensemble_and_tiles_go_together(model):
 
 @pytest.mark.parametrize("tile", [0, 64, 100, -8])
 def test_a_tile_that_cannot_work_is_refused(model, tile):
-    with pytest.raises(ValueError, match=f"tile is {tile}; expected a multiple of the window"):
+    with pytest.raises(ValueError, match=f"tile is {tile}; expected a multiple of 8"):
         upscale(model, picture(9, 9), tile=tile)
 
 
@@ -110,12 +110,12 @@ def test_a_broken_network_is_told_not_shown():
 
 @pytest.mark.parametrize("window", [4, 8])
 def test_the_tile_that_fits_is_the_largest_for_the_memory_and_one_that_upscale_takes(window):
-    config = ModelConfig.preset("tiny", window=window)
-    memory = 4 * VALUES_ALIVE * 32 * 100 * 200
-    assert tile_that_fits(config, 100, 200, memory) is None
-    tile = tile_that_fits(config, 101, 200, memory)
+    model = GLANet(ModelConfig.preset("tiny", window=window))
+    memory = 4 * model.values_per_pixel * 100 * 200
+    assert tile_that_fits(model, 100, 200, memory) is None
+    tile = tile_that_fits(model, 101, 200, memory)
     assert tile % window == 0
     assert tile**2 <= 100 * 200 < (tile + window) ** 2
-    smallest = tile_that_fits(config, 1000, 1000, 0)
+    smallest = tile_that_fits(model, 1000, 1000, 0)
     image = np.zeros((5, 9, 3), np.uint8)
-    assert upscale(GLANet(config), image, tile=smallest).shape == (10, 18, 3)
+    assert upscale(model, image, tile=smallest).shape == (10, 18, 3)

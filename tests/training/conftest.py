@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glanet import ModelConfig, TrainConfig
+from glanet import ModelConfig
+from glanet.training import Recipe
 
 
 @pytest.fixture
@@ -41,6 +42,6 @@ def recipe(photos):
             "validate_every": 4,
             "save_every": 3,
         }
-        return TrainConfig(**{**settings, **overrides})
+        return Recipe(**{**settings, **overrides})
 
     return make

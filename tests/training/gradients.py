@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from glanet import ModelConfig, TrainConfig
+from glanet import ModelConfig
+from glanet.training import Recipe
 from glanet.training.loop import Run
 
 
 def main():
     settings = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(1)
-    network, recipe = ModelConfig(**settings["network"]), TrainConfig(**settings["recipe"])
+    network, recipe = ModelConfig(**settings["network"]), Recipe(**settings["recipe"])
     run = Run(network, recipe, Path(settings["folder"]), None, None, "cpu", None)
     loss, _, _ = run.step()
     processes = run.accelerator.num_processes

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from glanet import ModelConfig, TrainConfig
-from glanet.training import checkpoint, train
+from glanet import ModelConfig
+from glanet.training import Recipe, checkpoint, train
 
 
 def child(settings, dies_while_writing):
@@ -24,7 +24,7 @@ def child(settings, dies_while_writing):
             os.kill(os.getpid(), signal.SIGKILL)
 
         checkpoint.save_file = half
-    network, recipe = ModelConfig(**settings["network"]), TrainConfig(**settings["recipe"])
+    network, recipe = ModelConfig(**settings["network"]), Recipe(**settings["recipe"])
     train(network, recipe, settings["folder"], device="cpu")
     os._exit(0)
 

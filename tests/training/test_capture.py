@@ -8,7 +8,8 @@ import torch
 from torch._inductor.exc import TritonMissing
 
 from glanet import GLANet
-from glanet.training import capture, loop, train
+from glanet.compile import compile_repeated
+from glanet.training import loop, train
 from glanet.training.log import read_log
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -37,7 +38,7 @@ def test_all_layers_share_few_compiled_graphs_and_give_the_same_numbers(
     config = replace(network, layers=4, stochastic_depth=stochastic_depth)
     ours, plain = GLANet(config), GLANet(config)
     plain.load_state_dict(ours.state_dict())
-    capture.compile_layers(ours)
+    compile_repeated(ours)
     image = torch.rand(2, 3, 16, 16)
     for mine, theirs in zip(step(ours, image), step(plain, image), strict=True):
         torch.testing.assert_close(mine, theirs)

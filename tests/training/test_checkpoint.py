@@ -5,7 +5,7 @@ from glanet.training import checkpoint
 from glanet.training.checkpoint import TrainError
 from glanet.training.loop import new_state
 
-ABOUT = {"network": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
+ABOUT = {"config": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
 
 
 @pytest.fixture
@@ -86,10 +86,8 @@ def test_a_damaged_checkpoint_is_named_and_told_how_to_do_without(tmp_path, stat
 
 def test_a_run_with_other_settings_is_told_what_differs(tmp_path, state, fresh):
     path = checkpoint.save(tmp_path / "run" / "checkpoints", state, ABOUT)
-    with pytest.raises(
-        TrainError, match=r"run: holds .* network\.scale was 2, and is now 3.*--out"
-    ):
-        checkpoint.load(path, fresh, {**ABOUT, "network": {"scale": 3}})
+    with pytest.raises(TrainError, match=r"run: holds .* config\.scale was 2, and is now 3.*--out"):
+        checkpoint.load(path, fresh, {**ABOUT, "config": {"scale": 3}})
 
 
 def test_other_versions_are_noted_and_stop_nobody(tmp_path, state, fresh, monkeypatch):

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet import ModelConfig, TrainConfig
-from glanet.training import TrainError, launch, train
+from glanet import ModelConfig, networks
+from glanet.training import Recipe, TrainError, launch, train
 from glanet.training.launch import LaunchError
 from glanet.training.log import read_log
 
@@ -54,10 +54,10 @@ def test_it_outlives_who_started_it_is_refused_a_rival_and_is_watched_to_its_end
     settings = {"network": network.to_dict(), "recipe": recipe(steps=60, save_every=20).to_dict()}
     starter = (
         "import json, sys\n"
-        "from glanet import ModelConfig, TrainConfig\n"
-        "from glanet.training import launch\n"
+        "from glanet import ModelConfig\n"
+        "from glanet.training import Recipe, launch\n"
         "s = json.loads(sys.argv[1])\n"
-        "job = ModelConfig.from_dict(s['network']), TrainConfig.from_dict(s['recipe'])\n"
+        "job = ModelConfig.from_dict(s['network']), Recipe.from_dict(s['recipe'])\n"
         "print(launch.detach(*job, sys.argv[2], device='cpu').pid)\n"
     )
     command = [sys.executable, "-c", starter, json.dumps(settings), str(run)]
@@ -65,7 +65,7 @@ def test_it_outlives_who_started_it_is_refused_a_rival_and_is_watched_to_its_end
     pid = int(started.stdout)
     assert launch.status(run).pid == pid, started.stderr
     assert os.getsid(pid) == pid
-    job = (network, TrainConfig.from_dict(settings["recipe"]), run)
+    job = (network, Recipe.from_dict(settings["recipe"]), run)
     with pytest.raises(LaunchError, match=f"process {pid} is training there"):
         launch.detach(*job, device="cpu")
     with pytest.raises(LaunchError, match="is training there"):  # ensure, with other settings
@@ -225,8 +225,8 @@ def test_a_job_is_read_as_it_was_written(network, recipe, run):
     job = launch._job(network, recipe(), init="tiny-x2")
     (run / launch.JOB).write_text(json.dumps(job))
     assert launch._read(run / launch.JOB) == job
-    assert ModelConfig.from_dict(job["network"]) == network
-    assert TrainConfig.from_dict(job["recipe"]) == recipe()
+    assert networks.from_dict(job["config"]) == network
+    assert Recipe.from_dict(job["recipe"]) == recipe()
 
 
 def test_the_last_words_are_lines_as_they_were_seen(tmp_path):

@@ -5,13 +5,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glanet import GLANet, ModelConfig, TrainConfig
+from glanet import GLANet, ModelConfig
 from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import read_rgb
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
-from glanet.training import NotFiniteError, TrainError, loop, train
+from glanet.training import NotFiniteError, Recipe, TrainError, loop, train
 from glanet.training.log import read_log
 from glanet.weights import WeightsError
 
@@ -180,8 +180,8 @@ def test_a_batch_that_the_processes_cannot_share_is_told(network, recipe, tmp_pa
 
 def test_weights_of_another_network_are_no_start(network, recipe, tmp_path):
     message = refused(network, recipe(), tmp_path, init="tiny-x2")
-    assert "tiny-x2: channels is 32, and 8 in the network to train" in message
-    with pytest.raises(WeightsError, match="tiny-x9: no folder here"):
+    assert "tiny-x2: channels is 32, and 8 in the model to train" in message
+    with pytest.raises(WeightsError, match="tiny-x9: not a local folder"):
         train(network, recipe(), tmp_path / "run", init="tiny-x9")
 
 
@@ -196,7 +196,7 @@ def test_a_folder_with_another_run_is_not_gone_on_with(network, recipe, photos, 
     train(network, recipe(), tmp_path / "run")
     assert "recipe.batch was 4, and is now 2" in refused(network, recipe(batch=2), tmp_path)
     other = ModelConfig(**{**network.to_dict(), "scale": 3})
-    assert "network.scale was 2, and is now 3" in refused(other, recipe(), tmp_path)
+    assert "config.scale was 2, and is now 3" in refused(other, recipe(), tmp_path)
     (photos[0] / "b.png").unlink()
     assert "images was '3 images" in refused(network, recipe(), tmp_path)
 
@@ -235,13 +235,13 @@ def test_precision_is_what_was_asked_for(network, recipe, tmp_path, monkeypatch,
 
 
 def test_presets_are_the_papers_and_two_smaller_ones():
-    paper = TrainConfig.preset("paper")
+    paper = Recipe.preset("paper")
     assert (paper.steps, paper.batch, paper.patch, paper.learning_rate) == (500_000, 32, 48, 1e-4)
     assert (paper.betas, paper.average, paper.data) == ((0.9, 0.999), 0.999, ("DIV2K",))
     for name in ("tiny", "light"):
-        assert TrainConfig.preset(name, steps=7).steps == 7
-        assert "B100" not in TrainConfig.preset(name).data
-    assert TrainConfig.from_dict(json.loads(json.dumps(paper.to_dict()))) == paper
+        assert Recipe.preset(name, steps=7).steps == 7
+        assert "B100" not in Recipe.preset(name).data
+    assert Recipe.from_dict(json.loads(json.dumps(paper.to_dict()))) == paper
 
 
 @pytest.mark.parametrize(
@@ -263,12 +263,12 @@ def test_presets_are_the_papers_and_two_smaller_ones():
 )
 def test_an_impossible_recipe_names_the_field(field, value):
     with pytest.raises(ValueError, match=field):
-        TrainConfig.preset("tiny", **{field: value})
+        Recipe.preset("tiny", **{field: value})
 
 
 @pytest.mark.parametrize("name", ["tiny", "light"])
 def test_the_smoke_profile_of_each_preset_runs(name, recipe, tmp_path):
     own = recipe()
-    config = TrainConfig.preset(name, data=own.data, validation=own.validation).smoke()
+    config = Recipe.preset(name, data=own.data, validation=own.validation).smoke()
     weights = train(ModelConfig.preset(name), config, tmp_path / "run")
     assert GLANet.from_pretrained(weights).config == ModelConfig.preset(name)

@@ -120,9 +120,9 @@ def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
     endless = recipe(steps=10_000, validate_every=10_000, save_every=10_000)
     settings = {"network": network.to_dict(), "recipe": endless.to_dict()}
     script = (
-        "import json, sys; from glanet import ModelConfig, TrainConfig; "
-        "from glanet.training import train; s = json.loads(sys.argv[1]); "
-        "train(ModelConfig(**s['network']), TrainConfig(**s['recipe']), sys.argv[2], device='cpu')"
+        "import json, sys; from glanet import ModelConfig; "
+        "from glanet.training import Recipe, train; s = json.loads(sys.argv[1]); "
+        "train(ModelConfig(**s['network']), Recipe(**s['recipe']), sys.argv[2], device='cpu')"
     )
     command = [sys.executable, "-c", script, json.dumps(settings), str(tmp_path / "run")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:

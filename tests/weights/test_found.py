@@ -7,6 +7,7 @@ from glanet import GLANet, ModelConfig
 from glanet.weights import load, shipped_names
 from glanet.weights.found import RELEASED, broken_promise, find_weights
 from glanet.weights.pretrained import SHIPPED
+from tests.golden_cases import released_state
 
 
 @pytest.fixture
@@ -60,32 +61,34 @@ def test_a_run_without_its_tensors_is_told_and_stops_nobody(folders):
     assert (whole.name, whole.problem) == ("runs/whole", "")
 
 
-def test_released_files_are_recognised_by_their_tensors_whatever_their_name(folders, golden):
-    shutil.copy(golden / "glanet_x4.pth", folders["released"] / "somebody.pth")
-    shutil.copy(golden / "swinir_x2.pth", folders["released"] / "another.pth")
+def test_released_files_are_recognised_by_their_tensors_whatever_their_name(folders):
+    torch.save(released_state("glanet-full-x4"), folders["released"] / "somebody.pth")
+    torch.save(released_state("swinir-full-x2"), folders["released"] / "another.pth")
     another, somebody = find_weights(**folders)[-2:]
     assert (somebody.kind, somebody.config.scale, somebody.config.dense) == ("released", 4, True)
     assert (another.config.scale, another.config.dense, another.problem) == (2, False, "")
 
 
 @pytest.mark.parametrize("name", RELEASED)
-def test_a_file_is_held_to_the_network_that_its_name_promises(folders, golden, name):
-    shutil.copy(golden / "glanet_x3.pth", folders["released"] / name)
+def test_a_file_is_held_to_the_network_that_its_name_promises(folders, name):
+    torch.save(released_state("rcan-small"), folders["released"] / name)
     found = find_weights(**folders)[-1]
     assert found.config is None
     assert f"{name}: not the network that its name promises" in found.problem
-    assert "channels is 24, expected 180" in found.problem
-    assert ("scale is 3" in found.problem) == ("x3" not in name)
-    assert ("inception is True, expected False" in found.problem) == ("SwinIR" in name)
+    if RELEASED[name].network == "rcan":
+        assert "channels is 16, expected 64" in found.problem
+        assert ("scale is 2" in found.problem) == ("X2" not in name)
+    else:
+        assert f"network is rcan, expected {RELEASED[name].network}" in found.problem
 
 
-def test_the_published_names_promise_the_papers_network_and_swinirs():
+def test_a_published_name_promises_the_network_and_the_scale_in_it():
+    networks = {"GLA-Netx": "gla-net", "SwinIR-M": "swinir", "SwinIR-S": "swinir-light"}
+    networks |= {"RCAN": "rcan"}
     for name, config in RELEASED.items():
-        assert f"x{config.scale}.pth" in name
+        assert f"x{config.scale}.pt" in name.lower()
         assert broken_promise(name, config) == ""
-        is_swinir = not (config.inception or config.dense or config.bilinear_base)
-        assert is_swinir == ("SwinIR" in name)
-        assert (config.channels, config.blocks, config.layers) == (180, 6, 6)
+        assert [config.network] == [networks[part] for part in networks if part in name]
     assert broken_promise("GLA-Netx2.pth", RELEASED["GLA-Netx4.pth"]) == "scale is 4, expected 2"
     assert broken_promise("mine.pth", RELEASED["GLA-Netx4.pth"]) == ""
 
@@ -93,9 +96,9 @@ def test_the_published_names_promise_the_papers_network_and_swinirs():
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"<!DOCTYPE html><title>Download</title>", "no PyTorch file"),
+        (b"<!DOCTYPE html><title>Download</title>", "not a PyTorch file"),
         (b"", "cut short"),
-        ({"features.0.weight": torch.zeros(8, 3, 3, 3)}, "not of GLA-Net or of SwinIR's"),
+        ({"features.0.weight": torch.zeros(8, 3, 3, 3)}, "but of none of GLA-Net, SwinIR"),
     ],
 )
 def test_what_is_no_such_checkpoint_is_told(folders, content, says):

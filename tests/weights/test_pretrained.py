@@ -6,7 +6,9 @@ from huggingface_hub import HfApi
 
 import glanet.model
 from glanet import GLANet, ModelConfig
+from glanet.rivals.rcan import RCANConfig
 from glanet.weights import WeightsError, shipped_names
+from glanet.weights.pretrained import empty_model
 
 
 def small():
@@ -36,7 +38,7 @@ def test_a_model_card_is_written_once_and_never_over_yours(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-def test_it_is_the_network_of_the_model_room():
+def test_it_is_the_network_of_the_model_package():
     assert issubclass(GLANet, glanet.model.GLANet)
 
 
@@ -72,9 +74,9 @@ def test_an_unknown_name_lists_what_is_shipped_without_asking_the_hub(monkeypatc
 
 
 def test_what_the_hub_does_not_have_is_named(tmp_path):
-    with pytest.raises(WeightsError, match=r"somebody/net: no folder.*Check the name"):
+    with pytest.raises(WeightsError, match=r"somebody/net: not a local folder.*Check the name"):
         GLANet.from_pretrained("somebody/net", local_files_only=True, cache_dir=tmp_path)
-    with pytest.raises(WeightsError, match=r"a//b c: no folder"):
+    with pytest.raises(WeightsError, match=r"a//b c: not a local folder"):
         GLANet.from_pretrained("a//b c")
 
 
@@ -111,11 +113,17 @@ def test_a_broken_folder_is_refused_with_the_name_of_the_file(tmp_path, file, co
         GLANet.from_pretrained(broken(tmp_path / "net", file, content))
 
 
-def test_a_file_in_place_of_a_folder_points_to_load_released(tmp_path):
-    path = tmp_path / "net.pth"
+def test_a_file_in_place_of_a_folder_is_named(tmp_path):
+    path = tmp_path / "net.bin"
     path.write_bytes(b"x")
-    with pytest.raises(WeightsError, match=r"net\.pth: a file.*load_released"):
+    with pytest.raises(WeightsError, match=r"net\.bin: a file, where a folder.*\.pth"):
         GLANet.from_pretrained(path)
+
+
+def test_weights_of_another_network_are_rejected_by_the_class(tmp_path):
+    empty_model(RCANConfig.preset("tiny")).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match=r"weights of RCAN, where GLANet is expected"):
+        GLANet.from_pretrained(tmp_path)
 
 
 def test_a_failed_save_leaves_the_old_weights_whole(tmp_path, monkeypatch):

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 
 from glanet.course.kit import progress
+from glanet.errors import ArgumentError, GlanetError
 
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
-class ExerciseError(AssertionError):
+class ExerciseError(GlanetError, AssertionError):
     """In strict mode, an exercise that is not right; used by tests of the solutions."""
 
 
@@ -153,13 +154,13 @@ def run_module(cls, settings, weights, *inputs):
     A class without any weights of its own, where some are expected, has not been written yet: None.
 
     Raises:
-        ValueError: a weight has another name or shape, or is where PyTorch does not look for it.
+        ArgumentError: a weight has another name or shape, or is where PyTorch does not look for it.
     """
     module = cls(*settings)
     own = module.state_dict()
     if weights and not own:
         if any(isinstance(value, list) and value for value in vars(module).values()):
-            raise ValueError("PyTorch sees no weights in a plain list: use nn.ModuleList(...)")
+            raise ArgumentError("PyTorch sees no weights in a plain list: use nn.ModuleList(...)")
         return None
     require_fit(own, weights)
     module.load_state_dict(weights)
@@ -168,13 +169,13 @@ def run_module(cls, settings, weights, *inputs):
 
 
 def require_fit(own, weights):
-    """Raise ValueError, in one sentence, for the first weight that does not fit a module's own."""
+    """Raise ArgumentError, in one sentence, for the first weight that does not fit the module."""
     for name in [*weights, *own]:
         found, expected = (
             tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
         )
         if found != expected:
-            raise ValueError(f"its weights do not fit: {name} is {found}, expected {expected}")
+            raise ArgumentError(f"its weights do not fit: {name} is {found}, expected {expected}")
 
 
 def random_weights(module, rng):

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from glanet.config import TrainConfig
 from glanet.data import catalog
+from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
 
 THE_291 = ("T91", "BSDS200")  # what VDSR, LapSRN and DRRN were trained on
@@ -32,7 +32,7 @@ def fit(network, store, *, steps, batch=8, rate=2e-3, seed=0) -> list[float]:
     L1, Adam, and a learning rate that falls from ``rate`` along half a cosine; in float32. Returns
     the loss of each step. Notebook 11 builds such a loop line by line.
     """
-    recipe = TrainConfig(steps=steps, batch=batch, learning_rate=rate, schedule="cosine")
+    recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, schedule="cosine")
     adam = torch.optim.Adam(network.parameters(), betas=recipe.betas)
     losses = []
     network.train()

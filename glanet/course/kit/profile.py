@@ -2,6 +2,8 @@
 
 import os
 
+from glanet.errors import ArgumentError
+
 PROFILES = {
     "smoke": "seconds; for tests",
     "learn": "minutes; two CPU cores",
@@ -13,11 +15,11 @@ def profile() -> str:
     """The profile in force, ``GLANET_PROFILE`` in the environment: smoke, learn or full.
 
     Raises:
-        ValueError: the variable holds something else.
+        ArgumentError: the variable holds something else.
     """
     name = os.environ.get("GLANET_PROFILE", "learn")
     if name not in PROFILES:
-        raise ValueError(
+        raise ArgumentError(
             f"GLANET_PROFILE is {name!r}; expected one of {', '.join(PROFILES)}. "
             "Set it before the notebook's kernel starts."
         )

@@ -5,10 +5,12 @@ import copy
 import numpy as np
 import torch
 
+from glanet.errors import GlanetError
+
 TOLERANCE = 1e-6
 
 
-class SamenessError(AssertionError):
+class SamenessError(GlanetError, AssertionError):
     """The notebook's version and the package's are not the same; the message says where."""
 
 

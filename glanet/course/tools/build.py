@@ -25,6 +25,7 @@ from tyro.conf import Positional
 
 from glanet.course.kit.paths import NOTEBOOKS
 from glanet.data.catalog import data_root
+from glanet.errors import GlanetError
 from glanet.files import write_text
 
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
@@ -53,7 +54,7 @@ FOLDED = """<details><summary>Solution</summary>
 PEAK_MEMORY = "from glanet.device import peak_memory\nprint(peak_memory())"
 
 
-class BuildError(Exception):
+class BuildError(GlanetError):
     """A notebook that cannot be built; the message names its source."""
 
 

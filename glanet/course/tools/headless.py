@@ -19,13 +19,14 @@ from tyro.conf import Positional
 
 from glanet.course.kit.paths import NOTEBOOKS, RUNS
 from glanet.course.tools.build import WIDGET, Runner
+from glanet.errors import GlanetError
 from glanet.files import write_text
 
 SAVE_EVERY = 30.0  # seconds, while a cell goes on
 EXECUTED = RUNS / "notebooks"
 
 
-class HeadlessError(Exception):
+class HeadlessError(GlanetError):
     """A notebook that was not executed to its end; the message names the cell, and the copy."""
 
 

@@ -6,12 +6,13 @@ import re
 import nbformat
 
 from glanet.course.kit.paths import NOTEBOOKS
+from glanet.errors import GlanetError
 from glanet.files import write_text
 
 MY_WORK = "my_work"  # beside the notebooks; ignored by git
 
 
-class WorkError(ValueError):
+class WorkError(GlanetError, ValueError):
     """No notebook can be copied; the message says why and what mends it."""
 
 

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from glanet import ModelConfig, TrainConfig
+from glanet import ModelConfig
 from glanet.course.kit.checks import NOT_DONE, RIGHT, random_weights
 from glanet.course.lessons.training_in_miniature import exercises, figures
 from glanet.course.lessons.training_in_miniature.widgets import LivePlot, explore_schedule
-from glanet.training import schedule
+from glanet.training import Recipe, schedule
 from glanet.training.loop import Run
 from tests.lessons.verdicts import told
 
@@ -175,7 +175,7 @@ def test_a_step_is_the_packages(tmp_path):
     for name in ("one", "other"):
         pixels = rng.integers(0, 256, (40, 48, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
-    recipe = TrainConfig(
+    recipe = Recipe(
         data=(str(tmp_path / "one.png"),),
         validation=(str(tmp_path / "other.png"),),
         steps=4,
@@ -356,7 +356,7 @@ def test_each_mistake_in_the_schedule_is_named(mistaken, says_so):
 
 def test_a_wrong_rate_is_told_with_what_it_depends_on_and_no_more():
     message = told(exercises.learning_rate, lambda config, step: 7.0)
-    assert message.startswith("for TrainConfig(schedule='cosine', steps=")
+    assert message.startswith("for Recipe(schedule='cosine', steps=")
     assert len(message) < 160
 
 

@@ -4,9 +4,9 @@ from functools import partial
 
 import torch
 
-from glanet.config import ModelConfig
 from glanet.course.kit.checks import Exercise, random_weights, run_module
 from glanet.model.block import GLABlock
+from glanet.model.config import ModelConfig
 from glanet.model.tokens import TokenConv1x1
 from glanet.model.trunk import Trunk
 

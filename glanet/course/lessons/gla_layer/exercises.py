@@ -5,9 +5,9 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 
-from glanet.config import INCEPTION_BRANCHES
 from glanet.course.kit.checks import Exercise, random_weights, run_module
 from glanet.model import layer as package
+from glanet.model.config import INCEPTION_BRANCHES
 
 
 def normal(rng, *shape):

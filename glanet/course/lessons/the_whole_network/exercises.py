@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.model.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.model.inception import KERNEL_SIZES
 from glanet.model.layer import GLALayer
 from glanet.model.network import GLANet, reflect_to_multiple

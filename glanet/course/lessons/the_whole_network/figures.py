@@ -4,8 +4,8 @@ from dataclasses import astuple, dataclass
 
 from matplotlib.patches import Rectangle
 
-from glanet.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.course.kit.style import LOOKS, new_figure
+from glanet.model.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.model.inception import KERNEL_SIZES
 from glanet.model.reconstruction import HEAD_CHANNELS
 

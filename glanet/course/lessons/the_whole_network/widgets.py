@@ -2,9 +2,9 @@
 
 from ipywidgets import Checkbox, Dropdown, IntSlider
 
-from glanet.config import ModelConfig
 from glanet.course.kit.explore import explore
 from glanet.course.lessons.the_whole_network.figures import PAPER, parameter_bars
+from glanet.model.config import ModelConfig
 
 
 def explore_parameters():

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from glanet.config import TrainConfig
 from glanet.course.kit.checks import Exercise, random_weights
 from glanet.training import schedule
+from glanet.training.recipe import Recipe
 
 # The gradient of L1
 
@@ -295,12 +295,12 @@ train_step = Exercise(
 # The schedule
 
 
-class _Recipe(TrainConfig):
+class _Recipe(Recipe):
     """A recipe that shows of itself what the schedule depends on."""
 
     def __repr__(self):
         return (
-            f"TrainConfig(schedule={self.schedule!r}, steps={self.steps}, warm_up={self.warm_up}, "
+            f"Recipe(schedule={self.schedule!r}, steps={self.steps}, warm_up={self.warm_up}, "
             f"learning_rate={self.learning_rate:.3g})"
         )
 

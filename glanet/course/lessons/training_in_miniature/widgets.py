@@ -4,9 +4,9 @@ import time
 
 from ipywidgets import Dropdown, IntSlider, Output
 
-from glanet.config import TrainConfig
 from glanet.course.kit.explore import explore
 from glanet.course.lessons.training_in_miniature.figures import curve, schedules
+from glanet.training.recipe import Recipe
 
 POINTS = 400  # of a drawn schedule
 
@@ -44,12 +44,12 @@ def explore_schedule(learning_rate, *, rate=1e-4):
     """
 
     def draw(schedule, steps, warm_up, milestones):
-        recipe = TrainConfig(
+        recipe = Recipe(
             steps=steps,
             learning_rate=rate,
             schedule=schedule,
             warm_up=warm_up,
-            milestones=TrainConfig.milestones[:milestones],
+            milestones=Recipe.milestones[:milestones],
         )
         moments = sorted({round(i * (steps - 1) / POINTS) for i in range(POINTS + 1)})
         rates = [learning_rate(recipe, moment) for moment in moments]

@@ -1,0 +1,5 @@
+"""The networks that GLA-Net's paper compares with: one file each."""
+
+from glanet.rivals import rcan, swinir
+
+__all__ = ["rcan", "swinir"]

@@ -1,0 +1,136 @@
+"""Every network of the register keeps the contract, and equals the published code."""
+
+import pytest
+import torch
+
+from glanet import networks
+from glanet.errors import ArgumentError
+from glanet.inference import upscale
+from glanet.networks import NETWORKS
+from glanet.weights import load, load_released
+from tests import golden_cases
+
+# FACTS: parameters of the published networks at ×2, ×3, ×4
+PARAMETERS = {
+    "gla-net": (18_142_847, 18_327_487, 18_290_559),
+    "swinir": (11_752_487, 11_937_127, 11_900_199),
+    "swinir-light": (910_152, 918_267, 929_628),
+    "rcan": (15_444_667, 15_629_307, 15_592_379),
+}
+
+
+def tiny(name, scale=2):
+    return networks.build(NETWORKS[name].config.preset("tiny", scale)).eval()
+
+
+@pytest.fixture(scope="module", params=golden_cases.NAMES)
+def case(request, tmp_path_factory):
+    """A golden case's name, and the model in its released checkpoint."""
+    path = tmp_path_factory.mktemp("released") / f"{request.param}.pth"
+    torch.save(golden_cases.released_state(request.param), path)
+    return request.param, load_released(path)
+
+
+def test_a_released_checkpoint_gives_the_published_outputs(case):
+    name, model = case
+    assert not model.training
+    for lr, expected in golden_cases.images(name):
+        with torch.no_grad():
+            found = model(lr)
+        assert found.shape == expected.shape
+        largest = expected.abs().max().item()
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-4 * largest)
+
+
+def test_size_and_network_are_read_off_the_tensors(case):
+    name, model = case
+    described, config = golden_cases.description(name), model.config
+    network = {"glanet": "gla-net", "swinir_light": "swinir-light"}
+    assert config.network == network.get(described["network"], described["network"])
+    assert config.scale == described["arguments"]["scale"]
+    assert networks.count_parameters(model) == described["parameters"]
+    if "full" in name:
+        assert config == NETWORKS[config.network].config.preset("paper", config.scale)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_paper_preset_has_the_published_number_of_parameters(name, scale):
+    config = NETWORKS[name].config.preset("paper", scale)
+    assert networks.count_parameters(config) == PARAMETERS[name][scale - 2]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_tiny_preset_is_small(name, scale):
+    assert networks.count_parameters(tiny(name, scale)) <= 150_000
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (13, 8), (24, 17)])
+def test_any_size_goes_through(name, size):
+    model, lr = tiny(name), torch.rand(2, 3, *size)
+    with torch.no_grad():
+        sr = model(lr)
+    assert sr.shape == (2, 3, 2 * size[0], 2 * size[1])
+    assert sr.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_parameter_gets_a_gradient(name):
+    model = tiny(name).train()
+    for _ in range(8):  # a ReLU may be off for one image and one set of weights
+        with torch.no_grad():
+            for tensor in model.parameters():  # a head that starts at zero would hide the rest
+                tensor.add_(0.02 * torch.randn_like(tensor))
+        model(torch.rand(1, 3, 16, 16)).square().sum().backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_contract_is_kept(name):
+    model = tiny(name, 3)
+    assert model.config.network == name
+    assert networks.from_dict(networks.to_dict(model.config)) == model.config
+    assert model.multiple >= 1
+    assert model.values_per_pixel > 0
+    assert isinstance(model.tiling, bool)
+    modules = set(model.modules())
+    assert model.repeated()
+    assert set(model.repeated()) <= modules
+
+
+@pytest.mark.parametrize("name", [n for n in NETWORKS if tiny(n).tiling])
+def test_tiles_start_where_the_network_allows(name):
+    model = tiny(name)
+    tile = -(-72 // model.multiple) * model.multiple
+    lr = (255 * torch.rand(90, 100, 3)).byte().numpy()
+    assert upscale(model, lr, tile=tile).shape == (180, 200, 3)
+    if model.multiple > 1:
+        with pytest.raises(ArgumentError, match=f"tile is {tile + 1}; expected a multiple"):
+            upscale(model, lr, tile=tile + 1)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_saved_weights_load_by_their_folder_alone(tmp_path, name):
+    from glanet.weights.pretrained import empty_model
+
+    model = empty_model(NETWORKS[name].config.preset("tiny")).eval()
+    model.save_pretrained(tmp_path)
+    loaded, lr = load(tmp_path), torch.rand(1, 3, 9, 11)
+    assert loaded.config == model.config
+    with torch.no_grad():
+        assert torch.equal(loaded(lr), model(lr))
+    assert torch.equal(type(loaded).from_pretrained(tmp_path)(lr), loaded(lr))
+
+
+def test_an_unknown_network_is_named_with_those_there_are():
+    with pytest.raises(ArgumentError, match=r"'edsr'.*gla-net, swinir, swinir-light, rcan"):
+        networks.from_dict({"network": "edsr", "scale": 2})
+
+
+@pytest.mark.parametrize("values", [[1, 2], "gla-net", None])
+def test_a_config_that_is_no_dictionary_is_rejected(values):
+    with pytest.raises(ArgumentError, match="expected names and values"):
+        networks.from_dict(values)
