@@ -261,8 +261,8 @@ for name, meaning in PROFILES.items():
 # %% [markdown]
 # ## How far you are
 #
-# Every notebook ends with this cell. It lists the exercises that you have solved. A small file in
-# your home folder keeps them, and `glanet progress` in a terminal shows the whole course.
+# Every notebook ends with this cell. It shows which of its exercises you have solved. A small file
+# in your home folder records them, and `glanet progress` in a terminal shows the whole course.
 
 # %%
 from glanet.course.report import report as progress_report

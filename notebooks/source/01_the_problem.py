@@ -797,7 +797,7 @@ for aligned in (True, False):
 # The second row is right: ¼, ¾, 1¼, ... (Outside the outermost centres the border pixel is
 # repeated, so it shows 0 where −¼ belongs.) In the first row the steps are too short. Its first
 # pixel shows the value at 0 but belongs at −¼, which is half an HR pixel away, and its last pixel
-# is off by as much in the other direction. Here is the price, and the correct way:
+# is off by as much in the other direction. Compare the cost with the correct way:
 
 # %%
 for aligned in (True, False):

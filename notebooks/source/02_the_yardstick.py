@@ -162,8 +162,8 @@ print(reveal(guess, round(on_y - over_rgb, 2), unit="dB", because=because))
 print(f"{20 * np.log10(255 / 219) / 14:.2f} dB")
 
 # %% [markdown]
-# On Set14 at ×4, GLA-Net is 0.06 dB ahead of SwinIR in Table 1. Section 5 will find these 0.09 dB
-# missing in a published row.
+# On Set14 at ×4, GLA-Net is 0.06 dB ahead of SwinIR in Table 1. Section 5 finds these 0.09 dB missing
+# in a published row.
 
 # %% [markdown]
 # ## 3 · What is measured, and what is not

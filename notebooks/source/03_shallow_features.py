@@ -212,8 +212,8 @@ back = answer.permute(0, 2, 3, 1)
 print(mixed.shape, back.shape, "no copy needed:", back.is_contiguous())
 
 # %% [markdown]
-# You need to know nothing more about a convolution on tokens. In the package it is a class, a
-# `Conv2d` with a permute before and after it:
+# That is all you need to know about a convolution on tokens. In the package it is a class: a
+# `Conv2d` with a permute before and after it.
 
 
 # %%
@@ -413,9 +413,9 @@ print(f"mean of |I_GT|          {hr_tensor.abs().mean():.4f}")
 print(f"mean of |I_GT − I_CSR|  {(hr_tensor - coarse_image(lr_tensor, 2)).abs().mean():.4f}")
 
 # %% [markdown]
-# The difference to the original, the ground truth $I_{GT}$, is small. It sits at edges and in the
-# grain of the wood, and it is negative as often as positive. In smooth parts there is almost
-# nothing to add. These are the *high frequencies* that the paper is about (§1).
+# The original is called the ground truth, $I_{GT}$. Its difference from the coarse image is small.
+# It sits at edges and in the grain of the wood, and it is negative as often as positive. In smooth
+# parts there is almost nothing to add. These are the *high frequencies* that the paper is about (§1).
 #
 # **Exercise 4 · The light head** ★★☆, 10 minutes. Write $\Theta$ for small networks: one sub-pixel
 # convolution straight to three colours. (The paper's own head is longer; notebook 09 builds it.)
@@ -466,7 +466,7 @@ LightHead = shallow.light_head.check(LightHead)
 #
 # You now have all parts of the figure at the top but one, the trunk $\psi$ of Eq. 2:
 #
-# $$F_d = \psi(F_s),$$
+# $$F_d = \psi(F_s).$$
 #
 # In its place you put two convolutions with a *GELU* (Gaussian error linear unit) between them, a
 # smooth variant of ReLU (rectified linear unit). **This trunk is a placeholder.** It is not in the
