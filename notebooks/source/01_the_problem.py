@@ -85,11 +85,11 @@ print(
 
 # %% [markdown]
 # [The paper](https://panpinchi.github.io/GLA-Net/) that this course follows (Global-Local
-# Awareness Network for Image Super-Resolution, GLA-Net, ICIP 2023) calls this an *inverse
-# problem* that is *ill-posed* (§1). Inverse: we know the way from HR to LR, and want the way back. Ill-posed:
-# there is more than one way back. No method can compute what was there. A method can only say
-# which of the large images that fit this small one is likely, and it has to learn from other
-# photographs what is likely.
+# Awareness Network for Image Super-Resolution, GLA-Net, ICIP 2023) calls this an *inverse problem*
+# that is *ill-posed* (§1). Inverse: we know the way from HR to LR, and want the way back.
+# Ill-posed: there is more than one way back. No method can compute what was there. A method can
+# only say which of the large images that fit this small one is likely, and it has to learn from
+# other photographs what is likely.
 
 # %% [markdown]
 # ## 2 · A kernel
