@@ -4,20 +4,21 @@
 # | | |
 # |---|---|
 # | **You will** | shrink images exactly as every benchmark does, and see what shrinking destroys |
-# | **It enables** | pairs of small and large images: what the network is trained on and measured with |
+# | **It enables** | pairs of small and large images: networks are trained on such pairs and measured with them |
 # | **Takes** | 2 minutes, 1 GB of memory; about 75 minutes to work through |
 # | **Becomes** | `glanet/data/degradation.py` |
 #
-# Super-resolution turns one process round: shrinking. Before you build a network that guesses what
-# was there, build what took it away. There is less of it than you may think: two small matrices
-# and some rounding. Yet a wrong detail in it spoils every number that comes after.
+# Super-resolution reverses one process: shrinking. Before you build a network that recovers what
+# was lost, build the process that loses it. It takes only two small matrices and some rounding.
+# Yet one wrong detail in it spoils every number that comes after.
 #
-# A large image is called HR, of high resolution; the small one made from it is LR.
+# The large image is called HR (high resolution). The small image made from it is called LR (low
+# resolution).
 
 # %% [markdown]
 # ## 1 · Many large images, one small one
 #
-# Here are two images of 4×4 pixels. The second is the first with a chessboard of ±10 on it.
+# Here are two images of 4×4 pixels. The second is the first plus a chessboard of ±10.
 
 # %% tags=["nbval-check-output"]
 import numpy as np
@@ -35,7 +36,7 @@ other = one + 10 * chessboard
 print(other)
 
 # %% [markdown]
-# The simplest way to shrink: each LR pixel is the mean of 2×2 HR pixels.
+# The simplest way to shrink an image: each LR pixel is the mean of 2×2 HR pixels.
 
 # %% tags=["nbval-check-output"]
 from einops import reduce
@@ -44,10 +45,12 @@ print(reduce(one, "(h 2) (w 2) -> h w", "mean"))
 print(reduce(other, "(h 2) (w 2) -> h w", "mean"))
 
 # %% [markdown]
-# Two different images, one LR image. Who sees only the LR image cannot tell which of the two it was.
+# Two different images give the same LR image. If you see only the LR image, you cannot tell which
+# of the two it came from.
 #
-# Taking means is *linear*, and it works along one side at a time. So it is a matrix $D$ on the left
-# for the height, and one on the right for the width:
+# Taking means is *linear*, and it works along one axis at a time. So it can be written with
+# matrices: a matrix $D$ on the left shrinks the height, and its transpose on the right shrinks the
+# width:
 #
 # $$I_{LR} = D \, I_{HR} \, D^\top$$
 
@@ -55,14 +58,14 @@ print(reduce(other, "(h 2) (w 2) -> h w", "mean"))
 D = np.array([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]])
 
 print(D @ other @ D.T)
-print(D @ chessboard @ D.T)  # the chessboard becomes nothing at all
+print(D @ chessboard @ D.T)  # the chessboard becomes 0 everywhere
 
 # %% [markdown]
-# Images that $D \cdot D^\top$ turns into 0 form its *null space*. Any of them can be added to an
-# HR image, and the LR image stays as it was.
+# Images that $D \cdot D^\top$ turns into 0 form its *null space*. You can add any of them to an HR
+# image without changing the LR image.
 #
-# **Prediction.** A 4×4 image has 16 numbers: you can change it in 16 independent directions. In
-# how many of them can you move without any change in the 2×2 image?
+# **Prediction.** A 4×4 image has 16 numbers, so you can change it in 16 independent directions.
+# How many of these directions leave the 2×2 image unchanged?
 
 # %%
 guess = ...
@@ -70,57 +73,62 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.predictions import reveal
 
-whole = np.kron(D, D)  # (4, 16): the same map for an image written as one column of 16 numbers
+whole = np.kron(D, D)  # (4, 16): the same map, for an image as a column of 16 numbers
 print(
     reveal(
         guess,
         whole.shape[1] - int(np.linalg.matrix_rank(whole)),
         unit="directions of 16",
-        because="Four numbers come out, so four directions are seen: three quarters are free.",
+        because="The 2×2 image has 4 numbers, so 4 directions change it: the other 12 do not.",
     )
 )
 
 # %% [markdown]
-# This is what the paper means (§1) by *inverse problem* and *ill-posed*. Inverse: the way from HR to
-# LR is known, and the way back is wanted. Ill-posed: the way back is not one way. No method computes
-# what was there. It can only say which of all the large images with this small one is likely, and
-# what is likely it must have learned from other photographs.
+# [The paper](https://panpinchi.github.io/GLA-Net/) that this course follows (Global-Local
+# Awareness Network for Image Super-Resolution, GLA-Net, ICIP 2023) calls this an *inverse problem*
+# that is *ill-posed* (§1). Inverse: we know the way from HR to LR, and want the way back.
+# Ill-posed: there is more than one way back. No method can compute what was there. A method can
+# only say which of the large images that fit this small one is likely, and it has to learn from
+# other photographs what is likely.
 
 # %% [markdown]
 # ## 2 · A kernel
 #
-# Means of 2×2 pixels are a crude way to shrink. The benchmarks in the paper's Table 1 were made with
-# MATLAB's *bicubic* `imresize`. It weighs pixels by their distance $x$ from where the new pixel lies,
-# with a *kernel* (R. Keys, 1981):
+# The mean of 2×2 pixels is a crude way to shrink. The benchmarks in the paper's Table 1 were made
+# with MATLAB's *bicubic* `imresize`. It weights each old pixel by its distance $x$ from the
+# position of the new pixel, with a *kernel* (R. Keys, 1981):
 #
 # $$k(x) = \begin{cases} \tfrac{3}{2}|x|^3 - \tfrac{5}{2}|x|^2 + 1 & |x| \le 1 \\
 # -\tfrac{1}{2}|x|^3 + \tfrac{5}{2}|x|^2 - 4|x| + 2 & 1 < |x| < 2 \\ 0 & \text{elsewhere}
 # \end{cases}$$
 #
-# By hand: $k(0) = 1$ and $k(1) = k(2) = 0$, so a new pixel that falls on an old one copies it.
-# Halfway between two old pixels, they get $k(\frac12) = \frac{3}{16} - \frac{5}{8} + 1 = \frac{9}{16}$
-# each, and the next two $k(\frac32) = -\frac{1}{16}$ each. That sums to 1.
+# By hand: $k(0) = 1$ and $k(1) = k(2) = 0$, so a new pixel that lies exactly on an old one copies
+# it. A new pixel halfway between two old ones gives each of them the weight
+# $k(\frac12) = \frac{3}{16} - \frac{5}{8} + 1 = \frac{9}{16}$, and each of the next two
+# $k(\frac32) = -\frac{1}{16}$. The four weights sum to 1.
 #
-# Keys' kernel comes in a family with one parameter, $a$, the slope at $x = 1$. This is $a = -\frac12$.
+# Keys described a family of kernels with one parameter $a$, the slope at $x = 1$. MATLAB's kernel
+# has $a = -\frac12$.
 
 # %% [markdown]
-# **Exercise 1 · The kernel** ★☆☆, 5 minutes. `cubic_kernel(distance)` takes an array of distances, of
-# any shape and of either sign, and returns an array of the kernel's values.
+# **Exercise 1 · The kernel** ★☆☆, 5 minutes. `cubic_kernel(distance)` takes an array of distances,
+# of any shape and either sign, and returns an array with the kernel's values.
 #
 # <details><summary>Hint 1</summary>
 #
-# Begin with `x = np.abs(distance)`. Then compute both lines of the formula for all of `x`, and choose.
+# Begin with `x = np.abs(distance)`. Then compute both lines of the formula for all of `x`, and
+# choose between them.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `np.where(condition, this, that)` chooses for each element. Two of them, one in the other, choose
-# among three.
+# `np.where(condition, this, that)` chooses for each element. To choose among three, put one
+# `np.where` inside another.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# With the two lines in `inner` and `outer`:
+# With the two lines of the formula in `inner` and `outer`:
 # `np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))`.
 #
 # </details>
@@ -128,7 +136,7 @@ print(
 
 # %%
 def cubic_kernel(distance):
-    """Keys' kernel with a = -1/2, for distances in pixels (any shape)."""
+    """Keys' kernel with a = -1/2: distances in pixels (any shape) -> values (same shape)."""
     # >>>
     x = np.abs(distance)
     inner = 1.5 * x**3 - 2.5 * x**2 + 1
@@ -149,9 +157,10 @@ print(cubic_kernel(halfway) * 16)
 # %% [markdown]
 # ## 3 · A row of weights
 #
-# Three decisions turn the kernel into weights.
+# You need three decisions to turn the kernel into weights.
 #
-# **Where does a new pixel lie?** Both images cover the same length. So does this row of 8, halved:
+# **Where does a new pixel lie?** Both images cover the same length. Here is a row of 8 pixels,
+# halved:
 #
 # ![Eight HR pixels and four LR pixels that cover the same length; LR pixel 1 has its centre at 2.5 and takes weights from the places -1 to 6](figures/01_grids.svg)
 
@@ -161,14 +170,14 @@ centres = (np.arange(4) + 0.5) / scale - 0.5
 print(centres)
 
 # %% [markdown]
-# **How wide is the kernel?** When an image is enlarged, as wide as in the formula. When it shrinks by
-# 2, *twice* as wide: an LR pixel has to stand for all the pixels that vanish around it. For this,
-# distances are multiplied by the scale before the kernel sees them. (Section 6 shows what happens
-# otherwise. Libraries call the widening *antialiasing*.)
+# **How wide is the kernel?** To enlarge an image, use the kernel as in the formula. To shrink it
+# by 2, stretch the kernel to *twice* its width: an LR pixel has to represent all the pixels around
+# it that vanish. To stretch the kernel, multiply the distances by the scale before you evaluate
+# it. (Libraries call this *antialiasing*. Section 6 shows what happens without it.)
 #
-# Here is LR pixel 1, at 2.5. Its nearest pixel is ½ away, which counts as ¼. By hand:
-# $k(\frac14) = \frac{1.5 - 10 + 64}{64} = \frac{111}{128}$. The weights are divided by their sum, 2, so
-# that grey stays the same grey: $\frac{111}{256}$.
+# Take LR pixel 1, at 2.5. Its nearest pixel is ½ away, and the scale makes that ¼. By hand:
+# $k(\frac14) = \frac{1.5 - 10 + 64}{64} = \frac{111}{128}$. Divide the weights by their sum, 2, so
+# that a grey area keeps its grey: $\frac{111}{256}$.
 
 # %% tags=["nbval-check-output"]
 places = np.arange(-1, 7)
@@ -179,8 +188,8 @@ print(weights * 256)
 print(weights.sum())
 
 # %% [markdown]
-# The same in a picture, with an enlargement by 2 above it. Narrow kernel, four weights; stretched
-# kernel, eight. The numbers are 256ths.
+# The figure shows the same weights, and above them those of an enlargement by 2. The narrow kernel
+# gives four weights, the stretched one eight. The numbers are in 256ths.
 
 # %%
 from glanet.course.lessons.the_problem.figures import kernel_weights
@@ -188,15 +197,16 @@ from glanet.course.lessons.the_problem.figures import kernel_weights
 kernel_weights(12, {2: 11, 1 / 2: 1})
 
 # %% [markdown]
-# **What lies outside?** The hollow weight falls on place −1, where there is no pixel. MATLAB puts the
-# image's mirror image there, border pixel included: `... b a | a b ...`. So the weight goes to pixel
-# 0, on top of what pixel 0 has already.
+# **What lies outside the image?** The hollow weight falls on place −1, where there is no pixel.
+# MATLAB continues the image with its mirror image, and repeats the border pixel:
+# `... b a | a b ...`. So this weight goes to pixel 0, and is added to the weight that pixel 0
+# already has.
 
 # %% tags=["nbval-check-output"]
 
 
 def mirror(places, size):
-    """The pixel of an axis of ``size`` that each place stands for, inside or outside."""
+    """The pixel at each place of an axis of ``size``; outside, the image is mirrored."""
     around = places % (2 * size)
     return np.minimum(around, 2 * size - 1 - around)
 
@@ -204,30 +214,30 @@ def mirror(places, size):
 print(mirror(np.arange(-4, 8), 4))
 
 # %% [markdown]
-# **Exercise 2 · The matrix of one side** ★★★, 25 minutes. `resize_matrix(size, scale)` returns the
-# matrix that resizes a column of `size` pixels: one row for each output pixel, one column for each
-# input pixel, `(math.ceil(size * scale), size)`. Its rows are what you have just worked out by hand,
-# folded by `mirror`.
+# **Exercise 2 · The matrix of one axis** ★★★, 25 minutes. `resize_matrix(size, scale)` returns the
+# matrix that resizes a column of `size` pixels. It has one row for each output pixel and one
+# column for each input pixel: `(math.ceil(size * scale), size)`. Each row holds weights like those
+# you have just worked out by hand, folded back into the image by `mirror`.
 #
 # <details><summary>Hint 1</summary>
 #
-# Start from zeros and fill one row at a time. Row `i` needs its `centre`, the `places` that the kernel
-# reaches, and their `weights`. The cells above have all three for row 1; what was 2 or ½ there depends
-# on the scale now.
+# Start from zeros and fill one row at a time. Row `i` needs its `centre`, the `places` within
+# reach of the kernel, and their `weights`. The cells above compute all three for row 1. Replace
+# the 2 and the ½ there by expressions of `scale`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `stretch = min(scale, 1)` the kernel reaches `2 / stretch` pixels to either side. Places from
-# `math.floor(centre - 2 / stretch)` to `math.ceil(centre + 2 / stretch)` are certainly enough: further
+# With `stretch = min(scale, 1)` the kernel reaches `2 / stretch` pixels to either side. Places
+# from `math.floor(centre - 2 / stretch)` to `math.ceil(centre + 2 / stretch)` are enough: further
 # out the kernel is 0. Divide the weights by their sum before you fold them.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Two places may be folded to one pixel. `row[mirror(places, size)] += weights` then keeps only the last
-# weight (numpy computes all sums first, and stores them afterwards). Add one at a time, in a loop over
-# `zip(mirror(places, size), weights)`.
+# `mirror` may send two places to the same pixel. `row[mirror(places, size)] += weights` then keeps
+# only the last weight, because numpy computes all sums first and stores them afterwards. Add one
+# weight at a time, in a loop over `zip(mirror(places, size), weights)`.
 #
 # </details>
 
@@ -237,7 +247,7 @@ import math
 
 
 def resize_matrix(size, scale):
-    """The matrix that resizes one side of ``size`` pixels: (ceil(size · scale), size)."""
+    """The matrix that resizes an axis of ``size`` pixels: (ceil(size · scale), size)."""
     # >>>
     stretch = min(scale, 1)
     matrix = np.zeros((math.ceil(size * scale), size))
@@ -257,8 +267,8 @@ def resize_matrix(size, scale):
 resize_matrix = problem.resize_matrix.check(resize_matrix)
 
 # %% [markdown]
-# The first three rows of the matrix that halves 12 pixels. Row 0 and row 1 are folded; from row 2 on
-# it is the same row again and again, two pixels further on each time.
+# Here are the first three rows of the matrix that halves 12 pixels. Rows 0 and 1 contain folded
+# weights. After them the same row repeats, moved by two pixels each time.
 
 # %% tags=["nbval-check-output"]
 print((256 * resize_matrix(12, 1 / 2)[:3]).round().astype(int))
@@ -266,37 +276,37 @@ print((256 * resize_matrix(12, 1 / 2)[:3]).round().astype(int))
 # %% [markdown]
 # ## 4 · Two matrices, two roundings
 #
-# An image is resized along its height by one such matrix, and along its width by another. Both are
-# small: for a photograph of 256×256 they are 128×256 each.
+# One such matrix resizes an image along its height, and another along its width. Both are small:
+# for a photograph of 256×256 they are 128×256 each.
 #
 # ![rows times a channel, to bytes, times the transpose of columns, to bytes](figures/01_two_matrices.svg)
 #
 # $$I_{LR} = \text{bytes}\big(\text{bytes}(D_{rows} \, I_{HR}) \, D_{columns}^\top\big)$$
 #
-# `bytes` rounds to whole grey levels and clips to what a byte can hold. It does so **after each
-# pass**. It rounds a half *up*, which is not what `np.round` does:
+# `bytes` rounds to whole grey levels and clips to the range of a byte. It does this **after each
+# pass**. It rounds a half *up*; `np.round` does not:
 
 # %% tags=["nbval-check-output"]
 
 
 def to_bytes(values):
-    """Round half up, clip to 0..255, and make it uint8."""
+    """Round half up, clip to 0..255, and convert to uint8."""
     return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
 
 
 halves = np.array([0.5, 1.5, 2.5, 300, -7])
 print(to_bytes(halves))
-print(np.round(halves))  # to the even neighbour
+print(np.round(halves))  # rounds a half to the even neighbour
 
 # %% [markdown]
-# **Prediction.** The smallest image that can be halved is 2×2. All its weights are ½:
+# **Prediction.** The smallest image that can be halved has 2×2 pixels. All its weights are ½:
 
 # %% tags=["nbval-check-output"]
 halve = resize_matrix(2, 1 / 2)
 print(halve)
 
 # %% [markdown]
-# So `[[1, 0], [0, 0]]`, one faint dot in black, becomes a single pixel. Will it be 0 or 1?
+# So `[[1, 0], [0, 0]]`, one faint dot on black, becomes a single pixel. Will it be 0 or 1?
 
 # %%
 guess = ...
@@ -312,19 +322,20 @@ print(
         guess,
         int(twice.item()),
         choices=(0, 1),
-        because="The height pass makes [½, 0], which is rounded to [1, 0]; the width pass makes ½, "
-        f"and that is 1 again. Rounded once at the end, ¼ would be {once.item()}.",
+        because="The height pass gives [½, 0], which rounds to [1, 0]. The width pass gives ½, "
+        f"which rounds to 1 again. With one rounding at the end, ¼ rounds to {once.item()}.",
     )
 )
 
 # %% [markdown]
-# **Exercise 3 · The image** ★★☆, 15 minutes. `imresize(image, scale)` resizes a colour image, uint8
-# `(H, W, 3)`, height first, with `to_bytes` after each pass. It returns uint8.
+# **Exercise 3 · The image** ★★☆, 15 minutes. `imresize(image, scale)` resizes a colour image,
+# uint8 `(H, W, 3)`. It resizes the height first, calls `to_bytes` after each pass, and returns
+# uint8.
 #
 # <details><summary>Hint 1</summary>
 #
-# The image has three axes, and `@` would take the wrong two. `np.einsum` lets you name them, and
-# `optimize=True` makes it fast.
+# The image has three axes, and `@` would work on the wrong two. `np.einsum` lets you name the
+# axes, and `optimize=True` makes it fast.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -336,20 +347,20 @@ print(
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The width pass sums over `w` and leaves the height in its place:
-# `"ow,hwc->hoc"`, with `resize_matrix(image.shape[1], scale)`.
+# The width pass sums over `w` and keeps the height: `"ow,hwc->hoc"`, with
+# `resize_matrix(image.shape[1], scale)`.
 #
 # </details>
 
 
 # %%
 def imresize(image, scale):
-    """Resize as MATLAB's bicubic imresize does: uint8 (H, W, 3) -> uint8."""
+    """Resize like MATLAB's bicubic imresize: uint8 (H, W, 3) -> uint8."""
     # >>>
     rows = resize_matrix(image.shape[0], scale)
     columns = resize_matrix(image.shape[1], scale)
-    less_high = to_bytes(np.einsum("oh,hwc->owc", rows, image, optimize=True))
-    return to_bytes(np.einsum("ow,hwc->hoc", columns, less_high, optimize=True))
+    half_done = to_bytes(np.einsum("oh,hwc->owc", rows, image, optimize=True))
+    return to_bytes(np.einsum("ow,hwc->hoc", columns, half_done, optimize=True))
     # <<<
 
 
@@ -357,25 +368,25 @@ def imresize(image, scale):
 imresize = problem.imresize.check(imresize)
 
 # %% [markdown]
-# Now on a photograph. One rounding or two: does it matter?
+# Now resize a photograph. Does it matter whether you round once or twice?
 
 # %%
 from skimage import data
 
 photo = data.astronaut()[:256, 100:356]
-small = imresize(photo, 1 / 2)
+lr = imresize(photo, 1 / 2)
 
 rows = resize_matrix(256, 1 / 2)
 rounded_once = to_bytes(np.einsum("oh,hwc,pw->opc", rows, photo, rows, optimize=True))
-changed = (rounded_once != small).mean()
-print(f"{photo.shape} becomes {small.shape}")
-print(f"rounded once instead of twice, {changed:.0%} of its bytes are others")
+changed = (rounded_once != lr).mean()
+print(f"{photo.shape} becomes {lr.shape}")
+print(f"rounded once instead of twice: {changed:.0%} of the bytes differ")
 
 # %% [markdown]
-# Nobody sees that. But it is the difference between *about the same* LR images and *the same* ones.
-# Here is the proof on images that others made: Set5, one of the five test sets of Table 1, is
-# published with its LR images. (`modcrop` cuts off the last rows and columns of an HR image whose
-# sides cannot be divided by the scale.)
+# Nobody sees this difference. But it decides whether your LR images are *about the same* as the
+# published ones or *identical*. Test it on images that others made: Set5, one of the five test
+# sets of Table 1, is published with its LR images. (`modcrop` cuts off the last rows and columns
+# of an HR image if the scale does not divide its sides.)
 
 # %%
 from glanet.data import catalog
@@ -384,23 +395,25 @@ from glanet.data.images import read_rgb
 
 try:
     same = [
-        np.array_equal(imresize(modcrop(read_rgb(hr), times), 1 / times), read_rgb(lr))
-        for times in (2, 3, 4)
-        for lr, hr in catalog.pairs("Set5", times)
+        np.array_equal(imresize(modcrop(read_rgb(hr), scale), 1 / scale), read_rgb(lr))
+        for scale in (2, 3, 4)
+        for lr, hr in catalog.pairs("Set5", scale)
     ]
-    print(f"{sum(same)} of {len(same)} published LR images: the same to the last bit")
+    print(f"{sum(same)} of {len(same)} published LR images are bit-identical")
 except catalog.DataError as missing:
-    print("Nothing to compare with, and no harm: Set5 is not on this machine.", missing, sep="\n")
+    print(
+        "Skipped: Set5 is not on this machine. The notebook goes on without it.", missing, sep="\n"
+    )
 
 # %% [markdown]
 # ## 5 · What the small image cannot see
 #
-# Back to the question of section 1, with the real matrix now. Take the photograph with half its
-# contrast, so that every byte has room for 40 more or less.
+# Back to section 1, with the real matrix now. Take the photograph with half its contrast, so that
+# you can add or subtract 40 at every byte.
 #
-# **Prediction.** Add 40 to every even row of it, and take 40 from every odd one. By how many grey
-# levels does the LR image change at most, away from the upper and lower border? (Look at the row of
-# weights in section 3 again.)
+# **Prediction.** Add 40 to every even row, and subtract 40 from every odd one. By how many grey
+# levels does the LR image change at most, away from the upper and lower border? (Look again at the
+# row of weights in section 3.)
 
 # %%
 guess = ...
@@ -415,8 +428,8 @@ print(
         guess,
         int(change[2:-2].max()),
         unit="grey levels",
-        because="The weights at even places sum to (-3 + 29 + 111 - 9) / 256 = ½, those at odd places "
-        "to ½ as well: +40 and -40 cancel, to the last bit.",
+        because="The weights at even places sum to (-3 + 29 + 111 - 9) / 256 = ½, and those at odd "
+        "places also sum to ½: +40 and -40 cancel exactly.",
     )
 )
 
@@ -431,16 +444,18 @@ pictures(
 )
 
 # %% [markdown]
-# Only the outermost two rows of LR notice: there the mirror repeats a row, and breaks the stripes.
+# Only the outermost two rows at the top and the bottom of the LR image change: there the mirror
+# image repeats a row, and the stripes no longer alternate.
 
 # %% tags=["nbval-check-output"]
 print(np.flatnonzero(change.max(axis=(1, 2))))
 
 # %% [markdown]
-# Stripes are one direction of very many. Any photograph can be parted into what `rows` sees and what
-# it does not. `np.linalg.pinv` (the *pseudo-inverse*) turns a matrix round as well as can be: among
-# all columns with the same small column it takes the one with the least energy. So
-# `pinv(rows) @ rows` keeps of a column what shrinking can see.
+# Stripes are one of very many invisible directions. You can split any photograph into the part
+# that `rows` sees and the part that it does not see. `np.linalg.pinv`, the *pseudo-inverse*,
+# inverts a matrix as far as possible: among all large columns that shrink to the same small
+# column, it picks the one with the least energy. So `pinv(rows) @ rows` keeps the part of a column
+# that shrinking can see.
 
 # %%
 face = photo[square].astype(float)  # 48×48
@@ -456,12 +471,12 @@ def shrink(image):
     return np.einsum("oh,hwc,pw->opc", rows, image, rows, optimize=True)
 
 
-print(f"largest value of what is unseen: {np.abs(unseen).max():.0f} grey levels")
-print(f"largest value when it is shrunk: {np.abs(shrink(unseen)).max():.0e} grey levels")
+print(f"largest value of the unseen part: {np.abs(unseen).max():.0f} grey levels")
+print(f"largest value after shrinking it: {np.abs(shrink(unseen)).max():.0e} grey levels")
 
 # %% [markdown]
-# What is unseen is not little, and it shrinks to nothing but the processor's rounding. So you may
-# add it once, which is the photograph, or not at all, or turn it over and exaggerate it:
+# The unseen part is not small, yet it shrinks to 0, apart from floating-point rounding. So you may
+# add it once (that is the photograph), leave it out, or subtract it three times:
 
 # %%
 from glanet.course.lessons.the_problem.figures import large_and_small
@@ -476,14 +491,15 @@ large_and_small(
 )
 
 # %% [markdown]
-# Three large images above, one small image below, three times. The middle one has the least energy, and
-# it is wrong; the right one is absurd, and *fits the LR image just as well*. A network that is asked
-# for the left one gets no help from the LR image in choosing it.
+# You see three large images above, and below them three times the same small image. The middle one
+# has the least energy, and it is wrong. The right one is absurd, yet it *fits the LR image just as
+# well*. A network has to produce the left one, and the LR image does not help it to choose.
 #
-# In the paper's Eq. 4, $I_{HR} = \Theta(F_s + F_d) + I_{CSR}$, the second summand is an ordinary
-# enlargement of the LR image. All that LR does not say has to come out of the first, the network.
+# In the paper's Eq. 4, $I_{HR} = \Theta(F_s + F_d) + I_{CSR}$, the second term, $I_{CSR}$ (the
+# coarse super-resolution image), is an ordinary enlargement of the LR image. Everything that the
+# LR image does not show has to come from the first term, the network.
 #
-# Turn the amount yourself, and watch the two LR images stay the same.
+# Change the amount of the unseen part yourself: the two LR images stay the same.
 
 # %%
 from glanet.course.lessons.the_problem.widgets import explore_unseen
@@ -493,7 +509,7 @@ explore_unseen(seen, unseen, shrink)
 # %% [markdown]
 # ## 6 · Aliasing, or why the kernel is stretched
 #
-# What if an image is shrunk by simply keeping every second pixel? Stripes of one pixel, by hand:
+# What happens if you shrink an image by keeping every second pixel? Try stripes of one pixel:
 
 # %% tags=["nbval-check-output"]
 fence = np.array([0, 255] * 6)
@@ -502,15 +518,16 @@ print(fence[1::2])
 print(to_bytes(resize_matrix(12, 1 / 2) @ fence))
 
 # %% [markdown]
-# All black, or all white, depending on where one starts; with the stretched kernel grey, which is what
-# black and white stripes are from far away (the border pixels differ: the mirror again).
+# The result is all black or all white, depending on where you start. With the stretched kernel it
+# is grey, and black and white stripes do look grey from far away. (The border pixels differ
+# because of the mirror image.)
 #
-# How fast an image changes is its *frequency*, in cycles per pixel. The fence has one cycle every two
-# pixels: 0.5, and no pixels can show a faster one. This limit is called *Nyquist's*. An LR pixel
-# is two HR pixels long, so on the HR axis LR ends at 0.25.
+# The *frequency* of a wave tells how fast it changes, in cycles per pixel. The stripes have one
+# cycle every two pixels: 0.5. Pixels cannot show a faster wave than that. This limit is called the
+# *Nyquist frequency*. An LR pixel is as long as two HR pixels, so on the HR axis LR ends at 0.25.
 #
-# **Prediction.** A wave with 0.4 cycles per HR pixel is too fast for LR. Every second pixel is kept.
-# The pixels that remain show a wave nonetheless. How many cycles per *HR* pixel does it have?
+# **Prediction.** A wave with 0.4 cycles per HR pixel is too fast for LR. Keep every second pixel.
+# The remaining pixels still show a wave. How many cycles per *HR* pixel does it have?
 
 # %%
 guess = ...
@@ -524,14 +541,14 @@ print(
         guess,
         float(per_lr_pixel) / 2,
         unit="cycles per HR pixel",
-        because="0.4 lies 0.15 above the limit of 0.25, and comes out 0.15 below it: frequencies are "
-        "folded back at the limit.",
+        because="0.4 is 0.15 above the limit of 0.25, and comes out 0.15 below it: the limit folds "
+        "frequencies back like a mirror.",
     )
 )
 
 # %% [markdown]
-# A wave that was never there: that is *aliasing*. Bicubic with the stretched kernel shows, instead,
-# next to nothing.
+# This wave was never there. That is *aliasing*. With the stretched kernel, bicubic shows almost no
+# wave instead.
 
 # %%
 from glanet.course.lessons.the_problem.figures import aliasing
@@ -539,8 +556,8 @@ from glanet.course.lessons.the_problem.figures import aliasing
 aliasing(frequency=0.4, scale=2)
 
 # %% [markdown]
-# Move the frequency across the limit, 0.25 at scale 2. Above it, look at the blue waves of the
-# upper panel. Where does the lower one begin to fade?
+# Move the frequency across the limit, which is 0.25 at scale 2. Above the limit, watch the blue
+# wave of the upper panel. At which frequency does the wave of the lower panel begin to fade?
 
 # %%
 from glanet.course.lessons.the_problem.widgets import explore_aliasing
@@ -548,8 +565,8 @@ from glanet.course.lessons.the_problem.widgets import explore_aliasing
 explore_aliasing()
 
 # %% [markdown]
-# In two dimensions: a *zone plate*, whose rings grow finer outwards until, at the middle of each
-# border, they reach 0.5 cycles per pixel.
+# Now in two dimensions. The rings of a *zone plate* grow finer outwards: at the middle of each
+# border they reach 0.5 cycles per pixel.
 
 # %%
 y, x = np.mgrid[:64, :64] - 31.5
@@ -565,16 +582,16 @@ pictures(
 )
 
 # %% [markdown]
-# The rings around the borders of the middle picture are aliases. They look as real as those in the
-# centre. In the right picture, what LR cannot hold has mostly gone instead, and nothing false stands
-# in its place.
+# The rings around the borders of the middle picture are aliases. They look as real as the rings in
+# the centre. In the right picture most of what LR cannot show is gone, and no false rings replace
+# it.
 
 # %% [markdown]
 # ## 7 · The spectrum that is left
 #
-# The paper speaks of low and high frequencies throughout (§1), so you will need an instrument that
-# shows them. An image is a sum of waves; `np.fft.fft2` says how much of each, and the squared
-# amount is the *power*. With `norm="ortho"` nothing is lost or won:
+# The paper speaks of low and high frequencies throughout (§1), so you need an instrument that
+# shows them. An image is a sum of waves. `np.fft.fft2` returns the amplitude of each wave, and its
+# square is the *power*. With `norm="ortho"` the powers add up to the sum of the squared values:
 
 # %% tags=["nbval-check-output"]
 for row in ([3, 3, 3, 3], [3, -3, 3, -3], [3, 1, -1, 1]):
@@ -582,10 +599,11 @@ for row in ([3, 3, 3, 3], [3, -3, 3, -3], [3, 1, -1, 1]):
     print(np.fft.fftfreq(4), power.round(6), "sum", power.sum().round(6), "=", np.square(row).sum())
 
 # %% [markdown]
-# Constant grey is all at frequency 0, the fence all at 0.5, and the third row is a mixture. A transform
-# takes an image for one tile of an endless floor. Where left and right border do not match, there is
-# an edge in that floor, and its frequencies are none of the image's. A *window* that fades the image
-# out towards its borders takes the edge away:
+# Constant grey has all its power at frequency 0, the stripes have all of theirs at 0.5, and the
+# third row is a mixture. A Fourier transform treats an image as one tile of an endless floor. If
+# the left and right border do not match, the floor has an edge there, and the edge adds
+# frequencies that do not belong to the image. A *window* that fades the image out towards its
+# borders removes the edge:
 
 # %% tags=["nbval-check-output"]
 from glanet.course.lessons.the_problem.figures import hann
@@ -593,18 +611,20 @@ from glanet.course.lessons.the_problem.figures import hann
 print(hann(8).round(3))
 
 # %% [markdown]
-# **Exercise 4 · A power spectrum that does not fool you** ★★☆, 15 minutes. `power_spectrum(image)` takes
-# `(H, W, C)` and returns `(H, W)`:
+# **Exercise 4 · A power spectrum that does not fool you** ★★☆, 15 minutes. `power_spectrum(image)`
+# takes `(H, W, C)` and returns `(H, W)`:
 #
-# 1. subtract from each channel its mean: brightness is not what we look for;
-# 2. multiply by the window, `hann(H)` along the height times `hann(W)` along the width, divided by the
-#    square root of the mean of its square, so that it takes no power away on the whole;
-# 3. transform each channel, `norm="ortho"`;
-# 4. square the amounts (they are complex: `np.abs`), and average over the channels. No logarithm.
+# 1. subtract from each channel its mean: the brightness is of no interest here;
+# 2. multiply by the window: `hann(H)` along the height times `hann(W)` along the width, divided by
+#    the square root of the mean of its square, so that the window keeps the total power;
+# 3. transform each channel, with `norm="ortho"`;
+# 4. square the absolute values (the amplitudes are complex: use `np.abs`), and average over the
+#    channels. Take no logarithm.
 #
 # <details><summary>Hint 1</summary>
 #
-# `image.mean(axis=(0, 1))` has one number for each channel and can be subtracted as it is.
+# `image.mean(axis=(0, 1))` has one number for each channel. You can subtract it from the image
+# directly.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -615,8 +635,8 @@ print(hann(8).round(3))
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `np.fft.fft2` takes the last two axes, which are width and channels here. Tell it:
-# `np.fft.fft2(..., axes=(0, 1), norm="ortho")`.
+# By default, `np.fft.fft2` transforms the last two axes, here width and channels. Give it the
+# axes: `np.fft.fft2(..., axes=(0, 1), norm="ortho")`.
 #
 # </details>
 
@@ -638,8 +658,8 @@ def power_spectrum(image):
 power_spectrum = problem.power_spectrum.check(power_spectrum)
 
 # %% [markdown]
-# An instrument is tried on something known first. Noise whose pixels know nothing of each other has
-# the same power at every frequency: its variance. Here that is 4. `by_radius` averages over all
+# Calibrate an instrument on a known signal before you trust it. Noise with independent pixels has
+# the same power at every frequency: its variance, which is 4 here. `by_radius` averages over all
 # directions.
 
 # %%
@@ -651,23 +671,23 @@ print(frequency.round(2))
 print(power.round(2))
 
 # %% [markdown]
-# Now turn it on the photograph, on its LR image, and on two enlargements of that: bicubic, and the
-# small network of notebook 00. All go on one axis, in cycles per *HR* pixel. On it, a frequency of
-# LR counts half. And LR has a quarter of the pixels, so that the same wave has a quarter of the
-# power in it: times 4.
+# Now measure the photograph, its LR image, and two enlargements of the LR image: bicubic, and the
+# small network of notebook 00. The figure puts all four on one axis, in cycles per *HR* pixel, so
+# the frequencies of LR are halved. LR also has only a quarter of the pixels, so the same wave has
+# only a quarter of the power in it. The code multiplies by 4 to correct that.
 
 # %%
 from glanet import GLANet
 from glanet.course.lessons.the_problem.figures import spectra
 from glanet.inference import upscale
 
-network = GLANet.from_pretrained("tiny-x2")
-invented = upscale(network, small)
-frequency, power = by_radius(power_spectrum(small))
+model = GLANet.from_pretrained("tiny-x2")
+invented = upscale(model, lr)
+frequency, power = by_radius(power_spectrum(lr))
 curves = {
     "LR": (frequency / 2, power * 4),
     "original": by_radius(power_spectrum(photo)),
-    "bicubic": by_radius(power_spectrum(imresize(small, 2))),
+    "bicubic": by_radius(power_spectrum(imresize(lr, 2))),
     "GLA-Net": by_radius(power_spectrum(invented)),
 }
 spectra(curves, nyquist=0.25)
@@ -675,31 +695,33 @@ spectra(curves, nyquist=0.25)
 # %% [markdown]
 # Read it from left to right.
 #
-# - **Low frequencies**: all four lie upon each other. Nothing is lost, and nothing is to be done.
-# - **Just below the mark**: LR sinks below the original. The kernel fades out before LR ends. This
-#   part can be *repaired*, since LR still has it, only fainter.
-# - **Above the mark** LR has no place. What bicubic shows there is left over by its kernel. What a
-#   network puts there, it must *invent* from what it has learned.
+# - **Low frequencies**: all four curves coincide. Nothing is lost, and there is nothing to do.
+# - **Just below the mark**: LR falls below the original, because the kernel fades out before LR
+#   ends. A network can *repair* this part, since LR still has it, only weaker.
+# - **Above the mark** LR has nothing. What bicubic shows there is a residue of its kernel. What a
+#   network shows there it must *invent*, from what it has learned.
 #
-# The curve of the network lies closer to the original's on both sides of the mark. That says how much
-# power it puts there, and not yet whether in the right places. Measuring that is notebook 02.
+# The network's curve is closer to the original's on both sides of the mark. That tells how much
+# power the network adds. It does not tell whether the power is in the right places: notebook 02
+# measures that.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# Run this on purpose. PyTorch has a bicubic resize of its own, and its defaults are not MATLAB's: the
-# kernel is not stretched, and has $a = -\frac34$.
+# Make this mistake on purpose. PyTorch has a bicubic resize of its own, and its defaults are not
+# MATLAB's: it does not stretch the kernel, and the kernel has $a = -\frac34$.
 
 # %%
 import torch.nn.functional as F
 from glanet.data.tensors import to_image, to_tensor
 
-pytorch_small = to_image(F.interpolate(to_tensor(photo), scale_factor=1 / 2, mode="bicubic"))
+pytorch_lr = to_image(F.interpolate(to_tensor(photo), scale_factor=1 / 2, mode="bicubic"))
 
 # %% [markdown]
-# **Prediction.** Enlarge this LR image with bicubic, and measure how close it comes to the photograph
-# (in PSNR, as in notebook 00: more is closer). Will the number be `"higher"` or `"lower"` than with
-# the right LR image? And what will the network's do?
+# **Prediction.** Enlarge this LR image with bicubic, and measure how close the result comes to the
+# photograph. (Use PSNR, the peak signal-to-noise ratio, as in notebook 00: higher is closer.) Will
+# the PSNR be `"higher"` or `"lower"` than with the right LR image? And what will happen to the
+# network's?
 
 # %%
 guess = ...
@@ -707,10 +729,10 @@ guess = ...
 # %%
 from glanet.evaluation.metrics import psnr_y
 
-falsified = upscale(network, pytorch_small)
+falsified = upscale(model, pytorch_lr)
 enlarged = {
-    "imresize": (imresize(small, 2), invented),
-    "PyTorch": (imresize(pytorch_small, 2), falsified),
+    "imresize": (imresize(lr, 2), invented),
+    "PyTorch": (imresize(pytorch_lr, 2), falsified),
 }
 scores = {
     name: [psnr_y(image, photo, border=2) for image in images] for name, images in enlarged.items()
@@ -725,16 +747,16 @@ print(
         guess,
         "higher" if scores["PyTorch"][0] > scores["imresize"][0] else "lower",
         choices=("higher", "lower"),
-        because="PyTorch's LR image keeps more of what is fine, true and false alike. It is the LR "
-        "image of another problem, and the network, which was trained for this one, sharpens what "
-        "is too sharp already.",
+        because="PyTorch's LR image keeps more fine detail, both true and false. The network gets "
+        "worse: it was trained on LR images from imresize, and sharpens one that is already too "
+        "sharp.",
     )
 )
 
 # %% [markdown]
-# This mistake gives no error. A method compared with bicubic on LR images of the wrong kind meets
-# another rival than the one in the tables, and a network trained on one kind and used on the other
-# does badly. You see it in the picture:
+# This mistake raises no error. If you compare a method with bicubic on LR images of the wrong
+# kind, you use a different rival from the one in the tables. And a network that is trained on one
+# kind and used on the other does badly. You can see it:
 
 # %%
 pictures(
@@ -746,21 +768,22 @@ pictures(
 )
 
 # %% [markdown]
-# The right picture is the mended one. `antialias=True` mends PyTorch's most of the way and not all:
-# it rounds and clips only once, and drops what lies outside the image instead of mirroring it.
+# The right picture shows the correct way. `antialias=True` repairs most of PyTorch's difference,
+# but not all: PyTorch rounds and clips only once, and it drops what lies outside the image instead
+# of mirroring it.
 
 # %%
 nearly = to_image(
     F.interpolate(to_tensor(photo), scale_factor=1 / 2, mode="bicubic", antialias=True)
 )
-for name, lr in {"default": pytorch_small, "antialias=True": nearly}.items():
-    off = np.abs(lr.astype(int) - small)
-    print(f"{name:15} {(off > 0).mean():4.0%} of bytes differ, by {off.max()} at most")
+for name, other in {"default": pytorch_lr, "antialias=True": nearly}.items():
+    off = np.abs(other.astype(int) - lr)
+    print(f"{name:15} {(off > 0).mean():4.0%} of bytes differ, by at most {off.max()}")
 
 # %% [markdown]
-# **Half a pixel.** A second mistake hides in enlarging. With `align_corners=True` the *centres* of the
-# outermost pixels are laid upon each other, instead of the outer edges of both images. A row of four
-# whose values are their own positions says where each new pixel thinks it is:
+# **Half a pixel.** A second mistake happens when you enlarge. With `align_corners=True` the
+# *centres* of the outermost pixels of both images coincide, instead of their outer edges. To see
+# where each new pixel lies, enlarge a row of four whose values are their own positions:
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -771,62 +794,60 @@ for aligned in (True, False):
     print(f"{aligned!s:5}", [round(value, 2) for value in where.flatten().tolist()])
 
 # %% [markdown]
-# The second row is right: ¼, ¾, 1¼, ... (outside the outermost centres the border pixel is repeated: 0
-# stands for −¼). The first row's steps are too short. Its first pixel shows what lies at 0 and
-# belongs at −¼, half an HR pixel away, and its last one errs as far the other way. What that costs,
-# and the mending:
+# The second row is right: ¼, ¾, 1¼, ... (Outside the outermost centres the border pixel is
+# repeated, so it shows 0 where −¼ belongs.) In the first row the steps are too short. Its first
+# pixel shows the value at 0 but belongs at −¼, which is half an HR pixel away, and its last pixel
+# is off by as much in the other direction. Compare the cost with the correct way:
 
 # %%
 for aligned in (True, False):
-    enlarged = F.interpolate(
-        to_tensor(small), scale_factor=2, mode="bicubic", align_corners=aligned
-    )
+    enlarged = F.interpolate(to_tensor(lr), scale_factor=2, mode="bicubic", align_corners=aligned)
     print(f"align_corners={aligned!s:5} {psnr_y(to_image(enlarged), photo, border=2):.2f} dB")
 
 # %% [markdown]
 # In short:
 #
-# - **An LR image from the wrong library**: as above, bicubic looks too good and the network too bad.
-#   Make LR images with `imresize`, or take the published ones.
-# - **Rounded once, or half to even**: nobody sees it, and the files are not the published ones.
-# - **Half a pixel off**: an offset in positions, or `align_corners=True`. A row of positions like the
-#   one above shows it at once.
-# - **Sides that cannot be divided by the scale**: HR has pixels that LR does not cover. `modcrop`
+# - **An LR image from the wrong library**: as above, bicubic looks too good and the network too
+#   bad. Make LR images with `imresize`, or use the published ones.
+# - **Rounded once, or half to even**: nobody sees it, but the images are not the published ones.
+# - **Half a pixel off**: an offset in the positions, or `align_corners=True`. A row of positions
+#   like the one above shows it at once.
+# - **Sides that the scale does not divide**: HR has pixels that LR does not cover. Call `modcrop`
 #   first.
-# - **A photograph that nobody shrank**: from a camera or a web page it has been blurred, sharpened or
-#   compressed in ways that `imresize` has not. What you learn here solves the problem of this
+# - **A photograph that nobody shrank**: a camera or a web page has blurred, sharpened or
+#   compressed it in ways that `imresize` has not. What you learn here solves the problem of this
 #   notebook and no other.
 
 # %% [markdown]
 # ## The same as the package's
 #
-# What you built is most of `glanet/data/degradation.py`. The package skips the zeros of the matrices
-# and takes grey images too; the numbers have to be the same. The matrices agree but for the order of
-# additions. The images agree to the last bit, at ×2, ×3 and ×4, down and up.
+# You have built most of `glanet/data/degradation.py`. The package skips the zeros of the matrices
+# and also takes grey images, but the numbers have to be the same. The matrices agree up to the
+# order of additions. The images are bit-identical, at ×2, ×3 and ×4, down and up.
 
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.sameness import same_function
 from glanet.data import degradation
 
 draw = np.random.default_rng(0)
-factors = (1 / 2, 1 / 3, 1 / 4, 2, 3, 4)
+scales = (1 / 2, 1 / 3, 1 / 4, 2, 3, 4)
 distances = [(draw.uniform(-3, 3, (5, 7)),) for _ in range(4)]
-axes = [(size, factor) for size in (5, 16, 37) for factor in factors]
-images = [(draw.integers(0, 256, (37, 52, 3), dtype=np.uint8), factor) for factor in factors]
+axes = [(size, scale) for size in (5, 16, 37) for scale in scales]
+images = [(draw.integers(0, 256, (37, 52, 3), dtype=np.uint8), scale) for scale in scales]
 
 print(same_function(cubic_kernel, degradation.cubic_kernel, distances, tolerance=1e-12))
 print(same_function(resize_matrix, degradation.resize_matrix, axes, tolerance=1e-12))
 print(same_function(imresize, degradation.imresize, images))
 
 # %% [markdown]
-# Two more functions stand in that file. `modcrop` you have used. `imresize_tensor` is `shrink` of
-# section 5 for a batch of PyTorch tensors: no rounding, so that gradients pass.
+# That file has two more functions. You have used `modcrop`. `imresize_tensor` is `shrink` of
+# section 5 for a batch of PyTorch tensors: it does not round, so gradients pass through it.
 
 # %% [markdown]
 # ## How far you are
 #
-# You have the problem: from `small` back to `photo`. Notebook 02 builds the yardstick for
-# whoever claims to have solved it.
+# You have the problem: get from `lr` back to `photo`. Notebook 02 builds the yardstick that
+# measures how well a method solves it.
 
 # %%
 from glanet.course.report import report as progress_report

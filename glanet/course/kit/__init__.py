@@ -1,1 +1,1 @@
-"""What the lessons share: checks, predictions, progress, proofs, style."""
+"""Code that the lessons share: checks, predictions, progress, sameness proofs, style."""

@@ -1,9 +1,8 @@
-"""Graded exercises: say what is wrong with a learner's function, not only that it is.
+"""Graded exercises: a check tells learners what is wrong with their function.
 
-An exercise knows the right function and the mistakes people make. It calls the learner's function
-on inputs drawn anew each time; where the answers differ from the right ones and equal those of a
-known mistake, it names that mistake. The same goes for classes, which are built, given the same
-weights, and called.
+An exercise holds the right function and common mistakes. It calls the learner's function on fresh
+random inputs. If the answers equal those of a known mistake, it names that mistake; otherwise it
+describes the first difference. A class is built, given weights, and called like a function.
 """
 
 import os
@@ -20,12 +19,12 @@ RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
 class ExerciseError(GlanetError, AssertionError):
-    """In strict mode, an exercise that is not right; used by tests of the solutions."""
+    """An exercise is not right in strict mode, which the tests of the solutions use."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an exercise found: ``state`` is right, not done yet or wrong; ``message`` says why."""
+    """A check's result: ``state`` is RIGHT, NOT_DONE or WRONG, ``message`` says what is wrong."""
 
     state: str
     message: str = ""
@@ -39,13 +38,12 @@ def _call(function, *arguments):
 class Exercise:
     """One graded exercise.
 
-    ``lesson`` is the name of its lesson (``window_attention``), ``reference`` the right function or
-    class, from the package where it has one. ``draw`` makes a list of argument tuples from a numpy
-    Generator.
-    ``mistakes`` maps what is wrong, in a sentence to the learner, to a function or class that is
-    wrong in just that way. ``run`` gets the candidate and one argument tuple, and returns the
-    answer to compare: `run_module` where the candidate is a class. ``tolerance`` is the largest
-    absolute difference that still counts as equal.
+    ``lesson`` is the name of its lesson (``window_attention``). ``reference`` is the right function
+    or class, the package's own if there is one. ``draw`` takes a numpy Generator and returns a list
+    of argument tuples. ``mistakes`` maps a message to the learner to a function or class that makes
+    this mistake. ``run`` takes the candidate and the arguments of one tuple, and returns the answer
+    to compare; for classes it is `run_module`. ``tolerance`` is the largest absolute difference
+    that counts as equal.
     """
 
     lesson: str
@@ -58,7 +56,7 @@ class Exercise:
 
     @property
     def key(self) -> str:
-        """What the exercise is called in the file of progress."""
+        """The name of the exercise in the progress file: "lesson.exercise"."""
         return f"{self.lesson}.{self.name}"
 
     def judge(self, candidate) -> Verdict:
@@ -68,7 +66,7 @@ class Exercise:
         for case in cases:
             try:
                 answer = self.run(candidate, *_copies(case))
-            except Exception as error:  # whatever the learner's code raises is part of the verdict
+            except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
                 return Verdict(NOT_DONE)
@@ -82,13 +80,13 @@ class Exercise:
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
-        """Print the verdict, and return the function or class to go on with.
+        """Print the verdict, and return the function or class that the notebook goes on with.
 
-        That is the learner's own where it is right, and the reference where it is not, so that a
-        notebook runs to its end either way. What is right goes into the file of progress.
+        Returns ``candidate`` if it is right, and otherwise the reference, so that the notebook runs
+        to its end either way. A solved exercise is recorded in the progress file.
 
         Raises:
-            ExerciseError: not right, and GLANET_STRICT is 1 in the environment.
+            ExerciseError: the candidate is not right, and the environment has GLANET_STRICT=1.
         """
         verdict = self.judge(candidate)
         if verdict.state == RIGHT:
@@ -98,18 +96,18 @@ class Exercise:
         if os.environ.get("GLANET_STRICT") == "1":
             raise ExerciseError(f"{self.name}: {verdict.state}: {verdict.message}")
         if verdict.state == NOT_DONE:
-            print(f"· {self.name}: not done yet. Until then the notebook goes on with glanet's.")
+            print(f"· {self.name}: not done yet. The notebook goes on with the package's version.")
         else:
             print(f"✗ {self.name}: {verdict.message}")
         return self.reference
 
     def _answers_or_none(self, mistaken, cases):
-        """The mistake's answers; None for a case that it cannot do."""
+        """The answers of a mistake, one for each case; None where it raises an error."""
         answers = []
         for case in cases:
             try:
                 answers.append(self.run(mistaken, *_copies(case)))
-            except Exception:  # a mistake may be one that fails on some inputs
+            except Exception:  # some mistakes fail on some inputs
                 answers.append(None)
         return answers
 
@@ -126,7 +124,7 @@ class Exercise:
             return False
 
     def _difference(self, cases, answers, rights):
-        """The first case that differs, told as shape, type or largest difference."""
+        """A message on the first case that differs: its shape, type or largest difference."""
         for case, answer, right in zip(cases, answers, rights, strict=True):
             if self._equal(answer, right):
                 continue
@@ -151,16 +149,19 @@ class Exercise:
 def run_module(cls, settings, weights, *inputs):
     """Build ``cls(*settings)``, give it ``weights`` by name, and call it on ``inputs``.
 
-    A class without any weights of its own, where some are expected, has not been written yet: None.
+    Returns None, which counts as "not done yet", for a class that has no weights although some are
+    expected.
 
     Raises:
-        ArgumentError: a weight has another name or shape, or is where PyTorch does not look for it.
+        ArgumentError: a weight has another name or shape, or is in a plain list.
     """
     module = cls(*settings)
     own = module.state_dict()
     if weights and not own:
         if any(isinstance(value, list) and value for value in vars(module).values()):
-            raise ArgumentError("PyTorch sees no weights in a plain list: use nn.ModuleList(...)")
+            raise ArgumentError(
+                "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
+            )
         return None
     require_fit(own, weights)
     module.load_state_dict(weights)
@@ -169,7 +170,7 @@ def run_module(cls, settings, weights, *inputs):
 
 
 def require_fit(own, weights):
-    """Raise ArgumentError, in one sentence, for the first weight that does not fit the module."""
+    """Raise ArgumentError for the first name whose shape differs between ``own`` and ``weights``."""
     for name in [*weights, *own]:
         found, expected = (
             tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
@@ -179,7 +180,7 @@ def require_fit(own, weights):
 
 
 def random_weights(module, rng):
-    """Weights for ``module`` by name, none of them special: no norm is the identity, no bias 0."""
+    """Random weights for ``module``, by name: no norm starts as the identity, no bias as 0."""
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     return {
         name: torch.randn(tensor.shape, generator=generator) / max(1, tensor[0].numel()) ** 0.5
@@ -188,14 +189,14 @@ def random_weights(module, rng):
 
 
 def _array(answer):
-    """The answer as one array, on the CPU."""
+    """The answer as a numpy array."""
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu()
     return np.asarray(answer)
 
 
 def _copies(case):
-    """Arguments that a function may write to without spoiling them for the next."""
+    """Copies of the arguments: a function may write to them without affecting the next call."""
     return tuple(_copy(argument) for argument in case)
 
 
@@ -210,4 +211,4 @@ def _describe(argument):
         return f"a {argument.dtype} array {argument.shape}"
     if isinstance(argument, torch.Tensor):
         return f"a tensor {tuple(argument.shape)}"
-    return "" if isinstance(argument, dict) else repr(argument)  # weights, by name
+    return "" if isinstance(argument, dict) else repr(argument)  # a dict of weights is too long

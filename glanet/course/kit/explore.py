@@ -1,8 +1,8 @@
-"""Interactive figures: sliders and menus around the functions of ``figures``."""
+"""Interactive figures: functions that draw, with sliders and menus."""
 
 from ipywidgets import interactive
 
 
 def explore(draw, **controls):
-    """Controls, and the Figure that ``draw`` returns for them, drawn anew whenever one is moved."""
+    """A widget with ``controls`` that shows the Figure returned by ``draw`` for their values."""
     return interactive(draw, {"auto_display": True}, **controls)

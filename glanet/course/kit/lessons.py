@@ -1,16 +1,15 @@
-"""The table of lessons: the one place that says which there are, in what order, and of what."""
+"""The table of lessons: the only place that lists them, in reading order."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One notebook, with all that belongs to it.
+    """One notebook with its exercises, figures, widgets and tests.
 
-    ``name`` is the key everywhere: of the folder below ``glanet/course/lessons`` and
-    ``tests/lessons``, of the exercises, and of the notebook, whose file is called ``stem``.
-    ``builds`` is what of the package a learner builds in it, "" for nothing; ``shows`` is what it
-    makes visible.
+    ``name`` is the key everywhere: in the folders ``glanet/course/lessons`` and ``tests/lessons``
+    and in the exercises. ``stem`` names the notebook's file. ``builds`` is the part of the package
+    that the learner builds in it, "" for none; ``shows`` is the notebook's subject.
     """
 
     number: str  # two digits, the reading order
@@ -21,7 +20,7 @@ class Lesson:
 
     @property
     def stem(self) -> str:
-        """The name of its notebook without an ending, such as ``05_window_attention``."""
+        """The file name of its notebook without suffix, such as ``05_window_attention``."""
         return f"{self.number}_{self.name}"
 
 
@@ -88,10 +87,10 @@ LESSONS = (
 
 
 def lesson(key) -> Lesson:
-    """The lesson of that name, number or stem.
+    """The lesson with ``key`` as its name, number or stem.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such lesson.
     """
     for found in LESSONS:
         if key in (found.name, found.number, found.stem):

@@ -1,9 +1,9 @@
-"""Where the course lies, and where its results go."""
+"""The folders of the course and of its results."""
 
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[3]
-# from a wheel there is no repository: then both lie where the learner works
+# installed from a wheel there is no repository: both are then in the working directory
 HOME = _REPOSITORY if (_REPOSITORY / "pyproject.toml").is_file() else Path.cwd()
 NOTEBOOKS = HOME / "notebooks"
 RUNS = HOME / "runs"

@@ -1,4 +1,4 @@
-"""Photographs, whole and in detail: figures, and sliders around them."""
+"""Photographs, whole and in detail: figures and a widget."""
 
 from ipywidgets import IntSlider
 from matplotlib.patches import Rectangle
@@ -13,7 +13,7 @@ def photograph(image, *, top, left, side):
     figure = new_figure(5.0, 5.0 * height / width)
     axes = figure.subplots()
     axes.imshow(image, extent=(0, width, height, 0))
-    for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+    for colour, thickness in (("black", 4), ("white", 2)):  # visible on dark and on light
         axes.add_patch(Rectangle((left, top), side, side, fill=False, color=colour, lw=thickness))
     axes.set_xlabel("column (pixels)")
     axes.set_ylabel("row (pixels)")
@@ -23,8 +23,8 @@ def photograph(image, *, top, left, side):
 def details(images, *, top, left, side):
     """The same square of several images, side by side.
 
-    ``images`` maps a title to uint8 (H, W, 3), all of one size. The square of ``side`` pixels
-    starts at (``top``, ``left``), and is moved inside the image where it would stick out.
+    ``images`` maps a title to uint8 (H, W, 3), all of the same size. The square of ``side`` pixels
+    starts at (``top``, ``left``). A square that reaches beyond the image is moved inside.
     """
     height, width = next(iter(images.values())).shape[:2]
     side = min(side, height, width)
@@ -45,7 +45,7 @@ def details(images, *, top, left, side):
 
 
 def explore_details(images, *, top=0, left=0, side=96):
-    """`details` with a slider each for row, column and side."""
+    """`details` with sliders for row, column and side."""
     height, width = next(iter(images.values())).shape[:2]
     return explore(
         lambda top, left, side: details(images, top=top, left=left, side=side),

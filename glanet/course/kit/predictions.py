@@ -1,32 +1,32 @@
-"""Predictions: commit to a guess, then let the notebook answer."""
+"""Predictions: the learner makes a guess, then the notebook shows the answer."""
 
 
 def reveal(guess, answer, *, unit, because, close=0.25):
-    """Compare a number guessed with the ``answer`` and say why it is so, as text to print.
+    """Text that compares the number ``guess`` with ``answer``, in ``unit``, and explains why.
 
-    A guess of ``...`` skips the question. Within a share of ``close`` of the answer it counts as
-    right.
+    A ``guess`` of ``...`` skips the question. A guess counts as close if its relative error is at
+    most ``close``. ``because`` is the explanation.
     """
     if guess is ...:
-        verdict = f"No guess, no harm: it is {answer:,} {unit}."
+        verdict = f"No guess. The answer is {answer:,} {unit}."
     elif abs(guess - answer) <= close * abs(answer):
-        verdict = f"Your guess {guess:,} is close: it is {answer:,} {unit}."
+        verdict = f"Your guess {guess:,} is close: the answer is {answer:,} {unit}."
     else:
         direction = "too low" if guess < answer else "too high"
-        verdict = f"Your guess {guess:,} is {direction}: it is {answer:,} {unit}."
+        verdict = f"Your guess {guess:,} is {direction}: the answer is {answer:,} {unit}."
     return f"{verdict} {because}"
 
 
 def reveal_choice(guess, answer, *, choices, because):
-    """Compare a choice guessed with the ``answer`` and say why it is so, as text to print.
+    """Text that compares the choice ``guess`` with ``answer`` and explains why.
 
-    A guess of ``...`` skips the question. A guess that is none of the ``choices`` is told which
-    there are, and nothing else.
+    A ``guess`` of ``...`` skips the question. For a guess outside ``choices`` the text lists the
+    choices and keeps the answer back. ``because`` is the explanation.
     """
     if guess is ...:
-        return f"No guess, no harm: it is {answer}. {because}"
+        return f"No guess. The answer is {answer}. {because}"
     if guess not in choices:
-        return f"{guess!r} is none of the choices: {', '.join(map(repr, choices))}. Choose again."
+        return f"{guess!r} is not a choice. Choose one of {', '.join(map(repr, choices))}."
     if guess == answer:
-        return f"Right, it is {answer}. {because}"
-    return f"You said {guess}, and it is {answer}. {because}"
+        return f"Right: the answer is {answer}. {because}"
+    return f"You said {guess}, but the answer is {answer}. {because}"

@@ -1,4 +1,4 @@
-"""Three sizes of the same notebook: a cell asks for the size that fits the machine."""
+"""Profiles: how much the notebooks compute, chosen by ``GLANET_PROFILE``."""
 
 import os
 
@@ -12,10 +12,10 @@ PROFILES = {
 
 
 def profile() -> str:
-    """The profile in force, ``GLANET_PROFILE`` in the environment: smoke, learn or full.
+    """The current profile, from ``GLANET_PROFILE`` in the environment: smoke, learn or full.
 
     Raises:
-        ArgumentError: the variable holds something else.
+        ArgumentError: the variable has another value.
     """
     name = os.environ.get("GLANET_PROFILE", "learn")
     if name not in PROFILES:
@@ -27,5 +27,5 @@ def profile() -> str:
 
 
 def by_profile(*, smoke, learn, full):
-    """The value for the profile in force."""
+    """The argument for the current profile."""
     return {"smoke": smoke, "learn": learn, "full": full}[profile()]

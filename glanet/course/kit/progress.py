@@ -1,4 +1,4 @@
-"""What a learner has solved, kept in one small file of theirs."""
+"""The exercises that a learner has solved, kept in a small file in the home folder."""
 
 import json
 import os
@@ -10,14 +10,14 @@ from glanet.files import write_text
 
 
 def progress_file() -> Path:
-    """``GLANET_PROGRESS`` if it is set, else ``.glanet/progress.json`` in the user's folder."""
+    """``GLANET_PROGRESS`` if it is set, else ``.glanet/progress.json`` in the home folder."""
     return Path(os.environ.get("GLANET_PROGRESS") or Path.home() / ".glanet" / "progress.json")
 
 
 def solved() -> dict[str, str]:
-    """Exercises solved so far, as "lesson.exercise", with the date of the first time.
+    """The solved exercises: "lesson.exercise" and the ISO date on which each was first solved.
 
-    A file that cannot be read counts as empty: progress is a convenience and stops nobody.
+    A file that cannot be read counts as empty: a damaged file must not stop the notebook.
     """
     try:
         entries = json.loads(progress_file().read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def solved() -> dict[str, str]:
 
 
 def record(exercise):
-    """Remember that an exercise was solved; where the file cannot be written, say so and go on."""
+    """Record that an exercise is solved; if the file cannot be written, print a note and go on."""
     entries = solved()
     if exercise.key in entries:
         return
@@ -44,4 +44,4 @@ def record(exercise):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, json.dumps(entries, indent=1))
     except OSError as error:
-        print(f"  (your progress could not be kept in {path}: {error.strerror})")
+        print(f"  (your progress could not be saved in {path}: {error.strerror})")

@@ -1,4 +1,4 @@
-"""Proofs that what was built in a notebook is what the package has."""
+"""Proofs that a class or function built in a notebook does the same as the package's."""
 
 import copy
 
@@ -11,14 +11,14 @@ TOLERANCE = 1e-6
 
 
 class SamenessError(GlanetError, AssertionError):
-    """The notebook's version and the package's are not the same; the message says where."""
+    """The notebook's version and the package's differ; the message says where."""
 
 
 def same_function(mine, theirs, cases, tolerance=0.0) -> str:
-    """The sentence that two functions agree on all ``cases``, tuples of arguments.
+    """A sentence that two functions agree on all ``cases``, a list of argument tuples.
 
     Raises:
-        SamenessError: they differ by more than ``tolerance`` anywhere, or in shape or type.
+        SamenessError: any outputs differ by more than ``tolerance``, or in shape or type.
     """
     worst = 0.0
     for number, case in enumerate(cases):
@@ -31,17 +31,17 @@ def same_function(mine, theirs, cases, tolerance=0.0) -> str:
         difference = answer.astype(np.float64) - expected.astype(np.float64)
         worst = np.maximum(worst, np.abs(difference).max(initial=0.0))  # keeps a NaN
     if not worst <= tolerance:
-        raise SamenessError(f"outputs differ by up to {worst:.1e}, allowed is {tolerance:.0e}")
-    return f"✓ {theirs.__name__}: the same on {len(cases)} inputs" + (
-        f", to {tolerance:.0e}." if tolerance else ", to the last bit."
-    )
+        raise SamenessError(f"outputs differ by up to {worst:.1e}; {tolerance:.0e} is allowed")
+    if tolerance:
+        return f"✓ {theirs.__name__}: the same on {len(cases)} inputs, to {tolerance:.0e}."
+    return f"✓ {theirs.__name__}: bit-identical on {len(cases)} inputs."
 
 
 def same_module(mine, theirs, *inputs) -> str:
-    """The sentence that two modules are the same: outputs, and gradients of inputs and weights.
+    """A sentence that two modules agree: in outputs, and in gradients of inputs and weights.
 
-    The weights of ``theirs`` are given to ``mine`` by name. Both are compared as copies in float64
-    and eval mode, so that what differs is the computation and not its rounding.
+    ``mine`` gets the weights of ``theirs``, by name. Both are compared as copies in eval mode, and
+    in float64, so that rounding does not hide or fake a difference.
 
     Raises:
         SamenessError: a weight has another name or shape, or something differs by more than 1e-6.
@@ -55,7 +55,7 @@ def same_module(mine, theirs, *inputs) -> str:
     for name, value in expected.items():
         difference = (ours[name] - value).abs().max().item() if value.numel() else 0.0
         if not difference <= TOLERANCE:
-            raise SamenessError(f"{name}: differs by up to {difference:.1e}, allowed is 1e-06")
+            raise SamenessError(f"{name}: differs by up to {difference:.1e}; 1e-06 is allowed")
     return (
         f"✓ {type(theirs).__name__}: from the same weights the same output and the same "
         f"{len(expected) - 1} gradients, to 1e-06."
@@ -63,7 +63,7 @@ def same_module(mine, theirs, *inputs) -> str:
 
 
 def _outputs_and_gradients(module, inputs):
-    """{"output": ..., "gradient of ...": ...} for a fixed random weighing of the outputs."""
+    """{"output": ..., "gradient of ...": ...}: gradients of a fixed random sum of the outputs."""
     inputs = [
         value.detach().double().requires_grad_() if _is_float(value) else value for value in inputs
     ]

@@ -2,8 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-# One look for each part of the network in all notebooks. The colours are Okabe and Ito's, which
-# the colour-blind tell apart; lines also differ in dash, for who prints in grey.
+# One look for each part of the network in all notebooks. The Okabe-Ito palette is safe for colour
+# blindness; lines also differ in their dashes, for prints in grey.
 LOOKS = {
     "attention": {"color": "#0072B2", "linestyle": "-"},
     "max": {"color": "#CC79A7", "linestyle": (0, (1, 1))},
@@ -18,8 +18,8 @@ LOOKS = {
 def new_figure(width, height):
     """An empty Figure of ``width`` × ``height`` inches.
 
-    Made by pyplot, which teaches a notebook to show figures, and then forgotten by it: the figure
-    shows once, where it is returned, and none is left open.
+    pyplot creates it, which registers how a notebook displays figures, and then closes it: so the
+    figure appears once, where a cell returns it, and no figure stays open.
     """
     figure = plt.figure(figsize=(width, height), layout="constrained")
     plt.close(figure)
@@ -27,7 +27,7 @@ def new_figure(width, height):
 
 
 def shared_legend(figure, place, ncols):
-    """One legend for all panels, above ("upper") or below ("lower") them, each label once."""
+    """Add one legend for all panels, "upper" (above them) or "lower" (below), each label once."""
     by_label = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):

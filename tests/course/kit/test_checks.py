@@ -185,7 +185,7 @@ def test_progress_that_cannot_be_written_is_told_and_stops_nobody(tmp_path, monk
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "file" / "progress.json"))
     assert exercise.check(mean_of_rows) is mean_of_rows
-    assert "could not be kept" in capsys.readouterr().out
+    assert "could not be saved" in capsys.readouterr().out
 
 
 def test_the_report_tells_what_is_solved_of_a_notebook_and_of_the_course(monkeypatch):

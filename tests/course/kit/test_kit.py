@@ -47,16 +47,16 @@ def test_the_sliders_draw_a_figure_at_both_their_ends(images, sweep):
 def test_a_guess_is_compared_and_explained(guess, says):
     text = reveal(guess, 100, unit="eggs", because="Because.")
     assert says in text
-    assert text.endswith("it is 100 eggs. Because.")
+    assert text.endswith("answer is 100 eggs. Because.")
 
 
 @pytest.mark.parametrize(
     ("guess", "says"),
     [
-        (..., "No guess, no harm: it is low-pass. Because."),
-        ("low-pass", "Right, it is low-pass. Because."),
-        ("high-pass", "You said high-pass, and it is low-pass. Because."),
-        ("loud", "'loud' is none of the choices: 'low-pass', 'high-pass'. Choose again."),
+        (..., "No guess. The answer is low-pass. Because."),
+        ("low-pass", "Right: the answer is low-pass. Because."),
+        ("high-pass", "You said high-pass, but the answer is low-pass. Because."),
+        ("loud", "'loud' is not a choice. Choose one of 'low-pass', 'high-pass'."),
     ],
 )
 def test_a_choice_is_compared_and_explained(guess, says):

@@ -15,7 +15,7 @@ CASES = [(np.arange(6.0).reshape(2, 3),), (np.ones(4),)]
 
 def test_two_functions_that_agree_are_said_to_be_the_same():
     said = same_function(lambda image: image + image, double, CASES)
-    assert said == "✓ double: the same on 2 inputs, to the last bit."
+    assert said == "✓ double: bit-identical on 2 inputs."
     assert same_function(lambda i: i * 2.0000001, double, CASES, 1e-5).endswith("to 1e-05.")
 
 

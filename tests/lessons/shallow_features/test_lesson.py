@@ -65,10 +65,13 @@ def cut_to_the_inside(image, kernel):
         (lambda x, k: signal.correlate2d(x, k, mode="full"), "are too many"),
         (lambda x, k: signal.correlate2d(x, k, mode="full")[2:, 2:], "one row too high"),
         (cut_to_the_inside, "still zero"),
-        (lambda x, k: ndimage.correlate(x, k, mode="nearest"), "repeats the outermost"),
-        (lambda x, k: ndimage.correlate(x, k, mode="mirror"), "mirrors the image"),
+        (lambda x, k: ndimage.correlate(x, k, mode="nearest"), "padding repeats the outermost"),
+        (lambda x, k: ndimage.correlate(x, k, mode="mirror"), "padding mirrors the image"),
         (lambda x, k: signal.convolve2d(x, k, mode="same"), "turned by 180°"),
-        (lambda x, k: ndimage.correlate(x, k.swapaxes(0, 1), mode="constant"), "filter's rows"),
+        (
+            lambda x, k: ndimage.correlate(x, k.swapaxes(0, 1), mode="constant"),
+            "filter's rows and columns are swapped",
+        ),
         (lambda x, k: by_shifts(x, k) / k.size, "mean of the nine products"),
     ],
 )
@@ -115,7 +118,7 @@ def test_shallow_features_in_other_words_are_right():
     ("mistaken", "says"),
     [
         (features(lambda maps: maps), "still planes"),
-        (features(lambda maps: maps.transpose(1, 3)), "rows and columns have changed places"),
+        (features(lambda maps: maps.transpose(1, 3)), "rows and columns are swapped"),
         (features(lambda maps: maps.view(-1, *maps.shape[2:], maps.shape[1])), "reshape and view"),
         (features(padding=0), "needs padding=1"),
         (features(padding_mode="replicate"), "repeats the outermost"),
@@ -202,7 +205,7 @@ def test_pixel_shuffle_by_slices_and_pytorchs_own_are_right():
         (pasted, "small copies"),
         (lambda x, s: half_pasted(x, s, "rows"), "not (i h)"),
         (lambda x, s: half_pasted(x, s, "columns"), "not (j w)"),
-        (lambda x, s: by_slices(x, s).mT, "on its side"),
+        (lambda x, s: by_slices(x, s).mT, "rows and columns are swapped"),
         (lambda x, s: x.flatten().view(len(x), -1, s * x.shape[2], s * x.shape[3]), "reshape"),
         (lambda x, s: by_slices(x, 2), "always shuffles by 2"),
     ],
@@ -241,14 +244,14 @@ def test_a_light_head_in_other_words_is_right():
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (head(zero=()), "before training the head is not zero"),
-        (head(zero=["bias"]), "bias starts at zero, and the weight does not"),
-        (head(zero=["weight"]), "weight starts at zero, and the bias does not"),
-        (head(before=lambda t: t.transpose(1, 3)), "rows and columns have changed places"),
+        (head(zero=()), "before training the head does not return 0"),
+        (head(zero=["bias"]), "bias starts at zero but the weight does not"),
+        (head(zero=["weight"]), "weight starts at zero but the bias does not"),
+        (head(before=lambda t: t.transpose(1, 3)), "rows and columns are swapped"),
         (head(before=lambda t: t.reshape(len(t), t.shape[3], *t.shape[1:3])), "reshape and view"),
-        (head(after=lambda image: image.movedim(1, -1)), "came out as tokens"),
-        (head(after=lambda image: image.clip(0, 1)), "cut to 0…1"),
-        (head(after=lambda image: image * (image > 0)), "negative answers were cut off"),
+        (head(after=lambda image: image.movedim(1, -1)), "the layout of tokens"),
+        (head(after=lambda image: image.clip(0, 1)), "clipped to 0…1"),
+        (head(after=lambda image: image * (image > 0)), "negative answers are cut off"),
     ],
 )
 def test_each_mistake_in_the_light_head_is_named(mistaken, says):

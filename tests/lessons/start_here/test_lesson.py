@@ -31,7 +31,7 @@ def test_the_warm_up_accepts_the_solution_and_an_equivalent():
         (lambda image, s: np.concatenate([np.concatenate([image] * s, 1)] * s, 0), "like a tile"),
         (lambda image, s: np.kron(image, np.ones((s, s, s), np.uint8)), "colours are repeated"),
         (lambda image, s: with_loops(image, 2), "always enlarges by 2"),
-        (lambda image, s: with_loops(image.transpose(1, 0, 2), s), "changed places"),
+        (lambda image, s: with_loops(image.transpose(1, 0, 2), s), "rows and columns are swapped"),
         (lambda image, s: np.repeat(image, s), "one long row"),
     ],
 )

@@ -66,9 +66,12 @@ def test_the_kernel_in_factors_is_right():
         (lambda x: keys_piece(x) if x > 0 else 1 - 2.5 * x**2 + 1.5 * x**3, "np.abs(distance)"),
         (
             lambda x: keys_piece(x) if abs(x) < 1 else (abs(x) - 1) * (abs(x) - 2) ** 2 / -2,
-            "goes on",
+            "ends at a distance of 2",
         ),
-        (lambda x: (abs(x) - 1) * (1.5 * x**2 - abs(x) - 1), "the first line of the formula"),
+        (
+            lambda x: (abs(x) - 1) * (1.5 * x**2 - abs(x) - 1),
+            "the first line of the formula ends at a distance of 1",
+        ),
         (lambda x: keys_piece(x) if abs(x) < 1 else 0.0, "second line of the formula is missing"),
         (lambda x: keys_piece(x) if abs(x) < 1 else -keys_piece(x), "wrong sign"),
         (lambda x: keys_piece(x, -0.75), "a = -0.75"),
@@ -82,7 +85,7 @@ def test_the_kernel_in_factors_is_right():
                 if abs(x) > 1
                 else (1 - abs(x)) * (abs(x) - 2) ** 2 / 2
             ),
-            "changed places",
+            "the two lines are swapped",
         ),
     ],
 )
@@ -153,12 +156,12 @@ def last_one_wins(size, scale):
         (lambda n, s: padded_matrix(n, s, end=0), "half a pixel is still missing"),
         (lambda n, s: padded_matrix(n, s, mode="constant"), "weights outside the image are lost"),
         (dropped_outside, "dropped and the rest is divided"),
-        (lambda n, s: padded_matrix(n, s, mode="edge"), "not its last pixel again"),
-        (lambda n, s: padded_matrix(n, s, mode="wrap"), "not its other end"),
+        (lambda n, s: padded_matrix(n, s, mode="edge"), "do not repeat its last pixel"),
+        (lambda n, s: padded_matrix(n, s, mode="wrap"), "do not continue with its other end"),
         (lambda n, s: padded_matrix(n, s, mode="reflect"), "repeats the border pixel"),
         (lambda n, s: padded_matrix(n, s, divide=False), "must sum to 1"),
-        (lambda n, s: padded_matrix(n, s)[: int(n * s)], "a started pixel counts"),
-        (lambda n, s: np.transpose(padded_matrix(n, s)), "changed places"),
+        (lambda n, s: padded_matrix(n, s)[: int(n * s)], "the last output pixel is missing"),
+        (lambda n, s: np.transpose(padded_matrix(n, s)), "rows and columns are swapped"),
         (last_one_wins, "must add up"),
     ],
 )
@@ -215,13 +218,13 @@ def test_an_image_resized_line_by_line_is_right():
 @pytest.mark.parametrize(
     ("decisions", "words"),
     [
-        ({"after": (None, half_up)}, "rounds once"),
+        ({"after": (None, half_up)}, "rounds only once"),
         ({"after": (half_up, half_up), "order": (1, 0)}, "the width comes first"),
         ({"after": (lambda v: np.floor(v + 0.5), half_up)}, "does not clip"),
         ({"after": (lambda v: np.minimum(np.maximum(v, 0), 255), half_up)}, "does not round"),
         ({"after": [lambda v: np.rint(np.clip(v, 0, 255))] * 2}, "even neighbour"),
         ({"after": [lambda v: np.trunc(np.clip(v, 0, 255))] * 2}, "cut off"),
-        ({"after": [wrapped] * 2}, "comes out at the other end"),
+        ({"after": [wrapped] * 2}, "wrap around"),
         (
             {
                 "after": (half_up, half_up),
@@ -247,7 +250,7 @@ def one_pass(image, scale, axis):
         (lambda image, s: one_pass(image, s, 1), "the height is not"),
         (
             lambda image, s: one_pass(one_pass(image, s, 0), s, 1).transpose(1, 0, 2),
-            "changed places",
+            "rows and columns are swapped",
         ),
         (lambda image, s: one_pass(one_pass(image, s, 0), s, 1).astype(float), "expected uint8"),
     ],
@@ -301,10 +304,10 @@ def over_width_and_channels(image):
     ("mistaken", "words"),
     [
         (lambda i: by_matrices(i, centre="none"), "the mean is still in it"),
-        (lambda i: by_matrices(i, centre="all"), "one mean was taken away"),
+        (lambda i: by_matrices(i, centre="all"), "one mean is subtracted"),
         (lambda i: by_matrices(i, fade=np.ones), "the window is missing"),
         (lambda i: by_matrices(i, fade=symmetric), "np.hanning"),
-        (lambda i: by_matrices(i, level=False), "takes power away"),
+        (lambda i: by_matrices(i, level=False), "reduces the power"),
         (
             lambda i: by_matrices(i, fade=lambda s: fade_of(s) * 4, level=False),
             "divided by its mean",
@@ -316,7 +319,7 @@ def over_width_and_channels(image):
         (lambda i: by_matrices(i.mean(-1)[..., None]), "before the transform"),
         (
             lambda i: np.roll(by_matrices(i), (i.shape[0] // 2, i.shape[1] // 2), (0, 1)),
-            "moved to the middle",
+            "frequency 0 is in the middle",
         ),
         (over_width_and_channels, "last two axes"),
     ],

@@ -52,13 +52,13 @@ def luma_with(red=65.481, green=128.553, blue=24.966, offset=16.0, span=255.0):
     ("mistaken", "says"),
     [
         (luma_with(offset=0), "16 is missing"),
-        (luma_with(span=1), "divide by 255"),
+        (luma_with(span=1), "divide the weighted sum by 255"),
         (luma_with(offset=16 / 255), "16 is divided by 255 too"),
-        (luma_with(red=24.966, blue=65.481), "red and blue have changed places"),
+        (luma_with(red=24.966, blue=65.481), "red and blue are swapped"),
         (luma_with(85, 85, 85, offset=0), "the mean of red, green and blue"),
         (luma_with(76.245, 149.685, 29.07, offset=0), "JPEG's luma"),
-        (lambda image: np.rint(rgb2ycbcr(image)[..., 0]), "it is rounded"),
-        (lambda image: rgb2ycbcr(image)[..., 0].astype(np.uint8), "cut down to whole levels"),
+        (lambda image: np.rint(rgb2ycbcr(image)[..., 0]), "Y is rounded"),
+        (lambda image: rgb2ycbcr(image)[..., 0].astype(np.uint8), "the fraction of Y is cut off"),
     ],
 )
 def test_each_mistake_in_luma_is_named(mistaken, says):
@@ -114,10 +114,10 @@ def cut_by_minus_border(sr, hr, border):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (psnr_of(lambda sr, hr, border: mse(sr, hr, 0)), "border is still there"),
+        (psnr_of(lambda sr, hr, border: mse(sr, hr, 0)), "the border is not cut"),
         (
             psnr_of(mse_of(lambda image, border: rgb2ycbcr(image)[border:, border:, 0])),
-            "at the top and left only",
+            "only at the top and left",
         ),
         (
             psnr_of(
@@ -125,15 +125,15 @@ def cut_by_minus_border(sr, hr, border):
                     lambda i, border: on_y(np.pad(i, ((border, 0), (border, 0), (0, 0))), border)
                 )
             ),
-            "at the bottom and right only",
+            "only at the bottom and right",
         ),
         (
             psnr_of(mse_of(lambda i, b: on_y(np.pad(i, ((0, 0), (b, b), (0, 0))), b))),
-            "rows are cut and the columns are not",
+            "from the rows but not from the columns",
         ),
         (
             psnr_of(mse_of(lambda i, b: on_y(np.pad(i, ((b, b), (0, 0), (0, 0))), b))),
-            "columns are cut and the rows are not",
+            "from the columns but not from the rows",
         ),
         (
             lambda sr, hr, border: (
@@ -157,16 +157,19 @@ def cut_by_minus_border(sr, hr, border):
                     (sr.astype(int) - hr.astype(int)) ** 2 % 256, border
                 ).mean()
             ),
-            "bytes were subtracted",
+            "bytes are subtracted",
         ),
-        (psnr_of(mse_of(lambda i, b: np.rint(on_y(i, b)))), "Y was rounded"),
+        (psnr_of(mse_of(lambda i, b: np.rint(on_y(i, b)))), "Y is rounded"),
         (
             psnr_of(mse_of(lambda i, b: on_y(i, b).astype(np.uint8))),
-            "Y was turned to bytes",
+            "Y is converted to bytes",
         ),
-        (psnr_of(mse, lambda e: 10 * math.log10(255) - 10 * math.log10(e)), "the peak is squared"),
+        (
+            psnr_of(mse, lambda e: 10 * math.log10(255) - 10 * math.log10(e)),
+            "the peak is not squared",
+        ),
         (psnr_of(mse, lambda e: 20 * math.log10(255**2 / e)), "10 · log10, not 20"),
-        (psnr_of(mse, lambda e: 10 * math.log10(255**2 / math.sqrt(e))), "not over its root"),
+        (psnr_of(mse, lambda e: 10 * math.log10(255**2 / math.sqrt(e))), "not by its root"),
         (
             psnr_of(lambda sr, hr, b: np.abs(on_y(sr, b) - on_y(hr, b)).mean()),
             "errors are not squared",
@@ -174,8 +177,14 @@ def cut_by_minus_border(sr, hr, border):
         (psnr_of(mse, lambda e: 10 * math.log(255**2 / e)), "natural logarithm"),
         (psnr_of(mse, lambda e: 20 * math.log10(235 / e**0.5)), "Y ends at 235"),
         (psnr_of(mse, lambda e: 20 * math.log10(219 / e**0.5)), "Y spans 219"),
-        (lambda sr, hr, b: psnr_of(mse)(sr, hr, b) if mse(sr, hr, b) else 100, "not 100"),
-        (lambda sr, hr, b: psnr_of(mse)(sr, hr, b) if mse(sr, hr, b) else 0, "infinite, not 0"),
+        (
+            lambda sr, hr, b: psnr_of(mse)(sr, hr, b) if mse(sr, hr, b) else 100,
+            "for identical images it returns 100",
+        ),
+        (
+            lambda sr, hr, b: psnr_of(mse)(sr, hr, b) if mse(sr, hr, b) else 0,
+            "for identical images it returns 0:",
+        ),
     ],
 )
 def test_each_mistake_in_psnr_is_named(mistaken, says):
@@ -236,10 +245,10 @@ def raw_covariance(x, y, weights):
 SSIM_MUTANTS = [
     (ssim_with(c1=0, c2=0), "C1 and C2 are missing"),
     (ssim_with(c1=1e-4, c2=9e-4), "for images in 0..1"),
-    (ssim_with(c1=58.5225, c2=6.5025), "C1 and C2 have changed places"),
-    (ssim_with(c1=0.01 * 255, c2=0.03 * 255), "C1 and C2 are squares"),
-    (raw_moments, "mean(x · x) is no variance"),
-    (raw_covariance, "mean(x · y) is no covariance"),
+    (ssim_with(c1=58.5225, c2=6.5025), "C1 and C2 are swapped"),
+    (ssim_with(c1=0.01 * 255, c2=0.03 * 255), "C1 and C2 are not squared"),
+    (raw_moments, "the variances and the covariance are not centred"),
+    (raw_covariance, "only the covariance is not centred"),
     (
         ssim_with(same_pattern=lambda vx, vy, cov, c2: (2 * cov + c2) / (vx**0.5 + vy**0.5 + c2)),
         "standard deviations",
@@ -249,14 +258,14 @@ SSIM_MUTANTS = [
         "the 2 before the covariance is missing",
     ),
     (ssim_with(same_pattern=lambda *_: 1.0), "only the means are compared"),
-    (ssim_with(same_mean=lambda *_: 1.0), "only the spreads are compared"),
+    (ssim_with(same_mean=lambda *_: 1.0), "the means are not compared"),
     (
         ssim_with(weigh=lambda v, _: v.mean(), spread=lambda v, _: v.mean()),
-        "all pixels count alike",
+        "all pixels count the same",
     ),
     (
         ssim_with(spread=lambda v, weights: np.average(v, weights=weights) * v.size / (v.size - 1)),
-        "divided by n − 1",
+        "scaled by n / (n − 1)",
     ),
 ]
 
@@ -277,7 +286,7 @@ def test_variances_that_numpy_takes_without_weights_are_told_in_ssim_of_a_window
         first = (2 * mx * my + 6.5025) / (mx**2 + my**2 + 6.5025)
         return first * (2 * cov + 58.5225) / (np.var(x) + np.var(y) + 58.5225)
 
-    assert "variances and the covariance are not" in told(yardstick.window_ssim, mistaken)
+    assert "only the means are weighted" in told(yardstick.window_ssim, mistaken)
 
 
 # SSIM everywhere
@@ -343,15 +352,15 @@ def test_each_mistake_in_the_formula_is_named_in_the_map_too(mistaken, says):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (by_convolution(gaussian(), padding=5), "no padding"),
-        (lambda x, y: skimages_map(x, y)[1], "leave 5 positions out on each side"),
+        (by_convolution(gaussian(), padding=5), "padded with zeros"),
+        (lambda x, y: skimages_map(x, y)[1], "leave out 5 positions on each side"),
         (lambda x, y: skimages_map(x, y)[0], "the mean of the map"),
         (by_convolution(gaussian() / gaussian()[5, 5]), "add up to more than 1"),
         (by_convolution(gaussian().sum(0, keepdim=True)), "one row high"),
-        (by_convolution(torch.full((11, 11), 1 / 121, dtype=torch.float64)), "count alike"),
+        (by_convolution(torch.full((11, 11), 1 / 121, dtype=torch.float64)), "count the same"),
         (
             lambda x, y: skimages_map(x, y, use_sample_covariance=True)[1][5:-5, 5:-5],
-            "divided by n − 1",
+            "scaled by n / (n − 1)",
         ),
         (lambda x, y: skimages_map(x, y, data_range=1)[1][5:-5, 5:-5], "for images in 0..1"),
     ],

@@ -1,4 +1,4 @@
-"""Notebook 03: a convolution by hand, shallow features, pixel shuffle, the light head."""
+"""Exercises of notebook 03: convolution, shallow features, pixel shuffle, light head."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ from glanet.model.shallow import ShallowFeatures
 
 
 def weighted_neighbourhoods(image, kernel, padding=1, border="constant"):
-    """A 3×3 convolution with a border of zeros: (H, W) and (3, 3) -> (H, W)."""
+    """A 3×3 convolution, zero-padded by default: image (H, W), kernel (3, 3) -> (H, W)."""
     padded = np.pad(image, padding, mode=border)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     return (windows * kernel).sum(axis=(2, 3))
@@ -36,31 +36,31 @@ convolve = Exercise(
     weighted_neighbourhoods,
     _draw_images,
     {
-        "two rows and two columns are missing: pad the image with a border of one zero": (
+        "two rows and two columns are missing: pad the image with one zero on every side": (
             partial(weighted_neighbourhoods, padding=0)
         ),
-        "two rows and two columns are too many: a border of one zero is enough": (
+        "two rows and two columns are too many: pad the image with only one zero on every side": (
             partial(weighted_neighbourhoods, padding=2)
         ),
-        "everything lies one row too high and one column too far left: the zeros belong on all "
-        "four sides": partial(weighted_neighbourhoods, padding=(0, 2)),
-        "the pixels at the border are still zero: they have neighbours too, if you pad": (
+        "the answer lies one row too high and one column too far left: pad with one zero on all "
+        "four sides, not with two on one side": partial(weighted_neighbourhoods, padding=(0, 2)),
+        "the pixels at the border are still zero: with padding they have neighbours too": (
             _inside_only
         ),
-        "the border repeats the outermost pixels: here it is zero": (
+        "the padding repeats the outermost pixels: pad with zeros": (
             partial(weighted_neighbourhoods, border="edge")
         ),
-        "the border mirrors the image: here it is zero": (
+        "the padding mirrors the image: pad with zeros": (
             partial(weighted_neighbourhoods, border="reflect")
         ),
-        "the filter is turned by 180°: networks lay it on as it is, kernel[0, 0] on the neighbour "
-        "above and to the left": (
+        "the filter is turned by 180°: networks do not turn it, so kernel[0, 0] belongs to the "
+        "neighbour above and to the left": (
             lambda image, kernel: weighted_neighbourhoods(image, kernel[::-1, ::-1])
         ),
-        "the filter's rows and columns have changed places": (
+        "the filter's rows and columns are swapped": (
             lambda image, kernel: weighted_neighbourhoods(image, kernel.T)
         ),
-        "that is the mean of the nine products: add them up": (
+        "this is the mean of the nine products: add them up": (
             lambda image, kernel: weighted_neighbourhoods(image, kernel) / 9
         ),
     },
@@ -129,18 +129,14 @@ shallow_features = Exercise(
         "the features are still planes (B, C, H, W): permute them to tokens (B, H, W, C)": (
             _LeftAsPlanes
         ),
-        "rows and columns have changed places: axes 0, 2, 3, 1 keep their order": (
-            _FeaturesTransposed
-        ),
-        "reshape and view keep the order of the numbers and only cut it up anew, so that channels "
-        "and pixels are mixed: use permute": _FeaturesReshaped,
+        "rows and columns are swapped: use permute(0, 2, 3, 1)": (_FeaturesTransposed),
+        "reshape and view keep the order of the numbers in memory, which mixes channels and "
+        "pixels: use permute": _FeaturesReshaped,
         "two rows and two columns are missing: the convolution needs padding=1": _Unpadded,
-        "the border repeats the outermost pixels: PyTorch's own padding, zeros, is meant": (
-            _RepeatedBorder
-        ),
-        "the border mirrors the image: PyTorch's own padding, zeros, is meant": _MirroredBorder,
-        "negative features were cut off: Eq. 1 has no ReLU": _Rectified,
-        "there is a GELU: Eq. 1 has no activation": _Activated,
+        "the padding repeats the outermost pixels: use PyTorch's default, zeros": (_RepeatedBorder),
+        "the padding mirrors the image: use PyTorch's default, zeros": _MirroredBorder,
+        "negative features are cut off: Eq. 1 has no ReLU": _Rectified,
+        "there is a GELU: Eq. 1 has no activation function": _Activated,
     },
     run=run_module,
     tolerance=1e-5,
@@ -170,27 +166,27 @@ pixel_shuffle = Exercise(
     shuffle,
     _draw_channels,
     {
-        "colours and places have changed parts: consecutive channels belong to one colour, so it "
-        "is (c i j), not (i j c)": _shuffled("b (i j c) h w -> b c (h i) (w j)"),
-        "each little square is transposed: of consecutive channels the second lies to the right of "
-        "the first, so it is (c i j), not (c j i)": _shuffled("b (c j i) h w -> b c (h i) (w j)"),
-        "small copies of the image lie side by side: the place inside the square runs faster than "
-        "the pixel, so it is (h i) (w j)": _shuffled("b (c i j) h w -> b c (i h) (j w)"),
-        "the columns are right, and the rows lie block by block: (h i), not (i h)": _shuffled(
+        "the channel axis is split in the wrong order: consecutive channels belong to one colour, "
+        "so it is (c i j), not (i j c)": _shuffled("b (i j c) h w -> b c (h i) (w j)"),
+        "each small square is transposed: the second channel belongs to the right of the first, so "
+        "it is (c i j), not (c j i)": _shuffled("b (c j i) h w -> b c (h i) (w j)"),
+        "small copies of the image lie side by side: the position inside the square runs faster "
+        "than the pixel, so it is (h i) (w j)": _shuffled("b (c i j) h w -> b c (i h) (j w)"),
+        "the columns are right but the rows lie block by block: it is (h i), not (i h)": _shuffled(
             "b (c i j) h w -> b c (i h) (w j)"
         ),
-        "the rows are right, and the columns lie block by block: (w j), not (j w)": _shuffled(
+        "the rows are right but the columns lie block by block: it is (w j), not (j w)": _shuffled(
             "b (c i j) h w -> b c (h i) (j w)"
         ),
-        "the image lies on its side: rows come before columns, (h i) (w j)": _shuffled(
+        "rows and columns are swapped: rows come first, (h i) (w j)": _shuffled(
             "b (c i j) h w -> b c (w j) (h i)"
         ),
-        "a reshape moves no number: the channels of a pixel must come to lie side by side": (
+        "a reshape does not reorder numbers: rearrange puts the channels of a pixel side by side": (
             lambda channels, scale: channels.reshape(
                 len(channels), -1, scale * channels.shape[2], scale * channels.shape[3]
             )
         ),
-        "it always shuffles by 2, whatever the scale": lambda channels, scale: shuffle(channels, 2),
+        "it always shuffles by 2: use `scale`": lambda channels, scale: shuffle(channels, 2),
     },
 )
 
@@ -204,7 +200,7 @@ def _draw_tokens(rng):
 
 
 def _run_head(cls, settings, weights, tokens):
-    """The answer with ``weights``; without, which of weight and bias act before any training."""
+    """The head's answer with ``weights``; without, two flags: do its weight and its bias act?"""
     if weights is not None:
         return run_module(cls, settings, weights, tokens)
     with torch.no_grad():
@@ -266,18 +262,18 @@ light_head = Exercise(
     LightHead,
     _draw_tokens,
     {
-        "before training the head is not zero: set the weight and the bias of its convolution to "
-        "zero": _StartsAtRandom,
-        "the bias starts at zero, and the weight does not": _WeightAtRandom,
-        "the weight starts at zero, and the bias does not": _BiasAtRandom,
-        "rows and columns have changed places: tokens (B, H, W, C) become (B, C, H, W) by "
+        "before training the head does not return 0: set the weight and the bias of its "
+        "convolution to zero": _StartsAtRandom,
+        "the bias starts at zero but the weight does not": _WeightAtRandom,
+        "the weight starts at zero but the bias does not": _BiasAtRandom,
+        "rows and columns are swapped: turn tokens (B, H, W, C) into (B, C, H, W) with "
         "permute(0, 3, 1, 2)": _HeadTransposed,
         "reshape and view mix channels and pixels: permute the tokens to (B, C, H, W)": (
             _HeadReshaped
         ),
-        "the image came out as tokens: it is to be (B, 3, scale·H, scale·W)": _BackToTokens,
-        "the answer is cut to 0…1: the head adds to an image, and so it may be negative": _Clamped,
-        "negative answers were cut off: the head adds to an image, and must be able to darken": (
+        "the image has the layout of tokens: return (B, 3, scale·H, scale·W)": _BackToTokens,
+        "the answer is clipped to 0…1: the head adds to an image, so it may be negative": _Clamped,
+        "negative answers are cut off: the head adds to an image and must be able to darken it": (
             _HeadRectified
         ),
     },

@@ -1,4 +1,4 @@
-"""Figures of notebook 03: what a filter does to an image, and what a short training does."""
+"""Figures of notebook 03: the effect of a filter on an image, and of a short training."""
 
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -9,8 +9,8 @@ from glanet.course.kit.style import LOOKS, new_figure
 def response(image, kernel, answer, *, limit):
     """An image, a 3×3 filter with its nine weights, and the filter's answer at each pixel.
 
-    image: uint8 (H, W) or (H, W, 3); kernel: (3, 3); answer: (H, W), any unit. Red is positive and
-    blue negative, up to ``limit`` either way for the answer.
+    image: uint8 (H, W) or (H, W, 3); kernel: (3, 3); answer: (H, W), any unit. Red is positive,
+    blue negative. The colours of the answer span -``limit`` to ``limit``.
     """
     figure = new_figure(5.8, 2.0)
     picture, weights, map_ = figure.subplots(1, 3, width_ratios=(3, 1.6, 3))
@@ -42,10 +42,11 @@ def response(image, kernel, answer, *, limit):
 
 
 def missing(original, base, *, top, left, side):
-    """What an enlargement lacks, in the square of ``side`` pixels at (``top``, ``left``).
+    """The difference between an original and an enlargement, in one square.
 
-    original, base: uint8 (H, W, 3), of one size. The third panel is ``original`` minus ``base`` in
-    grey levels, the mean over the three colours; red where the original is brighter.
+    original, base: uint8 (H, W, 3), of the same size. The square of ``side`` pixels starts at
+    (``top``, ``left``). The third panel shows ``original`` minus ``base`` in grey levels, averaged
+    over the three colours: red where the original is brighter.
     """
     square = slice(top, top + side), slice(left, left + side)
     original, base = original[square], base[square]
@@ -67,10 +68,11 @@ def missing(original, base, *, top, left, side):
 
 
 def training_curve(losses, base_losses):
-    """The loss of a network over that of bilinear interpolation on the same batch, step by step.
+    """The ratio of a model's loss to that of bilinear interpolation on the same batch.
 
-    Both are lists, one L1 loss a step. Both axes are logarithmic, since most happens early.
-    A running mean over a fiftieth of the steps lies over the single ones.
+    ``losses`` and ``base_losses`` are lists with one L1 loss for each step. Both axes are
+    logarithmic, because most of the change happens early. The black line is a running mean over a
+    fiftieth of the steps.
     """
     ratio = np.divide(losses, base_losses)
     span = max(1, len(ratio) // 50)
@@ -90,9 +92,9 @@ def training_curve(losses, base_losses):
 
 
 def filters(before, after):
-    """3×3 filters before and after training, one below the other, on one scale.
+    """3×3 filters before and after training, one row each, with the same colour range.
 
-    Both are (N, 3, 3). Red is positive, blue negative.
+    before, after: (N, 3, 3). Red is positive, blue negative.
     """
     limit = max(np.abs(before).max(), np.abs(after).max())
     figure = new_figure(0.5 * len(before) + 0.8, 1.6)

@@ -1,4 +1,4 @@
-"""Menus around the figures of notebook 03."""
+"""Widgets of notebook 03: its figures with a slider and a menu."""
 
 from ipywidgets import Dropdown, IntSlider
 
@@ -7,10 +7,11 @@ from glanet.course.lessons.shallow_features.figures import response
 
 
 def explore_channels(image, states, *, channel):
-    """``figures.shallow.response`` of one channel: a slider chooses it, a menu the weights.
+    """`response` of one channel: a slider chooses the channel, a menu the weights.
 
-    image: uint8 (H, W, 3). ``states`` maps a name, such as trained, to filters (C, 3, 3) and the
-    feature map (H, W, C). All states of a channel are drawn on one scale. ``channel`` comes first.
+    image: uint8 (H, W, 3). ``states`` maps a name, such as "trained", to filters (C, 3, 3) and
+    their feature maps (H, W, C). All states of a channel share one colour range. ``channel`` is the
+    channel shown first.
     """
     channels = len(next(iter(states.values()))[0])
 

@@ -1,4 +1,4 @@
-"""Notebook 00: the warm-up."""
+"""The exercise of notebook 00: enlarge by repeating pixels."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from glanet.course.kit.checks import Exercise
 
 
 def repeat_pixels(image, scale):
-    """Enlarge by showing each pixel ``scale`` times along both sides.
+    """Repeat each pixel ``scale`` times along both sides.
 
-    uint8 (H, W, 3) -> uint8 (scale·H, scale·W, 3).
+    image: uint8 (H, W, 3); returns uint8 (scale·H, scale·W, 3).
     """
     return image.repeat(scale, axis=0).repeat(scale, axis=1)
 
@@ -25,25 +25,23 @@ nearest = Exercise(
     repeat_pixels,
     _draw,
     {
-        "the rows are enlarged and the columns are not: repeat along axis 1 too": (
+        "the rows are repeated but the columns are not: repeat along axis 1 too": (
             lambda image, scale: image.repeat(scale, axis=0)
         ),
-        "the columns are enlarged and the rows are not: repeat along axis 0 too": (
+        "the columns are repeated but the rows are not: repeat along axis 0 too": (
             lambda image, scale: image.repeat(scale, axis=1)
         ),
-        "the whole image is repeated like a tile, instead of each pixel": (
+        "the whole image is repeated like a tile: repeat each pixel instead": (
             lambda image, scale: np.tile(image, (scale, scale, 1))
         ),
-        "the colours are repeated too: axis 2 stays as it is": (
+        "the colours are repeated too: leave axis 2 as it is": (
             lambda image, scale: image.repeat(scale, 0).repeat(scale, 1).repeat(scale, 2)
         ),
-        "it always enlarges by 2, whatever the scale": (
-            lambda image, scale: repeat_pixels(image, 2)
-        ),
-        "rows and columns have changed places": (
+        "it always enlarges by 2: use `scale`": (lambda image, scale: repeat_pixels(image, 2)),
+        "rows and columns are swapped": (
             lambda image, scale: repeat_pixels(image, scale).swapaxes(0, 1)
         ),
-        "without an axis, repeat flattens the image to one long row": (
+        "without an axis, repeat flattens the image to one long row: give it axis=0, then axis=1": (
             lambda image, scale: image.repeat(scale)
         ),
     },

@@ -1,4 +1,4 @@
-"""Notebook 01: the kernel, the matrix of one axis, the image in two passes, the power spectrum."""
+"""Exercises of notebook 01: kernel, matrix of one axis, image in two passes, power spectrum."""
 
 import math
 
@@ -36,7 +36,7 @@ def _signed(distance):
 
 
 def _by_distance(within_1, within_2, beyond):
-    """A kernel from what it returns, given (inner, outer), in each of the three stretches."""
+    """A kernel from its three pieces: each maps (inner, outer) to the values on its interval."""
 
     def kernel(distance):
         x = np.abs(distance)
@@ -65,27 +65,25 @@ cubic_kernel = Exercise(
     degradation.cubic_kernel,
     lambda rng: [(rng.uniform(-3, 3, (4, 7)),), (np.arange(-2.5, 3, 0.5),)],
     {
-        "a distance to the left counts like one to the right: take np.abs(distance) first": _signed,
-        "beyond a distance of 2 the kernel is 0, and yours goes on": (
+        "negative distances count like positive ones: take np.abs(distance) first": _signed,
+        "the second line of the formula ends at a distance of 2: beyond it the kernel is 0": (
             _by_distance(_inner, _outer, _outer)
         ),
-        "the first line of the formula holds up to a distance of 1, and yours goes on with it": (
+        "the first line of the formula ends at a distance of 1: beyond it, use the second": (
             _by_distance(_inner, _inner, _inner)
         ),
         "the second line of the formula is missing: between 1 and 2 the kernel is not 0": (
             _by_distance(_inner, _zero, _zero)
         ),
-        "the two lines have changed places: the first is for distances up to 1": (
+        "the two lines are swapped: the first is for distances up to 1": (
             _by_distance(_outer, _inner, _zero)
         ),
         "the second line has the wrong sign: between 1 and 2 the weights are negative": (
             _by_distance(_inner, lambda inner, outer: -outer, _zero)
         ),
-        "yours is the kernel with a = -0.75, which PyTorch enlarges with; here a is -0.5": (
-            keys(-0.75)
-        ),
-        "yours is the kernel with a = -1; here a is -0.5": keys(-1.0),
-        "that is linear interpolation, a triangle; the cubic kernel is wanted": (
+        "this is the kernel with a = -0.75, which PyTorch uses: here a = -0.5": (keys(-0.75)),
+        "this is the kernel with a = -1: here a = -0.5": keys(-1.0),
+        "this is linear interpolation, a triangle: write the cubic kernel": (
             lambda distance: np.maximum(0, 1 - np.abs(distance))
         ),
     },
@@ -95,7 +93,7 @@ cubic_kernel = Exercise(
 
 
 def mirror(places, size):
-    """Where places outside an axis of ``size`` pixels lie in its mirror image."""
+    """The pixels, 0 to size - 1, that an axis of ``size`` shows at ``places``, mirrored outside."""
     around = np.asarray(places) % (2 * size)
     return np.minimum(around, 2 * size - 1 - around)
 
@@ -112,7 +110,7 @@ def _matrix(
     divide=True,
     keep_last=False,
 ):
-    """`degradation.resize_matrix` with every decision open, to be taken wrongly one at a time."""
+    """`degradation.resize_matrix` with a parameter per decision, to make one mistake at a time."""
     narrow = stretch(scale)
     matrix = np.zeros((count(size * scale), size))
     for i, row in enumerate(matrix):
@@ -146,7 +144,7 @@ def _corners_aligned(size, scale):
 
 
 def _draw_axes(rng):
-    sizes = 2 * rng.integers(3, 7, 5) + 1  # odd: halving one leaves half a pixel over
+    sizes = 2 * rng.integers(3, 7, 5) + 1  # odd: halving an odd size leaves half a pixel
     return [
         (int(size), scale) for size, scale in zip(sizes, (1 / 2, 1 / 3, 1 / 4, 1.5, 2), strict=True)
     ]
@@ -158,45 +156,43 @@ resize_matrix = Exercise(
     degradation.resize_matrix,
     _draw_axes,
     {
-        "when it shrinks, the kernel must be stretched: multiply distances by min(scale, 1)": (
+        "when you shrink, the kernel must be stretched: multiply the distances by min(scale, 1)": (
             _wrong(stretch=lambda scale: 1)
         ),
-        "when it enlarges, the kernel keeps its width: multiply by min(scale, 1), not by scale": (
+        "when you enlarge, the kernel keeps its width: multiply by min(scale, 1), not by scale": (
             _wrong(stretch=lambda scale: scale)
         ),
         "output pixel i does not lie at i / scale: its centre is (i + 0.5) / scale - 0.5": (
             _wrong(centre=lambda i, scale: i / scale)
         ),
-        "half a pixel is still missing: the centre is (i + 0.5) / scale, and then - 0.5": (
+        "half a pixel is still missing: the centre is (i + 0.5) / scale - 0.5": (
             _wrong(centre=lambda i, scale: (i + 0.5) / scale)
         ),
-        "the centres of the outermost pixels were laid upon each other (PyTorch's align_corners): "
-        "here the outer edges coincide, and the centre is (i + 0.5) / scale - 0.5": (
-            _corners_aligned
-        ),
-        "weights outside the image are lost: mirror() says which pixel gets them": (
+        "the centres of the outermost pixels coincide (PyTorch's align_corners): here the outer "
+        "edges must coincide, so the centre is (i + 0.5) / scale - 0.5": (_corners_aligned),
+        "weights outside the image are lost: add them to the pixels that mirror() gives": (
             _wrong(fold=lambda places, size: places)
         ),
-        "weights outside the image are dropped and the rest is divided by its sum: they belong to "
-        "the pixels that mirror() gives": _cut_and_divided,
-        "outside the image stands its mirror image, not its last pixel again and again": (
+        "weights outside the image are dropped and the rest is divided by its sum: add them to the "
+        "pixels that mirror() gives": _cut_and_divided,
+        "outside, the image is mirrored: do not repeat its last pixel": (
             _wrong(fold=lambda places, size: np.clip(places, 0, size - 1))
         ),
-        "outside the image stands its mirror image, not its other end": (
+        "outside, the image is mirrored: do not continue with its other end": (
             _wrong(fold=lambda places, size: places % size)
         ),
         "the mirror image repeats the border pixel: b a | a b, not c b | a b": (
             _wrong(fold=lambda places, size: (size - 1) - abs((size - 1) - places % (2 * size - 2)))
         ),
-        "two places that mirror() sends to the same pixel must add up there; "
+        "weights that mirror() sends to the same pixel must add up there: "
         "row[places] += weights keeps only the last. Add one at a time, or use np.add.at": (
             _wrong(keep_last=True)
         ),
         "the weights of a row must sum to 1: divide them by their sum": _wrong(divide=False),
-        "a started pixel counts: the number of output pixels is math.ceil(size * scale)": (
+        "the last output pixel is missing: their number is math.ceil(size * scale)": (
             _wrong(count=math.floor)
         ),
-        "rows and columns have changed places: one row for each output pixel": (
+        "rows and columns are swapped: make one row for each output pixel": (
             lambda size, scale: _matrix(size, scale).T
         ),
     },
@@ -222,7 +218,7 @@ def _width(image, scale, matrix=degradation.resize_matrix):
 
 
 def _two_passes(after_height, after_width, first=_height, second=_width):
-    """imresize from what is done to the numbers after its passes."""
+    """`imresize` with a function applied after each of its two passes."""
     return lambda image, scale: after_width(second(after_height(first(image, scale)), scale))
 
 
@@ -238,7 +234,7 @@ def _without_stretch(image, scale):
 def _run_on_bytes(function, image, scale):
     answer = function(image, scale)
     if isinstance(answer, np.ndarray) and answer.dtype != np.uint8:
-        raise TypeError(f"the result is {answer.dtype}, expected uint8: to_bytes makes it so")
+        raise TypeError(f"the result is {answer.dtype}, expected uint8: call to_bytes last")
     return answer
 
 
@@ -246,10 +242,10 @@ def _draw_images(rng):
     def noise(height, width):
         return rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
-    # Halves, quarters and doubles sum without an error, so that a mistake too has one answer only.
+    # scales 1/2, 1/4 and 2 sum exactly, so a mistake gives one answer, however it is written
     black_and_white = (rng.integers(0, 2, (12, 14, 3)) * 255).astype(np.uint8)  # overshoots
     return [
-        (noise(2, 60), 1 / 2),  # of two rows the mean: every second one ends in a half
+        (noise(2, 60), 1 / 2),  # the mean of two rows: every second value ends in a half
         (noise(40, 30), 1 / 2),
         (noise(13, 20), 1 / 4),
         (black_and_white, 2),
@@ -262,33 +258,33 @@ imresize = Exercise(
     degradation.imresize,
     _draw_images,
     {
-        "it rounds once, at the end: call to_bytes after the first pass too": (
+        "it rounds only once, at the end: call to_bytes after the first pass too": (
             _two_passes(_same, _bytes)
         ),
-        "the width comes first: MATLAB resizes the height, rounds, and then the width": (
+        "the width comes first: resize the height first, as MATLAB does": (
             _two_passes(_bytes, _bytes, _width, _height)
         ),
-        "after the first pass it rounds and does not clip to 0..255: call to_bytes there too": (
+        "after the first pass it rounds but does not clip to 0..255: call to_bytes there too": (
             _two_passes(_half_up, _bytes)
         ),
-        "after the first pass it clips and does not round: call to_bytes there too": (
+        "after the first pass it clips but does not round: call to_bytes there too": (
             _two_passes(lambda values: np.clip(values, 0, 255), _bytes)
         ),
-        "a half must be rounded up; np.round takes it to the even neighbour": (
+        "a half must be rounded up: np.round rounds it to the even neighbour": (
             _two_passes(*[lambda v: np.clip(np.round(v), 0, 255).astype(np.uint8)] * 2)
         ),
-        "the fraction is cut off instead of rounded": (
+        "the fraction is cut off: round it": (
             _two_passes(*[lambda v: np.clip(v, 0, 255).astype(np.uint8)] * 2)
         ),
-        "what is below 0 or above 255 comes out at the other end: clip before it becomes uint8": (
+        "values below 0 or above 255 wrap around: clip before you convert to uint8": (
             _two_passes(*[lambda v: _half_up(v).astype(np.int64).astype(np.uint8)] * 2)
         ),
-        "the height is resized and the width is not": lambda image, s: _bytes(_height(image, s)),
-        "the width is resized and the height is not": lambda image, s: _bytes(_width(image, s)),
-        "rows and columns have changed places in the result": (
+        "the height is resized but the width is not": lambda image, s: _bytes(_height(image, s)),
+        "the width is resized but the height is not": lambda image, s: _bytes(_width(image, s)),
+        "rows and columns are swapped in the result": (
             lambda image, s: degradation.imresize(image, s).swapaxes(0, 1)
         ),
-        "it shrinks without stretching the kernel: use resize_matrix of exercise 2": (
+        "it shrinks without stretching the kernel: use resize_matrix from exercise 2": (
             _without_stretch
         ),
     },
@@ -308,7 +304,7 @@ def _spectrum(
     power=lambda waves: np.abs(waves) ** 2,
     channels=lambda power: power.mean(axis=-1),
 ):
-    """`power_spectrum` with every decision open, to be taken wrongly one at a time."""
+    """`power_spectrum` with one parameter per decision, to make one mistake at a time."""
     height, width = image.shape[:2]
     fade = (window(height)[:, None] * window(width))[..., None]
     return channels(power(transform((image - mean(image)) * fade / size_of_window(fade))))
@@ -319,7 +315,7 @@ def _badly(**decision):
 
 
 def _draw_photos(rng):
-    tint = np.array([0.0, 0.4, 1.0])  # so that the mean of one channel is not that of all
+    tint = np.array([0.0, 0.4, 1.0])  # gives each channel its own mean
     return [(rng.random((16, 12, 3)) + tint,), (rng.random((9, 20, 3)) - tint,)]
 
 
@@ -329,37 +325,37 @@ power_spectrum = Exercise(
     right_spectrum,
     _draw_photos,
     {
-        "the mean is still in it: subtract each channel's mean over rows and columns first": (
+        "the mean is still in it: first subtract each channel's mean over rows and columns": (
             _badly(mean=lambda image: 0)
         ),
-        "one mean was taken away from all channels: each has its own, image.mean(axis=(0, 1))": (
+        "one mean is subtracted from all channels: each has its own, image.mean(axis=(0, 1))": (
             _badly(mean=lambda image: image.mean())
         ),
         "the window is missing: multiply rows by hann(height) and columns by hann(width)": (
             _badly(window=np.ones)
         ),
-        "np.hanning ends with a second 0; use hann, which is one period": _badly(window=np.hanning),
-        "the window takes power away: divide it by np.sqrt((window**2).mean())": (
+        "np.hanning ends with a second 0: use hann, which is one period": _badly(window=np.hanning),
+        "the window reduces the power: divide it by np.sqrt((window**2).mean())": (
             _badly(size_of_window=lambda window: 1)
         ),
-        "the window is divided by its mean; np.sqrt((window**2).mean()) is what keeps the power": (
+        "the window is divided by its mean: np.sqrt((window**2).mean()) keeps the power": (
             _badly(size_of_window=np.mean)
         ),
-        "fft2 takes the last two axes, width and channels, unless told otherwise: axes=(0, 1)": (
+        "fft2 transforms the last two axes, width and channels: pass axes=(0, 1)": (
             _badly(transform=lambda image: np.fft.fft2(image, norm="ortho"))
         ),
-        'the power grows with the number of pixels: norm="ortho" in fft2 mends it': (
+        'the power grows with the number of pixels: pass norm="ortho" to fft2': (
             _badly(transform=lambda image: np.fft.fft2(image, axes=(0, 1)))
         ),
-        "that is |F|, the amplitude: square it": _badly(power=np.abs),
-        "no logarithm yet: averages are taken of powers": (
+        "this is |F|, the amplitude: square it": _badly(power=np.abs),
+        "no logarithm here: average the powers themselves": (
             _badly(channels=lambda power: np.log(power.mean(axis=-1)))
         ),
         "the channels are summed: take their mean": _badly(channels=lambda p: p.sum(axis=-1)),
-        "channels averaged before the transform can cancel each other: average their powers": (
+        "channels averaged before the transform can cancel: average their powers instead": (
             lambda image: _spectrum(image.mean(axis=-1, keepdims=True))
         ),
-        "frequency 0 was moved to the middle: leave it in the corner, where fft2 puts it": (
+        "frequency 0 is in the middle: leave it in the corner, where fft2 puts it": (
             lambda image: np.fft.fftshift(_spectrum(image))
         ),
     },

@@ -1,4 +1,4 @@
-"""Figures of shrinking and of what it loses; power spectra, and how they are read."""
+"""Figures of notebook 01: shrinking, what it loses, and power spectra."""
 
 import numpy as np
 import torch
@@ -7,8 +7,8 @@ from glanet.analysis.spectrum import by_ring, waves
 from glanet.course.kit.style import LOOKS, new_figure
 from glanet.data.degradation import cubic_kernel, resize_matrix
 
-_LR_COLOUR = "#56B4E9"  # Okabe and Ito's too, and no branch's
-# LR lies wide and pale beneath the others, which it meets wherever nothing is lost
+_LR_COLOUR = "#56B4E9"  # from the Okabe-Ito palette; no branch of the network uses it
+# LR is wide and pale: the other curves cover it wherever nothing is lost
 _SPECTRUM_LOOKS = {
     "LR": {"color": _LR_COLOUR, "linestyle": "-", "linewidth": 6},
     "original": LOOKS["original"],
@@ -20,9 +20,9 @@ _SPECTRUM_LOOKS = {
 def kernel_weights(size, outputs):
     """The kernel over the input pixels of one output pixel, one panel for each scale.
 
-    ``size``: input pixels of the axis. ``outputs`` maps a scale to the output pixel to look at. A
-    stem is a weight (a share of 1, written beside it in 256ths); a hollow one falls outside the
-    axis.
+    ``size``: number of input pixels of the axis. ``outputs`` maps a scale to the index of the
+    output pixel to show. Each stem is a weight, labelled in 256ths; the weights of a panel sum to
+    1. A hollow stem falls outside the axis.
     """
     figure = new_figure(5.8, 2.2 * len(outputs))
     panels = figure.subplots(len(outputs), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -65,10 +65,10 @@ def kernel_weights(size, outputs):
 
 
 def pictures(*rows):
-    """Images as they lie over one another: all panels cover the same square, whatever their pixels.
+    """A grid of images, all drawn at the same size, however many pixels they have.
 
-    Each of ``rows`` maps a title to an image (H, W) or (H, W, 3) with values in 0..255; what lies
-    outside is clipped. All rows have equally many.
+    Each of ``rows`` maps a title to an image (H, W) or (H, W, 3) with values in 0..255; values
+    outside are clipped. All rows have the same number of images.
     """
     columns = len(rows[0])
     figure = new_figure(2.2 * columns, 2.25 * len(rows))
@@ -90,29 +90,30 @@ def pictures(*rows):
 
 
 def large_and_small(images, shrink):
-    """Large images above, and below each of them what ``shrink`` makes of it.
+    """HR images in the upper row, and below each of them its LR image.
 
-    ``images`` maps a title to a float (H, W, 3) with values in 0..255 or a little outside, which is
-    clipped to be shown and not to be shrunk. ``shrink`` takes such an image and returns a smaller.
+    ``images`` maps a title to a float image (H, W, 3) in 0..255. Values outside this range are
+    clipped for display only. ``shrink`` maps such an image to its LR image (h, w, 3).
     """
     return pictures(images, {f"its LR ({title})": shrink(i) for title, i in images.items()})
 
 
 def aliasing(frequency, scale):
-    """A wave and its pixels, shrunk ``scale`` times: by picking pixels, and by `resize_matrix`.
+    """A wave shrunk by ``scale`` in two ways: by picking pixels, and by `resize_matrix`.
 
     ``frequency``: of the wave, in cycles per HR pixel. ``scale``: an integer, 2 or more. Large dots
-    are LR pixels at their places on the HR axis; what the eye joins them to is what LR shows.
+    are LR pixels at their positions on the HR axis; the dashed line through them is the wave that
+    LR shows.
     """
-    margin = 6 * scale  # beyond what is shown, so that no border disturbs it
+    margin = 6 * scale  # outside the plot, so that no border affects it
     pixels = np.arange(-margin, 24 + margin)
     fine = np.linspace(-0.5, 23.5, 1000)
     wave = np.cos(2 * np.pi * frequency * pixels)
     kept = pixels[::scale]
     antialiased = resize_matrix(len(pixels), 1 / scale) @ wave
     ways = {
-        f"one pixel in {scale} is kept": (kept, wave[::scale]),
-        "bicubic, with the kernel stretched": (kept + (scale - 1) / 2, antialiased),
+        f"keep one pixel in {scale}": (kept, wave[::scale]),
+        "bicubic with the stretched kernel": (kept + (scale - 1) / 2, antialiased),
     }
     figure = new_figure(5.8, 3.2)
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
@@ -126,21 +127,22 @@ def aliasing(frequency, scale):
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     panels[1].set_xlim(-0.5, 23.5)
     panels[1].set_xlabel(
-        f"HR pixel (the wave: {frequency:.2f} cycles per HR pixel; LR ends at {0.5 / scale:.3g})"
+        f"HR pixel (wave: {frequency:.2f} cycles per HR pixel; LR ends at {0.5 / scale:.3g})"
     )
     return figure
 
 
 def hann(size):
-    """One period of the Hann window, float (size,): 0 at its start, 1 in its middle."""
+    """One period of the Hann window, float64 (size,): 0 at its start, 1 in its middle."""
     return torch.hann_window(size, dtype=torch.float64).numpy()
 
 
 def power_spectrum(image):
     """The power of each frequency of an image, averaged over its channels.
 
-    image: (H, W, C), any unit. Returns float (H, W) in that unit squared, ordered as
-    `numpy.fft.fft2` does, with frequency 0 in the corner; for white noise, its variance everywhere.
+    image: (H, W, C), any unit. Returns float (H, W) in that unit squared, in the order of
+    `numpy.fft.fft2`, with frequency 0 in the corner. White noise has its variance at every
+    frequency.
     """
     return waves(torch.from_numpy(image)[None])[0].abs().square().mean(-1).numpy()
 
@@ -148,16 +150,16 @@ def power_spectrum(image):
 def by_radius(power, bins=32):
     """Average a power spectrum over all directions.
 
-    power: (H, W), as from `power_spectrum`; H and W at least 2 · bins. Returns the frequencies in
-    the middle of the bins, which part 0..0.5 cycles per pixel evenly, and the mean power in each:
-    twice (bins,). Frequencies above 0.5, which only slanting waves have, are left out.
+    power: (H, W), as from `power_spectrum`; H and W at least 2 · bins. Returns two arrays (bins,):
+    the frequency in the middle of each bin, and the mean power in the bin. The bins divide 0..0.5
+    cycles per pixel evenly. Frequencies above 0.5, which only diagonal waves have, are left out.
     """
     middles = (np.arange(bins) + 0.5) / (2 * bins)
     return middles, by_ring(torch.from_numpy(power), bins).numpy()
 
 
 def spectra(curves, nyquist):
-    """Power over frequency, on one axis, with the highest frequency that LR can hold marked.
+    """Power over frequency, with a mark at the highest frequency that LR can show.
 
     ``curves`` maps "LR", "original", "bicubic" or "GLA-Net" to (frequencies in cycles per HR pixel,
     power in grey levels²), as from `by_radius`. ``nyquist``: in cycles per HR pixel.

@@ -1,4 +1,4 @@
-"""Sliders around the figures of shrinking."""
+"""Widgets of notebook 01: its figures with sliders."""
 
 from ipywidgets import Dropdown, FloatSlider
 
@@ -7,9 +7,10 @@ from glanet.course.lessons.the_problem.figures import aliasing, large_and_small
 
 
 def explore_unseen(seen, unseen, shrink):
-    """``figures.problem.large_and_small`` with a slider for the amount of what LR does not see.
+    """`large_and_small` with a slider for the amount of the part that LR does not see.
 
-    seen, unseen: float (H, W, 3), whose sum is a photograph with values in 0..255.
+    seen, unseen: float (H, W, 3); their sum is a photograph in 0..255. ``shrink`` maps an HR image
+    to its LR image.
     """
 
     def draw(amount):
@@ -21,7 +22,7 @@ def explore_unseen(seen, unseen, shrink):
 
 
 def explore_aliasing():
-    """``figures.problem.aliasing`` with a slider for the frequency and a menu of scales."""
+    """`aliasing` with a slider for the frequency and a menu for the scale."""
     return explore(
         aliasing,
         frequency=FloatSlider(0.4, min=0, max=0.5, step=0.01, continuous_update=False),

@@ -1,4 +1,4 @@
-"""Notebook 02: luma, PSNR, and SSIM under one window and under all."""
+"""Exercises of notebook 02: luma, PSNR, and SSIM of one window and of all windows."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,10 +17,10 @@ _WINDOW = np.outer(_TAPS, _TAPS) / _TAPS.sum() ** 2
 
 
 def _off_the_edge(image):
-    """The image without colours whose Y is a whole level, or half way between two.
+    """``image``, uint8 (H, W, 3), with colours replaced whose Y is a multiple of half a level.
 
-    There the last bit decides which way it is rounded, so that one mistake, written in two ways,
-    would give two answers.
+    At such a Y the last bit decides how it rounds, so that the same mistake, written in two ways,
+    could give two answers. Changes ``image`` in place.
     """
     doubled = 2 * metrics.rgb_to_y(image)
     image[np.isclose(doubled, np.round(doubled), rtol=0, atol=1e-9)] = 1, 0, 0
@@ -38,24 +38,26 @@ luma = Exercise(
     metrics.rgb_to_y,
     _draw_colours,
     {
-        "the 16 is missing: black has Y = 16": lambda image: image @ _WEIGHTS / 255,
-        "the weights are for colours in 0..1: divide by 255": lambda image: 16 + image @ _WEIGHTS,
-        "the 16 is divided by 255 too: only the colours are": (
+        "the 16 is missing: black has Y = 16, so add 16": lambda image: image @ _WEIGHTS / 255,
+        "the weights are for colours in 0..1: divide the weighted sum by 255": lambda image: (
+            16 + image @ _WEIGHTS
+        ),
+        "the 16 is divided by 255 too: divide only the weighted sum": (
             lambda image: (16 + image @ _WEIGHTS) / 255
         ),
-        "red and blue have changed places: red counts 65.481, blue 24.966": (
+        "red and blue are swapped: red has the weight 65.481, blue 24.966": (
             lambda image: 16 + image @ _WEIGHTS[::-1] / 255
         ),
-        "that is the mean of red, green and blue: each has its own weight": (
+        "this is the mean of red, green and blue: give each its own weight": (
             lambda image: image.mean(-1)
         ),
-        "that is JPEG's luma (0.299, 0.587, 0.114), which runs from 0 to 255": (
+        "this is JPEG's luma (0.299, 0.587, 0.114), from 0 to 255: use `weights`, and add 16": (
             lambda image: image @ np.array([0.299, 0.587, 0.114])
         ),
-        "it is rounded: the papers leave Y as it comes": (
+        "Y is rounded: the papers do not round it": (
             lambda image: np.round(metrics.rgb_to_y(image))
         ),
-        "it is cut down to whole levels: the papers leave Y as it comes": (
+        "the fraction of Y is cut off: the papers keep it": (
             lambda image: np.floor(metrics.rgb_to_y(image))
         ),
     },
@@ -77,7 +79,7 @@ def _decibels(error, peak=255):
 
 
 def _psnr(decibels, prepare=metrics.rgb_to_y):
-    """A PSNR that is wrong in what it compares, or in what it makes of the errors."""
+    """A PSNR with its own ``prepare`` (image -> values to compare) and ``decibels`` (of errors)."""
 
     def psnr(sr, hr, border):
         inside = np.s_[border : sr.shape[0] - border, border : sr.shape[1] - border]
@@ -88,7 +90,7 @@ def _psnr(decibels, prepare=metrics.rgb_to_y):
 
 
 def _cut(top, bottom, left, right):
-    """A PSNR that cuts the border only on the sides that have a 1."""
+    """A PSNR that cuts the border only on the sides whose argument is 1."""
 
     def psnr(sr, hr, border):
         height, width = sr.shape[:2]
@@ -112,49 +114,53 @@ psnr_y = Exercise(
     metrics.psnr_y,
     _draw_pairs,
     {
-        "the border is still there: cut `border` pixels from every side": _cut(0, 0, 0, 0),
-        "the border is cut at the top and left only: end at height − border and width − border": (
+        "the border is not cut: cut `border` pixels from every side": _cut(0, 0, 0, 0),
+        "the border is cut only at the top and left: end at height − border and width − border": (
             _cut(1, 0, 1, 0)
         ),
-        "the border is cut at the bottom and right only: start at `border`": _cut(0, 1, 0, 1),
-        "the rows are cut and the columns are not": _cut(1, 1, 0, 0),
-        "the columns are cut and the rows are not": _cut(0, 0, 1, 1),
-        "right but for a border of 0: 0:-0 is an empty slice; end it at height − border": (
+        "the border is cut only at the bottom and right: start at `border`": _cut(0, 1, 0, 1),
+        "the border is cut from the rows but not from the columns": _cut(1, 1, 0, 0),
+        "the border is cut from the columns but not from the rows": _cut(0, 0, 1, 1),
+        "it fails only for a border of 0, where 0:-0 is an empty slice: end at height − border": (
             lambda sr, hr, border: np.nan if border == 0 else metrics.psnr_y(sr, hr, border)
         ),
-        "that is the PSNR of R, G and B: compare their luma": metrics.psnr_rgb,
-        "bytes were subtracted, and those wrap around: compare the luma, which is float": (
+        "this is the PSNR of R, G and B: compare the luma": metrics.psnr_rgb,
+        "bytes are subtracted, and they wrap around: compare the luma, which is float": (
             _psnr(_decibels, prepare=lambda image: image)
         ),
-        "Y was rounded: leave it as it comes": (
+        "Y is rounded: do not round it": (
             _psnr(_decibels, prepare=lambda image: np.round(metrics.rgb_to_y(image)))
         ),
-        "Y was turned to bytes, which are cut off and wrap around: leave it as it comes": (
+        "Y is converted to bytes, which cut off its fraction and wrap around: keep it float": (
             _psnr(_decibels, prepare=lambda image: metrics.rgb_to_y(image).astype(np.uint8))
         ),
-        "the peak is squared, as the error is: 255²": (
+        "the peak is not squared: use 255²": (
             _psnr(lambda error: 10 * np.log10(255 / np.mean(error**2)))
         ),
-        "with 255² and the mean of squares it is 10 · log10, not 20": (
+        "use 10 · log10, not 20: 255² and the mean squared error are squares already": (
             _psnr(lambda error: 2 * _decibels(error))
         ),
-        "255² belongs over the mean squared error itself, not over its root": (
+        "divide 255² by the mean squared error itself, not by its root": (
             _psnr(lambda error: 10 * np.log10(255**2 / np.sqrt(np.mean(error**2))))
         ),
-        "the errors are not squared: that is the mean of their sizes": (
+        "the errors are not squared: square them before you take the mean": (
             _psnr(lambda error: 10 * np.log10(255**2 / np.mean(np.abs(error))))
         ),
-        "that is the natural logarithm: take log10": (
+        "this is the natural logarithm: use log10": (
             _psnr(lambda error: np.log(10) * _decibels(error))
         ),
-        "the peak is 255 by convention, although Y ends at 235": (
+        "the peak is 235: by convention it is 255, although Y ends at 235": (
             _psnr(lambda error: _decibels(error, peak=235))
         ),
-        "the peak is 255 by convention, although Y spans 219 levels": (
+        "the peak is 219: by convention it is 255, although Y spans 219 levels": (
             _psnr(lambda error: _decibels(error, peak=219))
         ),
-        "identical images have no error: their PSNR is infinite, not 100": _for_identical(100.0),
-        "identical images have no error: their PSNR is infinite, not 0": _for_identical(0.0),
+        "for identical images it returns 100: they have no error, so return np.inf": _for_identical(
+            100.0
+        ),
+        "for identical images it returns 0: they have no error, so return np.inf": _for_identical(
+            0.0
+        ),
     },
 )
 
@@ -163,7 +169,7 @@ psnr_y = Exercise(
 
 
 def _luma_pair(rng, height, width):
-    """Two dark patches of luma that are alike in part: dark, so that C1 matters."""
+    """Two correlated patches of luma (height, width), dark enough for C1 to matter."""
     x = rng.uniform(16, 40, (height, width))
     return x, 0.7 * x + rng.uniform(0, 20, x.shape)
 
@@ -181,7 +187,7 @@ def _draw_luma(rng):
 
 
 def _moments(x, y, weights):
-    """Means, variances and covariance over the last two axes."""
+    """Weighted means, variances and covariance over the last two axes."""
 
     def mean(values):
         return (values * weights).sum((-2, -1))
@@ -206,16 +212,16 @@ def one_window(x, y, weights):
 
 
 def local_ssim(x, y):
-    """SSIM under every whole window: float64 luma (H, W) twice -> (H - 10, W - 10).
+    """SSIM of every window inside two luma images, float64 (H, W) each: (H - 10, W - 10).
 
-    The window is Gaussian, 11×11 pixels, σ 1.5.
+    The window is a Gaussian of 11×11 pixels with σ = 1.5.
     """
     _, similarity = _ssim_of_skimage(x, y)
     return similarity[5:-5, 5:-5]
 
 
 def _ssim_of_skimage(x, y):
-    """(mean, map as large as the image): at its edges the window sees mirrored pixels."""
+    """(mean SSIM, its map of the image's size): at the edges, windows cover mirrored pixels."""
     return structural_similarity(
         x,
         y,
@@ -229,7 +235,7 @@ def _ssim_of_skimage(x, y):
 
 
 def _changed(change):
-    """A similarity of which ``change`` makes other moments first."""
+    """SSIM of a window from moments that ``change`` has altered."""
     return lambda x, y, weights: _similarity(*change(*_moments(x, y, weights)))
 
 
@@ -249,42 +255,44 @@ def _even_spreads(x, y, weights):
 
 
 _IN_THE_FORMULA = {
-    "C1 and C2 are missing": _with_constants(0, 0),
+    "C1 and C2 are missing: add them as in the formula": _with_constants(0, 0),
     "C1 and C2 are for images in 0..1: they are (0.01 · 255)² and (0.03 · 255)²": (
         _with_constants(0.01**2, 0.03**2)
     ),
-    "C1 and C2 have changed places": _with_constants(_C2, _C1),
-    "C1 and C2 are squares: (0.01 · 255)² and (0.03 · 255)²": _with_constants(2.55, 7.65),
-    "mean(x · x) is no variance before mean(x)² is taken from it; likewise y, and x · y": (
+    "C1 and C2 are swapped": _with_constants(_C2, _C1),
+    "C1 and C2 are not squared: they are (0.01 · 255)² and (0.03 · 255)²": _with_constants(
+        2.55, 7.65
+    ),
+    "the variances and the covariance are not centred: subtract the products of the means": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, vx + mx**2, vy + my**2, cov + mx * my))
     ),
-    "mean(x · y) is no covariance before mean(x) · mean(y) is taken from it": (
+    "only the covariance is not centred: subtract mean(x) · mean(y) from mean(x · y)": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, cov + mx * my))
     ),
-    "those are standard deviations: the formula has their squares, the variances": (
+    "these are standard deviations: the formula needs their squares, the variances": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, np.sqrt(vx), np.sqrt(vy), cov))
     ),
     "the 2 before the covariance is missing": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, cov / 2))
     ),
-    "only the means are compared: the factor with the covariance is missing": (
+    "only the means are compared: the fraction with the covariance is missing": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, 0, 0, 0))
     ),
-    "only the spreads are compared: the factor with the means is missing": (
+    "the means are not compared: the fraction with the means is missing": (
         _changed(lambda mx, my, vx, vy, cov: (0, 0, vx, vy, cov))
     ),
-    "all pixels count alike: weigh them": (
+    "all pixels count the same: weight them with w": (
         lambda x, y, weights: one_window(x, y, np.full_like(weights, 1 / weights.size))
     ),
-    "the means are weighed, and the variances and the covariance are not": _even_spreads,
-    "the variances are divided by n − 1: a weighted mean divides by nothing more": _unbiased,
+    "only the means are weighted: weight the variances and the covariance too": _even_spreads,
+    "the variances are scaled by n / (n − 1): a weighted mean needs no such correction": _unbiased,
 }
 
 window_ssim = Exercise("the_yardstick", "window_ssim", one_window, _draw_windows, _IN_THE_FORMULA)
 
 
 def _everywhere(similarity, window=_WINDOW):
-    """The map of a similarity of two patches."""
+    """The function that maps two images to the ``similarity`` of each of their windows."""
 
     def ssim_map(x, y):
         x, y = (sliding_window_view(image, window.shape) for image in (x, y))
@@ -300,17 +308,17 @@ ssim_map = Exercise(
     _draw_luma,
     {message: _everywhere(wrong) for message, wrong in _IN_THE_FORMULA.items()}
     | {
-        "the window sticks out of the image at its edges: no padding": (
+        "the image is padded with zeros: do not pad, keep every window inside the image": (
             lambda x, y: _everywhere(one_window)(np.pad(x, 5), np.pad(y, 5))
         ),
-        "the window sticks out of the image at its edges: leave 5 positions out on each side": (
+        "windows reach beyond the edges of the image: leave out 5 positions on each side": (
             lambda x, y: _ssim_of_skimage(x, y)[1]
         ),
-        "that is the mean of the map: return the map": lambda x, y: local_ssim(x, y).mean(),
-        "the window's weights add up to more than 1": (
+        "this is the mean of the map: return the map": lambda x, y: local_ssim(x, y).mean(),
+        "the weights of the window add up to more than 1: divide them by their sum": (
             _everywhere(one_window, _WINDOW / _WINDOW.max())
         ),
-        "the window is one row high: it has 11 rows and 11 columns": (
+        "the window is only one row high: it needs 11 rows and 11 columns": (
             _everywhere(one_window, _TAPS[None] / _TAPS.sum())
         ),
     },

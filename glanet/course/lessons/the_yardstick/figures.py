@@ -1,7 +1,6 @@
-"""Notebook 02: how far apart two images are, and what the measures make of it.
+"""Figures of notebook 02, and the distortions that they show.
 
-Beside the figures stand the distortions that they show: four ways to spoil an image by exactly the
-same squared error.
+The distortions are four ways to spoil an image with the same squared error.
 """
 
 import numpy as np
@@ -31,7 +30,7 @@ def _shifted(image, pixels):
     return warp(image, AffineTransform(translation=(pixels, 0)), order=1, mode="edge")
 
 
-# kind -> float (H, W, 3) in 0..255 and an amount -> the same, spoiled; and the largest amount
+# kind: (function of a float image (H, W, 3) in 0..255 and an amount, largest amount)
 DISTORTIONS = {
     "brighter": (_brighter, 255),  # grey levels
     "shifted": (_shifted, 16),  # pixels
@@ -41,18 +40,18 @@ DISTORTIONS = {
 
 
 def distort(image, kind, error):
-    """The image spoiled in one way, as badly as if all of it were ``error`` grey levels brighter.
+    """Spoil an image with the squared error on Y of making it ``error`` grey levels brighter.
 
-    uint8 (H, W, 3) -> uint8 (H, W, 3). ``kind`` is one of `DISTORTIONS`, ``error`` an integer above
-    0. The amount of blur, noise or shift is searched for, so that the squared error on Y is the
-    same for every kind; where the largest amount does too little, it is taken.
+    image: uint8 (H, W, 3); returns uint8 (H, W, 3). ``kind`` is a key of `DISTORTIONS`, ``error``
+    an integer above 0. A bisection finds the amount of blur, noise or shift. If even the largest
+    amount gives a smaller error, the function uses that amount.
     """
     brighter = _bytes(_brighter(image.astype(float), error))
     if kind == "brighter":
         return brighter
     spoil, high = DISTORTIONS[kind]
     wanted, low = psnr_y(brighter, image, 0), 0.0
-    for _ in range(14):  # halvings: to a thousandth of a pixel
+    for _ in range(14):  # halvings, down to a thousandth of a pixel
         middle = (low + high) / 2
         spoiled = _bytes(spoil(image.astype(float), middle))
         low, high = (middle, high) if psnr_y(spoiled, image, 0) > wanted else (low, middle)
@@ -64,9 +63,9 @@ def _bytes(image):
 
 
 def psnr_differences(psnrs):
-    """Bars: by how many dB each way of measuring departs from the first.
+    """Bars: the difference in dB between each way of measuring and the first one.
 
-    ``psnrs`` maps what was done to a PSNR in dB; the first is the one to hold the others against.
+    ``psnrs`` maps a label to a PSNR in dB. The first entry is the reference.
     """
     (protocol, right), *others = psnrs.items()
     labels = [label for label, _ in others]
@@ -92,11 +91,11 @@ def psnr_differences(psnrs):
 
 
 def local_similarity(images, maps, *, top, left, side):
-    """The same square of several images, and below each its SSIM, window by window.
+    """The same square of several images, and below each image its SSIM map.
 
-    ``images`` maps a title to uint8 (H, W, 3), ``maps`` the same titles to (H - 10, W - 10): values
-    for windows of 11×11 pixels that lie inside the image, drawn at their centres. The square of
-    ``side`` pixels starts at (``top``, ``left``).
+    ``images`` maps a title to uint8 (H, W, 3), ``maps`` the same titles to SSIM maps
+    (H - 10, W - 10): one value for each window of 11×11 pixels inside the image, drawn at the
+    centre of the window. The square of ``side`` pixels starts at (``top``, ``left``).
     """
     height, width = next(iter(images.values())).shape[:2]
     inside = (_HALF, width - _HALF, height - _HALF, _HALF)

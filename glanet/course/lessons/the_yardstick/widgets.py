@@ -1,4 +1,4 @@
-"""A menu and a slider around notebook 02's distortions."""
+"""Widgets of notebook 02: its distortions with a menu and a slider."""
 
 from ipywidgets import Dropdown, IntSlider
 
@@ -8,11 +8,11 @@ from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 
 def explore_distortions(image, ssim_map, *, top=0, left=0, side=96):
-    """``figures.yardstick.local_similarity`` of an image and a distortion of it, as you choose.
+    """`local_similarity` of an image and its distortion, with a menu and a slider to choose it.
 
-    ``image`` is uint8 (H, W, 3); ``ssim_map`` takes the luma of two images and returns the SSIM of
-    each window. A menu has the kinds of distortion, a slider their strength: the error of them all
-    is that of an image so many grey levels too bright.
+    ``image``: uint8 (H, W, 3). ``ssim_map`` maps the luma of two images, float64 (H, W), to the
+    SSIM of each window, (H - 10, W - 10). The menu selects the kind of distortion, the slider
+    the ``error`` of `distort` in grey levels.
     """
     luma = rgb_to_y(image)
 
