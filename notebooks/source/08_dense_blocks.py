@@ -46,7 +46,7 @@ def noticed(before, after):
 with torch.no_grad():
     before, after = unshifted(tokens), unshifted(changed)
     print("W-MSA:           ", noticed(before, after))
-    print("and W-MSA again: ", noticed(unshifted(before), unshifted(after)))
+    print("W-MSA twice:     ", noticed(unshifted(before), unshifted(after)))
 
 # %% [markdown]
 # Two W-MSA layers never pass anything from one window to another. Now shift the second layer by

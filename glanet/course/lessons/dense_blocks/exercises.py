@@ -15,7 +15,7 @@ CERTAIN = 1 - 1e-6
 
 
 def normal(rng, *shape):
-    """Normally distributed float64 numbers, so that rounding hides no wrong computation."""
+    """Normal float64 numbers, so that answers differ by the computation and not by rounding."""
     return torch.from_numpy(rng.standard_normal(shape))
 
 

@@ -53,7 +53,7 @@ def equation_4(added, base, result):
 
 @dataclass(frozen=True)
 class Terms:
-    """A number of parameters, square·C² + linear·C + heads·h + constant; has + and integer *."""
+    """A number of parameters, square·C² + linear·C + heads·h + constant; supports + and scaling."""
 
     square: float = 0
     linear: float = 0
