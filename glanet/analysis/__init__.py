@@ -1,1 +1,1 @@
-"""What the notebooks look through: spectra, probes, filters, surgery. Nothing here draws."""
+"""Instruments of the notebooks: spectra, probes, filters, surgery. Nothing here draws."""

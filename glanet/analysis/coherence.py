@@ -1,8 +1,8 @@
-"""Attention as a filter: what it passes on of its values, apart from what it makes up.
+"""Attention as a linear filter: the part of its output that comes from its values.
 
-Beside a filter's answer, attention puts out much that is no filter's. With every window it starts
-anew, and the steps between windows are power at multiples of 1/8 cycle/pixel. A ratio of amplitudes
-counts that as passed.
+The rest of its output comes from no linear filter. Attention treats each window separately, for
+example, and the steps between windows have power at multiples of 1/8 cycle/pixel. A ratio of
+amplitudes counts that power as if attention had let it through.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ import torch.nn.functional as F
 
 from glanet.analysis.spectrum import FREQUENCY, by_ring, waves
 
-NEIGHBOURS = 3  # frequencies a side that share one expectation
+NEIGHBOURS = 3  # frequencies per axis that are averaged into one expectation
 
 
 @dataclass(frozen=True)
 class Coherence:
-    """What of Z is found in Y by frequency; no units.
+    """How much of Y comes from Z, by frequency; no units.
 
-    frequency: (BANDS,), cycles/pixel. coherence: (BANDS,), γ²: the share of the power of Y that a
-    filter makes of Z, one filter for each channel, 0 to 1. naive: (BANDS,), the ratio of amplitudes
-    √(E|Y|² / E|Z|²), which does not ask whether what is in Y came from Z.
+    frequency: (BANDS,), cycles/pixel. coherence: (BANDS,), γ², 0 to 1: the share of the power of Y
+    that a linear filter of Z explains, one filter for each channel. naive: (BANDS,), the ratio of
+    amplitudes √(E|Y|² / E|Z|²), which also counts what did not come from Z.
     """
 
     frequency: np.ndarray
@@ -31,14 +31,14 @@ class Coherence:
 
     @property
     def gain(self) -> np.ndarray:
-        """|H₁|, the coherent gain: the factor by which that filter multiplies amplitudes."""
+        """|H₁|, the coherent gain, (BANDS,): the factor by which that filter scales amplitudes."""
         return self.naive * np.sqrt(self.coherence)
 
 
 def coherent(y, z, mean):
     """H₁ = E[Y conj Z] / E|Z|² and γ² = |E[Y conj Z]|² / (E|Y|² E|Z|²) of Fourier transforms.
 
-    ``mean`` takes the expectation E, for instance over the first axis.
+    ``mean`` computes the expectation E, for instance over the first axis.
     """
     both, of_y, of_z = mean(y * z.conj()), mean(y.abs().square()), mean(z.abs().square())
     return both / of_z, both.abs().square() / (of_y * of_z)
@@ -47,10 +47,11 @@ def coherent(y, z, mean):
 def coherence(y, z) -> Coherence:
     """Coherence and coherent gain of maps Y with maps Z, both (B, H, W, C).
 
-    E is the mean over the images and over 3×3 neighbouring frequencies, for each channel by itself:
-    narrow enough that a filter may turn waves or move them by a few pixels without a loss. Over so
-    few, some coherence comes out by chance; as much as comes out with Z turned upside down, which
-    has the same power and nothing to do with Y, is taken away.
+    E is the mean over the images and over 3×3 neighbouring frequencies, for each channel
+    separately. The neighbourhood is so narrow that a filter may change phases, or shift the maps by
+    a few pixels, without loss of coherence. Over so few values, some coherence appears by chance.
+    Its size is measured with Z upside down, which has the same power but is unrelated to Y, and the
+    result is corrected for it.
     """
     upside_down = waves(z.flip(1, 2))
     y, z = waves(y), waves(z)
@@ -61,7 +62,7 @@ def coherence(y, z) -> Coherence:
 
 
 def _coherent_power(y, z):
-    """The power of Y that a filter makes of Z: (BANDS,)."""
+    """The power of Y that a linear filter of Z explains: (BANDS,)."""
     gain, _ = coherent(y, z, _expectation)
     return _over_channels(gain.abs().square() * _expectation(z.abs().square()))
 
@@ -80,9 +81,9 @@ def _expectation(values):
 
 
 def value_path(attention, tokens):
-    """Z: what window attention gives where each pixel attends to itself alone, (B, H, W, C).
+    """Z: the output of window attention if each pixel attends to itself alone, (B, H, W, C).
 
-    That is its value and output matrices and nothing else.
+    It applies the value and output matrices and nothing else.
     """
     channels = tokens.shape[-1]
     weight, bias = attention.qkv.weight[2 * channels :], attention.qkv.bias[2 * channels :]

@@ -1,4 +1,4 @@
-"""How fine the tokens are, from layer to layer."""
+"""The share of high frequencies in the tokens, from layer to layer."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ class Trajectory:
 
     stages: their names, in order. high: (n, stages), the share of the energy above 0.25
     cycles/pixel, 0 to 1. over_dc: (n, stages), the natural logarithm of the amplitude of the finest
-    wave over that of frequency 0, as Park and Kim draw it (ICLR 2022). It is here to be distrusted:
-    it changes with a constant that is added to the tokens.
+    wave over that of frequency 0, as in Park and Kim (ICLR 2022). It serves as a counterexample: it
+    changes when a constant is added to the tokens.
     """
 
     stages: tuple[str, ...]
@@ -24,7 +24,7 @@ class Trajectory:
 
 
 def trajectory(maps) -> Trajectory:
-    """From the tokens of each stage, {stage: (B, H, W, C)}, as `probes.stages` gives them."""
+    """The `Trajectory` of the tokens of each stage, {stage: (B, H, W, C)}; see `probes.stages`."""
     return Trajectory(
         tuple(maps),
         np.stack([power_spectrum(tokens).high_share() for tokens in maps.values()], axis=1),
@@ -33,9 +33,10 @@ def trajectory(maps) -> Trajectory:
 
 
 def log_amplitude_over_dc(tokens):
-    """log |F| at (0.5, 0.5) cycles/pixel less log |F| at 0: (B, H, W, C) -> (B,).
+    """log |F| at (0.5, 0.5) cycles/pixel minus log |F| at 0: (B, H, W, C) -> (B,).
 
-    The mean over channels of the logarithms; no mean is taken away, and there is no window.
+    The logarithms are averaged over channels. The spatial mean is not subtracted, and there is no
+    window.
     """
     amplitude = torch.fft.fft2(tokens.detach().double(), dim=(1, 2)).abs().log().mean(-1)
     height, width = tokens.shape[1:3]

@@ -1,4 +1,4 @@
-"""Where, by frequency, an enlargement is wrong."""
+"""The error of enlarged images by frequency."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ from glanet.evaluation.metrics import rgb_to_y
 
 @dataclass(frozen=True)
 class ErrorSpectrum:
-    """The error of n enlargements on luma, by frequency in cycles per HR pixel.
+    """The error of n enlarged images on luma, by frequency in cycles per HR pixel.
 
     frequency: (BANDS,). error: (n, BANDS), power of SR − HR over power of HR: 0 is perfect, 1 as
-    bad as grey. power: (n, BANDS), power of SR over power of HR: below 1 there is too little.
+    bad as plain grey. power: (n, BANDS), power of SR over power of HR: below 1, SR is too soft.
     """
 
     frequency: np.ndarray
@@ -22,14 +22,14 @@ class ErrorSpectrum:
     power: np.ndarray
 
     def gain_over(self, other) -> np.ndarray:
-        """By how many dB the error is smaller than another's: (n, BANDS)."""
+        """How many dB smaller this error is than that of ``other``: (n, BANDS)."""
         return decibels(other.error / self.error)
 
 
 def error_spectrum(sr, hr, border) -> ErrorSpectrum:
-    """Error by frequency of uint8 images (n, H, W, 3) against the originals.
+    """Error by frequency of enlarged images against the originals, both uint8 (n, H, W, 3).
 
-    On Y, with ``border`` pixels cut from each side, as PSNR is measured.
+    It is measured on Y, with ``border`` pixels cut from each side, like PSNR.
     """
     sr, hr = (
         torch.from_numpy(np.stack([rgb_to_y(image) for image in images]))[..., None]

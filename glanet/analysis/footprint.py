@@ -1,4 +1,4 @@
-"""The grid that windows leave: how far maps jump from pixel to pixel, by the place in a window."""
+"""The grid that windows leave: jumps from pixel to pixel, by their position in a window."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,14 @@ from einops import rearrange, reduce
 
 @dataclass(frozen=True)
 class Footprint:
-    """Jumps between neighbouring pixels, |∂x|, of n images, by where in a window they happen.
+    """Jumps between neighbouring pixels, |∂x|, of n images, by their position in a window.
 
-    across: (n, window), entry i from column i of a window to column i + 1 (the last: into the next
-    window), over the mean of all entries: 1 everywhere where there is no grid. down: the same for
-    rows. folded: (window, window), across and down together by row and column, mean over images,
-    likewise over its mean. frequency: (F,), cycles/pixel, and comb: (n, F), the power spectrum of
-    the jumps along a row, over its mean: a grid stands out at multiples of 1 / window.
+    across: (n, window); entry i is the jump from column i of a window to column i + 1 (the last
+    one: into the next window), divided by the mean of all entries. Without a grid, all are 1.
+    down: the same for rows. folded: (window, window), across and down together by row and column,
+    mean over images, also divided by its mean. frequency: (F,), cycles/pixel. comb: (n, F), the
+    power spectrum of the jumps along a row, divided by its mean; a grid has peaks at multiples of
+    1 / window.
     """
 
     across: np.ndarray
@@ -25,12 +26,12 @@ class Footprint:
     comb: np.ndarray
 
     def contrast(self) -> np.ndarray:
-        """The largest entry of rows and columns together: (n,); 1 where there is no grid."""
+        """The largest entry of the mean of across and down: (n,); 1 without a grid."""
         return ((self.across + self.down) / 2).max(1)
 
 
 def jumps(tokens):
-    """|x[i, j+1] − x[i, j]| and |x[i+1, j] − x[i, j]|, mean over channels: two of (B, H−1, W−1)."""
+    """|x[i, j+1] − x[i, j]| and |x[i+1, j] − x[i, j]|, mean over channels, each (B, H−1, W−1)."""
     tokens = tokens.detach().double()
     across = tokens[:, :-1, 1:] - tokens[:, :-1, :-1]
     down = tokens[:, 1:, :-1] - tokens[:, :-1, :-1]
@@ -38,17 +39,17 @@ def jumps(tokens):
 
 
 def fold(values, window):
-    """The mean over all windows that are whole: (B, H, W) -> (B, window, window)."""
+    """The mean over all whole windows: (B, H, W) -> (B, window, window)."""
     height, width = (n // window * window for n in values.shape[1:])
     whole = values[:, :height, :width]
     return reduce(whole, "b (h i) (w j) -> b i j", "mean", i=window, j=window)
 
 
 def footprint(tokens, window) -> Footprint:
-    """The grid of period ``window`` in maps (B, H, W, C), at least two windows a side."""
+    """The grid of period ``window`` in maps (B, H, W, C) of at least two windows per side."""
     across, down = jumps(tokens)
     profile = across.mean(1)  # (B, W - 1)
-    profile = profile[:, : profile.shape[1] // window * window]  # so that 1 / window has a place
+    profile = profile[:, : profile.shape[1] // window * window]  # 1 / window becomes a frequency
     profile = profile - profile.mean(1, keepdim=True)
     taper = torch.hann_window(profile.shape[1], dtype=profile.dtype, device=profile.device)
     comb = torch.fft.rfft(profile * taper).abs().square()[:, 1:]

@@ -1,6 +1,6 @@
-"""Hooks on named parts of a network, and what each branch of a layer adds to the fused features.
+"""Hooks on named parts of a model, and the contribution of each branch of a layer to the fusion.
 
-Hooks live in ``with`` blocks and are gone at their end, also when an exception ends them.
+Hooks exist only in ``with`` blocks and are removed at their end, also after an exception.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -19,7 +19,7 @@ BRANCHES = ("attention", "max", *CONVOLUTIONS)  # in the order of V
 
 
 class Heard(NamedTuple):
-    """What a module was given and what it returned, as it last ran: the tensors, not copies."""
+    """Input and output of a module in its last run: the tensors themselves, not copies."""
 
     input: torch.Tensor
     output: torch.Tensor
@@ -27,7 +27,7 @@ class Heard(NamedTuple):
 
 @contextmanager
 def record(modules: Mapping[Hashable, nn.Module]):
-    """Note what modules take in and give out: yields {name: Heard}, filled while they run."""
+    """Record the inputs and outputs of modules: yields {name: Heard}, filled while they run."""
     heard = {}
 
     def note(name, module, inputs, output):
@@ -41,16 +41,16 @@ def record(modules: Mapping[Hashable, nn.Module]):
 
 @contextmanager
 def replace_output(module: nn.Module, change: Callable):
-    """Let ``change(output)`` stand for what the module returns, while the block runs."""
+    """Replace the module's output by ``change(output)`` while the block runs."""
     with module.register_forward_hook(lambda module, inputs, output: change(output)):
         yield
 
 
 def listen(network, images, modules) -> dict[Hashable, Heard]:
-    """What modules take in and give out while the network looks at images: {name: Heard}.
+    """The inputs and outputs of modules in one run of the network on images: {name: Heard}.
 
-    ``images`` is what the network takes. It runs once, in eval mode and without gradients; the
-    modes of all its parts are put back.
+    ``images`` is the input of the network. It runs once, in eval mode and without gradients; then
+    the modes of all its parts are restored.
     """
     modes = {part: part.training for part in network.modules()}
     try:
@@ -72,7 +72,7 @@ def layers(network) -> dict[str, nn.Module]:
 
 
 def branches(layer) -> dict[str, nn.Module]:
-    """The branches of a layer, those of `BRANCHES` that it has, in their order."""
+    """The branches of a layer: those of `BRANCHES` that it has, in this order."""
     found = {} if layer.attention is None else {"attention": layer.attention}
     if layer.inception is not None:
         found |= dict(zip(BRANCHES[1:], layer.inception.branches, strict=True))
@@ -87,14 +87,14 @@ def fusion_columns(layer) -> dict[str, torch.Tensor]:
 
 
 def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
-    """W_b z_b, what each branch adds: {name: z_b (..., C_b)} -> {name: (..., C)}.
+    """W_b z_b, the contribution of each branch: {name: z_b (..., C_b)} -> {name: (..., C)}.
 
-    ``fuse`` is the linear layer that reads the outputs joined in the order given; its bias is left
-    out, so that all contributions and the bias add up to what it returns. None: nothing is fused,
-    and each output is added as it is.
+    ``fuse`` is the linear layer that reads the outputs concatenated in the given order. Its bias is
+    left out: the contributions and the bias add up to its output. If ``fuse`` is None, there is no
+    fusion, and the contributions are the outputs themselves.
 
     Raises:
-        ArgumentError: the outputs have not as many channels as ``fuse`` reads.
+        ArgumentError: the outputs together do not have the number of channels that ``fuse`` reads.
     """
     if fuse is None:
         return dict(outputs)
@@ -102,7 +102,7 @@ def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
     if sum(widths) != fuse.in_features:
         raise ArgumentError(
             f"the branches {', '.join(outputs)} have {sum(widths)} channels, and the fusion reads "
-            f"{fuse.in_features}: give all that it joins, in its order"
+            f"{fuse.in_features}: pass the outputs of all branches, in the order of the fusion"
         )
     columns = fuse.weight.detach().split(widths, dim=1)
     return {
@@ -112,7 +112,7 @@ def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
 
 
 def branch_outputs(network, images) -> dict[str, dict[str, torch.Tensor]]:
-    """z_b in every layer while the network looks at images: {"1.1": {"attention": tokens, ...}}."""
+    """z_b of every layer in one run on images: {"1.1": {"attention": tokens, ...}, ...}."""
     parts = {
         (name, branch): module
         for name, layer in layers(network).items()
@@ -125,10 +125,11 @@ def branch_outputs(network, images) -> dict[str, dict[str, torch.Tensor]]:
 
 
 def stages(network, images) -> dict[str, torch.Tensor]:
-    """The tokens on their way through the trunk: {stage: (B, H, W, C)}, in order.
+    """The tokens at each stage of the trunk: {stage: (B, H, W, C)}, in order.
 
-    "F_s" enters. "1.1 mix" is after attention and convolutions were added, "1.1 MLP" after the MLP,
-    "1 block" after the 3×3 convolution and the residual of a block; "F_d" leaves.
+    "F_s" is the trunk's input. "1.1 mix" is after attention and convolutions were added, "1.1 MLP"
+    after the MLP, "1 block" after the 3×3 convolution and the residual of a block. "F_d" is the
+    trunk's output.
     """
     modules = {"trunk": network.trunk}
     for number, block in enumerate(network.trunk.blocks, 1):

@@ -1,4 +1,4 @@
-"""Who looks where: effective receptive fields, and which pixels an enlargement is owed to."""
+"""Effective receptive fields, and the contribution of each pixel to an enlarged image."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from einops import rearrange
 
 from glanet.analysis.filters import low_pass
 
-SIGMA = 4.0  # pixels, of the blur that a path of attribution starts from
+SIGMA = 4.0  # pixels, of the blur at the start of an attribution path
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
     """How much one output pixel changes with each input pixel.
 
-    strength: (H, W), the root of the sum of the squared derivatives of all output channels by all
-    input channels, root mean square over the images; unit of output / unit of input. row, column:
-    the output pixel.
+    strength: (H, W), the root of the sum of the squared derivatives of all output channels with
+    respect to all input channels, root mean square over the images; unit of output / unit of input.
+    row, column: the output pixel.
     """
 
     strength: np.ndarray
@@ -29,8 +29,8 @@ class ReceptiveField:
 def receptive_field(function, tokens, *, row, column) -> ReceptiveField:
     """The effective receptive field at one pixel (Luo et al., NeurIPS 2016).
 
-    ``function``: tokens (B, H, W, C) -> tokens (B, H', W', C'), each image for itself. One backward
-    pass for each output channel.
+    ``function`` maps tokens (B, H, W, C) to tokens (B, H', W', C'), each image independently. There
+    is one backward pass for each output channel.
     """
     tokens = tokens.detach().requires_grad_()
     pixel = function(tokens)[:, row, column].sum(0)  # (C',)
@@ -43,18 +43,21 @@ def receptive_field(function, tokens, *, row, column) -> ReceptiveField:
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each pixel of an image adds to what a detector finds.
+    """The contribution of each pixel of an image to the output of a detector.
 
-    value: (H, W), unit of the detector; the sum over all pixels is what the detector finds in the
-    image beyond what it finds in the blurred one. found: that difference itself, computed without
-    derivatives: how near ``value.sum()`` comes to it tells whether the path had steps enough.
+    value: (H, W), unit of the detector. found: the detector's output for the image minus its output
+    for the blurred image, computed without derivatives. ``value.sum()`` approximates ``found``; a
+    large difference means that the path had too few steps.
     """
 
     value: np.ndarray
     found: float
 
     def diffusion(self) -> float:
-        """That paper's index, 100 · (1 − Gini of |value|): 100 where all pixels add alike."""
+        """The diffusion index of Gu and Dong, 0 to 100: 100 · (1 − Gini coefficient of |value|).
+
+        It is 100 if all pixels contribute equally.
+        """
         ordered = np.sort(np.abs(self.value), axis=None)
         n = ordered.size
         return 100 * (1 - (2 * np.arange(1, n + 1) - n - 1) @ ordered / (n * ordered.sum()))
@@ -63,10 +66,10 @@ class Attribution:
 def attribution(detector, image, *, steps=24) -> Attribution:
     """A local attribution map (Gu, Dong, CVPR 2021): gradients summed along a path of blurs.
 
-    ``detector`` maps an image (1, 3, H, W) to a number; ``image`` (1, 3, H, W) in [0, 1]. The path
-    starts from the image blurred by a Gaussian of `SIGMA` pixels and ends at the image itself;
-    on its way detail appears, instead of light on a black picture. Each of ``steps`` is weighed by
-    the gradient in its middle.
+    ``detector`` maps an image (1, 3, H, W) to a number; ``image`` is (1, 3, H, W) in [0, 1]. The
+    path starts from the image blurred by a Gaussian of `SIGMA` pixels and ends at the image itself.
+    So detail is what appears along it; on a path from a black image it would be brightness. Each of
+    the ``steps`` is weighted by the gradient at its midpoint.
     """
     value = torch.zeros_like(image)
     for step in range(steps):
@@ -83,16 +86,16 @@ def attribution(detector, image, *, steps=24) -> Attribution:
 
 def blur(image, sigma):
     """An image (B, 3, H, W) under a Gaussian of standard deviation ``sigma`` pixels."""
-    # where its power has fallen to half; without any blur, far beyond all frequencies
+    # the frequency at which half of the power passes; without blur, far above all frequencies
     cutoff = math.sqrt(math.log(2)) / (2 * math.pi * max(sigma, 1e-9))
     blurred = low_pass(rearrange(image, "b c h w -> b h w c"), cutoff)
     return rearrange(blurred, "b h w c -> b c h w")
 
 
 def detail(network, *, top, left, side):
-    """A detector: the total variation of the enlarged image inside a square of ``side`` HR pixels.
+    """A detector: the total variation of the enlarged image in a square of ``side`` HR pixels.
 
-    Returns a function of images (1, 3, H, W).
+    It is a function of images (1, 3, H, W) that returns a number.
     """
 
     def found(image):

@@ -1,7 +1,7 @@
-"""Surgery: change what a branch says, and see what the image loses.
+"""Surgery: change the output of a branch, and measure what the image loses.
 
-A lesion is not an ablation: the other branches were trained beside the one that is missing, and
-never got the chance to take over.
+A lesion is not an ablation: the other branches were trained beside the missing one, and had no
+chance to compensate.
 """
 
 from contextlib import ExitStack, contextmanager
@@ -15,7 +15,7 @@ from glanet.analysis.spectrum import HIGH
 
 
 def average(tokens):
-    """Each channel's mean over the image, everywhere: (B, H, W, C) -> the same."""
+    """Each channel's mean over the image at every pixel: (B, H, W, C) -> the same shape."""
     return tokens.mean((1, 2), keepdim=True).expand_as(tokens)
 
 
@@ -29,10 +29,10 @@ OPERATIONS = {
 
 @contextmanager
 def operate(network, operation, *names, layer=None):
-    """Change what the branches of these names put out, in one layer ("2.1") or in all.
+    """Change the outputs of the branches of these names, in one layer ("2.1") or in all.
 
     ``operation`` is one of `OPERATIONS`, or a function from tokens (B, H, W, C) to the same shape.
-    At the end of the ``with`` block the network is as before.
+    The end of the ``with`` block restores the network.
 
     Raises:
         KeyError: no such operation, layer or branch.

@@ -3,20 +3,24 @@
 #
 # | | |
 # |---|---|
-# | **You will** | build the GLA block and the trunk, and measure what dense connections do to gradients |
-# | **It enables** | the whole network in notebook 09: between its first and its last convolution, this is all |
+# | **You will** | build the GLA (global-local awareness) block and the trunk, and measure what dense connections do to gradients |
+# | **It enables** | the whole network in notebook 09: the trunk is everything between its first convolution and its head |
 # | **Takes** | 8 minutes, 3 GB of memory; about 90 minutes to work through |
 # | **Becomes** | `glanet/model/block.py` and `glanet/model/trunk.py` |
 #
-# Six layers make a block, six blocks make a trunk. The paper's second contribution is how the blocks are
-# connected: *densely*, each reading all before it, "to strengthen feature propagation and alleviate the
-# vanishing-gradient problem" (§2.1). You will build it, and then see whether it does.
+# Six layers make a block, and six blocks make a trunk. The second contribution of the paper
+# ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/),
+# ICIP 2023) is how it connects the blocks: *densely*. Each block reads the outputs of all blocks
+# before it, "to strengthen feature propagation and alleviate the vanishing-gradient problem"
+# (§2.1). You will build these connections, and then measure whether they do that.
 
 # %% [markdown]
-# ## 1 · Why the layers take turns
+# ## 1 · Why every other layer is shifted
 #
-# A block (Fig. 2a) is a row of GLA layers, and every other one is shifted. What for? Change a single token, and count
-# which tokens notice. Windows of 4, and no Inception, which would blur the picture:
+# A block (Fig. 2a) is a chain of GLA layers. They alternate between W-MSA (window-based multi-head
+# self-attention) and SW-MSA (shifted-window multi-head self-attention). To see why, change a single
+# token, and count the tokens whose output changes. The windows here are 4×4, and the Inception
+# branches are off, since convolutions would also spread the change:
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -33,7 +37,7 @@ changed[0, 5, 6] = torch.randn(8)  # in the window of rows 4 to 7 and columns 4 
 
 
 def noticed(before, after):
-    """The rows and columns of the tokens that changed, and how many there are."""
+    """How many tokens differ, and in which rows and columns, as text."""
     rows, columns = ((before - after).abs() > 1e-12).any(-1)[0].nonzero().T
     box = f"rows {rows.min()} to {rows.max()}, columns {columns.min()} to {columns.max()}"
     return f"{len(rows)} tokens: {box}"
@@ -42,12 +46,13 @@ def noticed(before, after):
 with torch.no_grad():
     before, after = unshifted(tokens), unshifted(changed)
     print("W-MSA:           ", noticed(before, after))
-    print("and W-MSA again: ", noticed(unshifted(before), unshifted(after)))
+    print("W-MSA twice:     ", noticed(unshifted(before), unshifted(after)))
 
 # %% [markdown]
-# A window never hears of another. Now let the second layer be shifted by half a window.
+# Two W-MSA layers never pass anything from one window to another. Now shift the second layer by
+# half a window.
 #
-# **Prediction.** How many tokens notice after a W-MSA and an SW-MSA layer?
+# **Prediction.** How many tokens change after one W-MSA layer and one SW-MSA layer?
 
 # %%
 guess = ...
@@ -65,21 +70,22 @@ print(
         count,
         unit="tokens",
         close=0.05,
-        because="The 4×4 tokens lie in four shifted windows of 4×4, which are 8×8 together.",
+        because="The 4×4 tokens lie in four shifted windows of 4×4, together 8×8 tokens.",
     )
 )
 
 # %% [markdown]
 # ## 2 · The block
 #
-# Behind the layers stands a 3×3 convolution, "to bring the inductive bias of the convolutional operation into
-# the network" (§2.1): it applies one small pattern everywhere, across the borders of windows too. Around it all goes a
-# residual.
+# A 3×3 convolution follows the layers, "to bring the inductive bias of the convolutional operation
+# into the network" (§2.1): it applies one small kernel everywhere, also across the borders of
+# windows. A residual connection goes around layers and convolution.
 #
 # ![six layers, W and SW in turn, a 3×3 convolution, and a residual around them](figures/08_gla_block.svg)
 #
-# **Exercise 1 · GLABlock** ★★☆, 15 minutes. Write the parts and `forward`. `drop_probabilities` is a list with one
-# stochastic-depth probability for each layer; so its length is the number of layers.
+# **Exercise 1 · GLABlock** ★★☆, 15 minutes. Write the parts and `forward`. `drop_probabilities` is
+# a list with one stochastic-depth probability for each layer, so its length is the number of
+# layers.
 #
 # | name | what |
 # |---|---|
@@ -88,18 +94,20 @@ print(
 #
 # <details><summary>Hint 1</summary>
 #
-# `enumerate(drop_probabilities)` gives the number of each layer, from 0, and its probability. Odd numbers are
-# shifted.
+# `enumerate(drop_probabilities)` gives the number of each layer, from 0, and its probability. The
+# layers with odd numbers are shifted.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `shift=window // 2 if number % 2 else 0`. Build a list of layers, and hand it over as `nn.Sequential(*layers)`.
+# `shift=window // 2 if number % 2 else 0`. Build a list of layers, and unpack it into
+# `nn.Sequential(*layers)`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `forward` is one line: `tokens + self.conv(...)`, with what the layers make of the tokens inside.
+# `forward` is one line: `tokens + self.conv(...)`. The argument of `self.conv` is the output of the
+# layers.
 #
 # </details>
 
@@ -148,50 +156,54 @@ block = GLABlock(8, 2, 4, mlp_ratio=2.0, inception=False, drop_probabilities=[0.
 print("shifts:", [layer.attention.shift for layer in block.layers])
 with torch.no_grad():
     print(tuple(tokens.shape), "→", tuple(block(tokens).shape))
-    print("one token changes;", noticed(block(tokens), block(changed)))
+    print("after a change of one token:", noticed(block(tokens), block(changed)))
 
 # %% [markdown]
-# The convolution carries the news one pixel further on each side: 10×10.
+# The convolution carries the change one pixel further on each side: 10×10.
 
 # %% [markdown]
-# ## 3 · Everyone reads everyone before
+# ## 3 · Each block reads all before it
 #
-# In a plain chain, block 3 reads what block 2 gives, and nothing else. With dense connections it reads the outputs of
-# *all* blocks before, and what came in. They are concatenated, **newest first**, and a 1×1 convolution, the
-# *transition*, brings them back to C channels.
+# In a plain chain, block 3 reads the output of block 2 and nothing else. With dense connections it
+# reads the outputs of *all* blocks before it and the input of the chain, $f_0$. They are
+# concatenated, **newest first**, and a 1×1 convolution, the *transition*, reduces them to C
+# channels again.
 #
 # ![piles of what each block reads: f0; f1, f0; f2, f1, f0; a 1×1 under each pile](figures/08_trunk.svg)
 #
-# By hand, with tokens of a single number: let a block double what it reads, and a transition add up. In goes 1.
+# Work it out by hand with tokens of a single number. Let each block double its input, and let each
+# transition add up what it reads. The input is 1.
 #
-# - block 1 reads 1 and gives **2**
-# - block 2 reads 2 + 1 = 3 and gives **6**
-# - block 3 reads 6 + 2 + 1 = 9 and gives **18**. (The plain chain would give 8.)
+# - Block 1 reads 1 and returns **2**.
+# - Block 2 reads 2 + 1 = 3 and returns **6**.
+# - Block 3 reads 6 + 2 + 1 = 9 and returns **18**. (The plain chain would return 8.)
 #
-# **Exercise 2 · Dense** ★★☆, 10 minutes. `dense(tokens, blocks, transitions)` returns what the last block gives.
-# Both lists hold functions, as many of one as of the other; transition `i`, counted from 0, takes `(i + 1)·C`
-# channels.
+# **Exercise 2 · Dense** ★★☆, 10 minutes. `dense(tokens, blocks, transitions)` returns the output of
+# the last block. Both lists hold functions and have the same length. Transition `i`, counted from
+# 0, reads `(i + 1)·C` channels.
 #
 # <details><summary>Hint 1</summary>
 #
-# Keep a list of what there is to read. It starts as `[tokens]`, and every block's output joins it.
+# Keep a list of everything that the next block can read. It starts as `[tokens]`, and each block's
+# output is added to it.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each round has three steps: concatenate the list along the last axis, transition, block.
+# Each round has three steps: concatenate the list along the last axis, apply the transition, apply
+# the block.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Newest first: `collected.insert(0, tokens)` puts an output in front.
+# Newest first: `collected.insert(0, tokens)` puts an output at the front.
 #
 # </details>
 
 
 # %%
 def dense(tokens, blocks, transitions):
-    """The last block's output: tokens (..., C) -> (..., C)."""
+    """Return the last block's output: tokens (..., C) -> (..., C)."""
     # >>>
     collected = [tokens]
     for transition, block in zip(transitions, blocks, strict=True):
@@ -220,15 +232,16 @@ for blocks in (1, 2, 3):
     )
 
 # %% [markdown]
-# After the last block, one more pile could be made, of all six outputs and $f_0$. The released code makes it, and
-# never reads it. You return the last block's output instead.
+# After the last block, the outputs of all six blocks and $f_0$ could be concatenated once more. The
+# released code does so, and never reads the result. You return the last block's output instead.
 
 # %% [markdown]
 # ## 4 · What it costs
 #
-# **Exercise 3 · The transitions' parameters** ★☆☆, 10 minutes. `transition_parameters(channels, blocks,
-# first_transition)` returns a list: how many parameters the transition of each block has, weights and biases.
-# Without `first_transition`, block 1 has none, and its entry is 0.
+# **Exercise 3 · The transitions' parameters** ★☆☆, 10 minutes.
+# `transition_parameters(channels, blocks, first_transition)` returns a list: the number of
+# parameters, weights and biases, of each block's transition. Without `first_transition`, block 1
+# has no transition, and its entry is 0.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -237,7 +250,7 @@ for blocks in (1, 2, 3):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Block i, counted from 1, reads the outputs of i − 1 blocks and what came in: i·C channels.
+# Block i, counted from 1, reads the outputs of i − 1 blocks and $f_0$: i·C channels.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -249,7 +262,7 @@ for blocks in (1, 2, 3):
 
 # %%
 def transition_parameters(channels, blocks, first_transition):
-    """The parameters of each block's transition, as a list."""
+    """Return the number of parameters of each block's transition, as a list."""
     # >>>
     counts = [i * channels**2 + channels for i in range(1, blocks + 1)]
     if not first_transition:
@@ -262,8 +275,8 @@ def transition_parameters(channels, blocks, first_transition):
 transition_parameters = exercises.transition_parameters.check(transition_parameters)
 
 # %% [markdown]
-# **Prediction.** The paper's network at ×2 has 18,142,847 parameters, 180 channels and six blocks. How many
-# *percent* of them sit in the six transitions?
+# **Prediction.** The paper's network at ×2 has 18,142,847 parameters, 180 channels and six blocks.
+# How many *percent* of the parameters are in the six transitions?
 
 # %%
 guess = ...
@@ -277,14 +290,14 @@ print(
         guess,
         round(100 * sum(counts) / 18_142_847, 1),
         unit="percent",
-        because=f"Together they have {sum(counts):,}.",
+        because=f"The six together have {sum(counts):,} parameters.",
     )
 )
 
 # %% [markdown]
-# Six or five? The paper says "five 1×1": in its Fig. 2, block 1 reads its input as it is. The released code has a sixth,
-# before block 1, which mixes the channels once more. The package follows the code, and has a switch,
-# `first_transition`. The difference:
+# Six or five? The paper says "five 1×1": in its Fig. 2, block 1 reads its input directly. The
+# released code has a sixth transition, before block 1, which mixes the channels once more. The
+# package follows the code, and has a switch, `first_transition`. The difference is:
 
 # %% tags=["nbval-check-output"]
 five = transition_parameters(180, 6, False)
@@ -295,24 +308,26 @@ print(f"{sum(counts) - sum(five):,} parameters")
 #
 # $$F_d = \psi(F_s) \qquad (2)$$
 #
-# $\psi$ is everything between the shallow features and the head. Around the blocks stand two norms, which Fig. 2 does
-# not show and the released code has: the blocks start from LayerNorm($F_s$), and another LayerNorm stands
-# before the last 3×3 convolution.
+# $\psi$ is everything between the shallow features and the head. The released code has two norms
+# around the blocks, which Fig. 2 does not show: the first block reads LayerNorm($F_s$), and another
+# LayerNorm comes before the last 3×3 convolution.
 #
-# Stochastic depth rises over *all* layers of the trunk. This splits the row into one list for each block:
+# The stochastic-depth probability rises linearly over *all* layers of the trunk. This function
+# splits the list of probabilities into one list for each block:
 
 
 # %%
 def drop_probabilities(config):
-    """One list a block, one probability a layer: from 0 up to ``config.stochastic_depth``."""
+    """One list for each block, one probability for each layer, from 0 to the configured maximum."""
     depth = config.blocks * config.layers
     rising = [config.stochastic_depth * i / max(1, depth - 1) for i in range(depth)]
     return [rising[i : i + config.layers] for i in range(0, depth, config.layers)]
 
 
 # %% [markdown]
-# **Exercise 4 · Trunk** ★★★, 20 minutes. Write the parts and `forward`. With `config.dense` off, there are no
-# transitions, and the blocks form a plain chain. That is the row "w/o Dense Connection" of Table 2.
+# **Exercise 4 · Trunk** ★★★, 20 minutes. Write the parts and `forward`. With `config.dense` off,
+# there are no transitions, and the blocks form a plain chain. That is the row "w/o Dense
+# Connection" of Table 2.
 #
 # | name | what |
 # |---|---|
@@ -328,13 +343,13 @@ def drop_probabilities(config):
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `forward` begins with `self.norm_in(shallow)` and ends with `self.conv(self.norm_out(tokens))`. In between is your
-# `dense`, or the chain.
+# `forward` begins with `self.norm_in(shallow)` and ends with `self.conv(self.norm_out(tokens))`.
+# Between the two comes your `dense`, or the plain chain.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A list is true if it holds something: `if self.transitions:` chooses. The chain is
+# A list is true if it holds something, so `if self.transitions:` chooses. The plain chain is
 # `for block in self.blocks: tokens = block(tokens)`.
 #
 # </details>
@@ -386,9 +401,10 @@ class Trunk(nn.Module):
 Trunk = exercises.trunk.check(Trunk)
 
 # %% [markdown]
-# ## 6 · On a photograph: who reads whom?
+# ## 6 · On a photograph: which block reads which?
 #
-# Give `tiny-x2` your trunk, with its own weights. It has three blocks.
+# Put your trunk into `tiny-x2`, with the weights of its own trunk. It has three blocks. The cell
+# prints the PSNR (peak signal-to-noise ratio) of the enlarged photograph.
 
 # %%
 from skimage import data
@@ -399,9 +415,9 @@ from glanet.data.degradation import imresize, modcrop
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 
-network = GLANet.from_pretrained("tiny-x2")
-theirs = network.trunk
-mine = Trunk(network.config).eval()
+model = GLANet.from_pretrained("tiny-x2")
+theirs = model.trunk
+mine = Trunk(model.config).eval()
 mine.load_state_dict(theirs.state_dict())
 
 side = by_profile(smoke=64, learn=512, full=512)
@@ -413,29 +429,30 @@ photos = {name: imresize(image, 1 / 2) for name, image in originals.items()}
 
 photo, original = photos["coffee"], originals["coffee"]
 for whose, trunk in {"the package's": theirs, "yours": mine}.items():
-    network.trunk = trunk
-    print(f"{whose:14} {psnr_y(upscale(network, photo), original, border=2):.2f} dB")
+    model.trunk = trunk
+    print(f"{whose:14} {psnr_y(upscale(model, photo), original, border=2):.2f} dB")
 print(f"{'bicubic':14} {psnr_y(imresize(photo, 2), original, border=2):.2f} dB")
 
 # %% [markdown]
-# A transition is a matrix, like the fusion of notebook 07. So what a block reads falls into parts, exactly: one from each
-# output before it. Measure their energy, each channel's mean subtracted.
+# A transition is a matrix, like the fusion of notebook 07. So the input of a block is exactly a sum
+# of parts, one from each earlier output. Measure the energy of each part, after subtracting each
+# channel's mean.
 
 # %%
 import numpy as np
 
 from glanet.data.tensors import to_tensor
 
-channels = network.config.channels
+channels = model.config.channels
 
 
-def energy(features):
-    """Mean square about each channel's mean: (B, H, W, C) -> a number."""
-    return (features - features.mean((0, 1, 2))).square().mean().item()
+def energy(tokens):
+    """Mean square after subtracting each channel's mean: (B, H, W, C) -> a number."""
+    return (tokens - tokens.mean((0, 1, 2))).square().mean().item()
 
 
 def readings_of(photo):
-    """Row i: shares of the energy that block i + 1 reads, oldest first: (blocks, blocks)."""
+    """Row i: shares of the energy that block i + 1 reads, oldest output first: (blocks, blocks)."""
     shares = np.zeros((len(mine.blocks),) * 2)
 
     def note(module, inputs):
@@ -446,7 +463,7 @@ def readings_of(photo):
 
     hooks = [transition.register_forward_pre_hook(note) for transition in mine.transitions]
     with torch.no_grad():
-        network(to_tensor(photo))
+        model(to_tensor(photo))
     for hook in hooks:
         hook.remove()
     return shares
@@ -460,24 +477,27 @@ from glanet.course.lessons.dense_blocks.figures import readings
 readings(shares)
 
 # %% [markdown]
-# The mean of four photographs. Each block takes most from its neighbour, and what is older fades. But it is not gone:
-# the trained network uses its dense connections. (Where a row adds up to less than 1, the parts agree with each other:
-# the cross-terms of notebook 07.)
+# The figure shows the mean of four photographs. Each block reads most from the block just before
+# it, and less from older outputs. But the share of the old ones is not zero: the trained network
+# uses its dense connections. (Where a row adds up to less than 1, the parts are positively
+# correlated: those are the cross-terms of notebook 07.)
 
 # %% [markdown]
 # ## 7 · Do gradients vanish?
 #
-# Training moves each weight along the gradient of the loss, which travels back through all blocks. If every block makes it
-# smaller, little arrives at the first: it *vanishes*. Dense connections are a remedy (DenseNet, the paper's [12]): they
-# give it short ways. A residual is another.
+# Training moves each weight along the gradient of the loss, which travels back through all blocks.
+# If every block makes the gradient smaller, little of it reaches the first block: it *vanishes*.
+# Dense connections are one remedy (DenseNet, the paper's [12]): they give the gradient short paths.
+# A residual connection is another.
 #
-# Work it out with numbers. Six blocks that halve what they read: block $k$ gives $\frac{1}{2} x$, or
-# $x + \frac{1}{2} x$ with a residual. How much does the end depend on what block 1 gives?
+# Work it out with numbers. Six blocks halve what they read: block $k$ returns $\frac{1}{2} x$, or
+# $x + \frac{1}{2} x$ with a residual. What is the derivative of the last block's output with
+# respect to the output of block 1?
 
 
 # %%
 def end_by_first(residual, connected, blocks=6):
-    """The derivative of the last block's output by the first one's."""
+    """The derivative of the last block's output with respect to the first block's."""
     outputs, collected = [], [torch.tensor(1.0, requires_grad=True)]
     for _ in range(blocks):
         read = sum(collected) if connected else collected[0]
@@ -492,16 +512,18 @@ for residual in (False, True):
         print(f"{ways:22} {end_by_first(residual, connected):10.5f}")
 
 # %% [markdown]
-# The first is $(1/2)^5$, and vanishes. Dense connections rescue it. So does a residual alone: $(3/2)^5$. And a GLA-Net has
-# residuals: one around each block, two in each layer. Is there anything left to rescue?
+# The first number is $(1/2)^5$: the gradient vanishes. Dense connections prevent that. So does a
+# residual alone: $(3/2)^5$. And a GLA-Net has residuals: one around each block, two in each layer.
+# Is there anything left for dense connections to fix?
 #
-# Measure. The instrument sums the squares of the gradient that arrives at each block's output, and of the gradient of
-# each block's parameters, and takes roots.
+# Measure it. For each block, the function below returns two norms: that of the gradient with
+# respect to the block's output, and that of the gradient with respect to the block's parameters. A
+# norm is the root of the sum of squares.
 
 
 # %%
 def gradient_norms(blocks, loss_of):
-    """Norms of a loss's gradient at each block's output and over its parameters: (2, blocks)."""
+    """Gradient norms of a loss: at each block's output, and of its parameters: (2, blocks)."""
     outputs = []
 
     def keep(module, inputs, output):
@@ -519,7 +541,7 @@ def gradient_norms(blocks, loss_of):
 
 
 # %% [markdown]
-# First on a chain where the answer is known, the halving blocks without a residual:
+# First test it on a chain where the answer is known, the halving blocks without a residual:
 
 # %% tags=["nbval-check-output"]
 chain = nn.Sequential(*(nn.Linear(1, 1, bias=False) for _ in range(6)))
@@ -530,7 +552,8 @@ at_outputs, of_parameters = gradient_norms(chain, lambda: chain(torch.ones(1, 1)
 print(at_outputs)
 
 # %% [markdown]
-# It sees a gradient vanish where it must. Now the networks. `build` starts one from a seed and puts your trunk into it.
+# It detects a gradient that vanishes. Now measure the networks. `build` initialises a model from a
+# seed and puts your trunk into it.
 
 # %%
 import torch.nn.functional as F
@@ -541,32 +564,33 @@ from glanet.data.patches import PatchStore
 
 
 def build(config, seed):
-    """A network with your trunk, started from a seed."""
+    """A model with your trunk, initialised from a seed."""
     torch.manual_seed(seed)
-    network = GLANet(config)
+    model = GLANet(config)
     trunk = Trunk(config)
-    trunk.load_state_dict(network.trunk.state_dict())
-    network.trunk = trunk
-    return network.eval()
+    trunk.load_state_dict(model.trunk.state_dict())
+    model.trunk = trunk
+    return model.eval()
 
 
 store = PatchStore.from_images(practice.training_images(), scale=2, patch=16)
-low, high = store.batch(seed=0, step=0, size=by_profile(smoke=1, learn=4, full=16))
+lr, hr = store.batch(seed=0, step=0, size=by_profile(smoke=1, learn=4, full=16))
 
 
-def measure(network):
-    """`gradient_norms` of the loss on always the same patches."""
-    return gradient_norms(network.trunk.blocks, lambda: F.l1_loss(network(low), high))
+def measure(model):
+    """`gradient_norms` of the loss, on the same patches for every model."""
+    return gradient_norms(model.trunk.blocks, lambda: F.l1_loss(model(lr), hr))
 
 
 print(store)
-print(tuple(low.shape), tuple(high.shape))
+print(tuple(lr.shape), tuple(hr.shape))
 
 # %% [markdown]
-# Two networks at the paper's size, one dense, one plain, each from three seeds, before any training.
+# Compare two networks at the paper's size, one dense, one plain, each from three seeds, before any
+# training.
 #
-# **Prediction.** Divide the norm at block 1's output by that at block 6's. In which network is this ratio larger,
-# `"dense"` or `"plain"`?
+# **Prediction.** Divide the norm at block 1's output by that at block 6's. In which network is this
+# ratio larger, `"dense"` or `"plain"`?
 
 # %%
 guess = ...
@@ -575,7 +599,7 @@ guess = ...
 from glanet.course.kit.predictions import reveal_choice
 
 seeds = by_profile(smoke=(0, 1), learn=(0, 1, 2), full=(0, 1, 2, 3, 4))
-size = by_profile(smoke={"channels": 24, "layers": 2}, learn={}, full={})  # {}: the paper's
+size = by_profile(smoke={"channels": 24, "layers": 2}, learn={}, full={})  # {}: the paper's size
 
 paper = {
     name: np.array(
@@ -589,40 +613,42 @@ print(
         guess,
         max(ratios, key=lambda name: ratios[name].mean()),
         choices=list(ratios),
-        because="Block 1 over block 6, a number for each seed: "
+        because="Block 1 divided by block 6, one number for each seed: "
         + "; ".join(f"{name} {', '.join(f'{r:.2f}' for r in rs)}" for name, rs in ratios.items())
         + ".",
     )
 )
 
 # %%
-print("at the outputs of blocks 1 to 6, mean of the seeds:")
+print("norm at the outputs of blocks 1 to 6, mean over the seeds:")
 for name, norms in paper.items():
     print(f"  {name}", *(f"{norm:.1e}" for norm in norms[:, 0].mean(0)))
-print("at block 1's output, seed by seed:")
+print("norm at block 1's output, for each seed:")
 for name, norms in paper.items():
     print(f"  {name}", *(f"{norm:.1e}" for norm in norms[:, 0, 0]))
 
 # %% [markdown]
-# In neither network does anything vanish. In the plain one the gradient *grows* on its way back, as the residuals
-# promised. In the dense one it drops between blocks 6 and 5, where it must pass a transition, which has no residual
-# around it. Further back it grows again, slowly. Block 1 receives about as much in both, a little more in the dense one.
+# In neither network does the gradient vanish. In the plain one it *grows* on its way back, as the
+# calculation with residuals predicts. In the dense one it drops between blocks 6 and 5, where it
+# passes a transition, which has no residual around it. Further back it grows again, slowly. Block 1
+# receives about the same gradient in both networks, slightly more in the dense one.
 #
-# So at the start there is nothing to rescue. That is no proof that dense connections are useless. It says that this
-# is not what they are good for here.
+# So at the start of training there is no vanishing gradient to fix. That does not prove that dense
+# connections are useless. It shows that fixing vanishing gradients is not what they do here.
 
 # %% [markdown]
 # ## 8 · And in training?
 #
-# Train both, briefly: a small network of six blocks, so that several runs fit in minutes. One run says little, since
-# runs that differ by their seed alone end at different places. So there are several seeds, and for each seed, both
-# networks see the same batches. And there are two learning rates, for what wins at one may lose at the other.
+# Train both networks briefly. They have six blocks but few channels, so that several runs fit into
+# minutes. One run says little, since two runs that differ only in their seed end with different
+# results. So train with several seeds; for each seed, both networks see the same batches. Also use
+# two learning rates, since the network that is better at one may be worse at the other.
 
 # %%
 small = {"channels": 16, "layers": 2, "heads": 4, "stochastic_depth": 0.0, "light_head": True}
-networks = {"plain": {"dense": False}, "dense": {"dense": True}}
+variants = {"plain": {"dense": False}, "dense": {"dense": True}}
 configs = {
-    name: ModelConfig.preset("paper", **small, **switch) for name, switch in networks.items()
+    name: ModelConfig.preset("paper", **small, **switch) for name, switch in variants.items()
 }
 for name, config in configs.items():
     print(f"{name} {sum(p.numel() for p in build(config, 0).parameters()):,} parameters")
@@ -638,9 +664,9 @@ if by_profile(smoke=True, learn=False, full=False):
     held_out = [image[:64, :64] for image in held_out]
 
 
-def held_out_psnr(network):
-    """Mean PSNR on images that no network was trained on, in dB."""
-    return np.mean([psnr_y(upscale(network, imresize(hr, 1 / 2)), hr, 2) for hr in held_out])
+def held_out_psnr(model):
+    """Mean PSNR in dB on images that no model was trained on."""
+    return np.mean([psnr_y(upscale(model, imresize(hr, 1 / 2)), hr, 2) for hr in held_out])
 
 
 psnrs = {rate: {name: [] for name in configs} for rate in rates}
@@ -649,10 +675,10 @@ trained = {}
 for rate in rates:
     for name, config in configs.items():
         for seed in seeds:
-            network = trained[rate, name, seed] = build(config, seed)
-            curve = practice.fit(network, store, steps=steps, batch=4, rate=rate, seed=seed)
+            model = trained[rate, name, seed] = build(config, seed)
+            curve = practice.fit(model, store, steps=steps, batch=4, rate=rate, seed=seed)
             losses[rate][name].append(np.mean(curve[-20:]))
-            psnrs[rate][name].append(held_out_psnr(network))
+            psnrs[rate][name].append(held_out_psnr(model))
 
 bicubic = np.mean([psnr_y(imresize(imresize(hr, 1 / 2), 2), hr, 2) for hr in held_out])
 print(f"{len(held_out)} images; bicubic {bicubic:.2f} dB")
@@ -670,34 +696,37 @@ for rate in rates:
     for quantity, results, digits in (("PSNR", psnrs, 2), ("loss", losses, 4)):
         plain, connected = np.array(results[rate]["plain"]), np.array(results[rate]["dense"])
         gains = ", ".join(f"{gain:+.{digits}f}" for gain in connected - plain)
-        print(f"rate {rate:g}, {quantity}: dense − plain, seed by seed: {gains}")
-        print(f"    plain, between its own seeds: up to {np.ptp(plain):.{digits}f}")
+        print(f"learning rate {rate:g}, {quantity}: dense − plain, for each seed: {gains}")
+        print(f"    largest difference between two seeds of plain: {np.ptp(plain):.{digits}f}")
 
 # %% [markdown]
-# The first line of each pair would have to be of one sign, and larger than the second, before you could call it a result.
-# It is not: at this size, after so few steps, **nothing can be said**. A small difference may well be there, and three seeds
-# too few to see it. And all of these networks are at the very beginning: bicubic is still ahead. Change the number of steps,
-# of heads or of seeds above, and see how far the picture moves.
+# You could call the difference a result only if the first line of each pair had one sign for all
+# seeds, and were larger than the second line. It is not: at this size, after so few steps, **the
+# measurement decides nothing**. A small difference may exist, and three seeds may be too few to
+# show it. Also, all of these networks are at the very beginning of training: bicubic is still
+# better. Change the number of steps, heads or seeds above, and see how much the result changes.
 #
-# The paper's Table 2 has 33.48 dB on Urban100 without dense connections and 33.62 dB with them, after 500,000 steps at
-# full size. It gives one number for each. In the profile `full`, this cell trains longer and with more seeds.
+# The paper's Table 2 reports 33.48 dB on Urban100 without dense connections and 33.62 dB with them,
+# after 500,000 steps at full size. It gives one number for each. With the profile `full`, this cell
+# trains longer and with more seeds.
 
 # %% [markdown]
-# And the gradients, now that the networks have learned something? (The head of these small networks starts at zero. For the
-# measurement at the start it gets PyTorch's own start; "What can go wrong" shows why.)
+# What about the gradients, now that the networks are trained? (The head of these small networks is
+# initialised to zero. For the measurement before training, the cell gives it PyTorch's default
+# initialisation; "What can go wrong" shows why.)
 
 # %%
 from glanet.course.lessons.dense_blocks.figures import gradients
 
 start, end = {}, {}
 for name, config in configs.items():
-    begun = [build(config, seed) for seed in seeds]
-    for network in begun:
-        network.reconstruct.to_image[0].reset_parameters()
-    start[name] = np.array([measure(network) for network in begun])
+    untrained = [build(config, seed) for seed in seeds]
+    for model in untrained:
+        model.reconstruct.to_image[0].reset_parameters()
+    start[name] = np.array([measure(model) for model in untrained])
     end[name] = np.array([measure(trained[rates[0], name, seed]) for seed in seeds])
 
-moments = {"paper's size, start": paper, "small, start": start, "small, trained": end}
+moments = {"paper's size, untrained": paper, "small, untrained": start, "small, trained": end}
 measured = {
     quantity: {
         moment: {name: norms[:, row] for name, norms in curves.items()}
@@ -708,19 +737,20 @@ measured = {
 gradients(measured["at the block's output"], "at the block's output")
 
 # %% [markdown]
-# The curves keep their shape. In no panel does the gradient fade on its way from block 5 to block 1, dense or not, and at
-# block 1 the two networks lie close together. Where the dense curve is higher as a whole, that is scale, and Adam, which
-# trains these networks, divides it out (notebook 11).
+# The curves keep their shape. In no panel does the gradient decrease from block 5 back to block 1,
+# dense or not, and at block 1 the two networks are close. Where the dense curve as a whole is
+# higher, the difference is a constant scale, and Adam, the optimiser of these networks, divides it
+# out (notebook 11).
 #
-# That is a null result, and as good as any: here, where layers and blocks have residuals, there was no vanishing gradient
-# to alleviate. The paper does not measure one either.
+# That is a null result, and as valuable as any other: with residuals in layers and blocks, these
+# networks had no vanishing gradient to alleviate. The paper does not measure one either.
 #
-# What remains of the paper's reasons is the other half, "to strengthen feature propagation": in section 6, a trained
-# network did read old features.
+# The other half of the paper's reason remains, "to strengthen feature propagation": in section 6, a
+# trained network did read old features.
 
 # %% [markdown]
-# That was the gradient at the outputs. What an optimiser uses is the gradient of the *parameters*. Choose it here, or
-# divide each curve by its value at block 6. The menu needs a running kernel.
+# That was the gradient at the outputs. An optimiser uses the gradient of the *parameters*. Choose
+# it in the menu, or divide each curve by its value at block 6. The menu needs a running kernel.
 
 # %%
 from glanet.course.lessons.dense_blocks.widgets import explore_gradients
@@ -730,48 +760,51 @@ explore_gradients(measured, quantity="of the block's parameters")
 # %% [markdown]
 # ## What can go wrong
 #
-# - **The gradient is 0 everywhere.** Not vanished: a layer at the end starts at zero, and nothing gets through it.
-# - **Oldest first.** All parts of a pile are C wide, so weights load and shapes fit, and the network computes
-#   nonsense.
-# - **A plain list of blocks.** PyTorch finds parameters in `nn.ModuleList`, not in a list: nothing is trained, nothing
-#   is saved.
-# - **One seed.** Two runs always differ. Compare the difference with that between seeds.
+# - **The gradient is 0 everywhere.** It did not vanish: a layer at the end is initialised to zero,
+#   and no gradient passes through it.
+# - **Oldest first.** All parts of the concatenation are C wide, so the weights load and the shapes
+#   fit, but the output is nonsense.
+# - **A plain list of blocks.** PyTorch finds parameters in an `nn.ModuleList`, but not in a list:
+#   the blocks are neither trained nor saved.
+# - **One seed.** Two runs always differ. Compare their difference with the difference between
+#   seeds.
 #
-# Do the first on purpose: measure a small network just as it starts.
+# Reproduce the first on purpose: measure a small network right after its initialisation.
 
 # %% tags=["nbval-check-output"]
-network = build(configs["dense"], seed=0)
-print(measure(network)[0])
+model = build(configs["dense"], seed=0)
+print(measure(model)[0])
 
 # %% [markdown]
-# Its light head starts at zero, so that the untrained network gives the coarse image $I_{CSR}$. Zero weights pass
-# on no gradient; only the head itself learns in the first step. One step is enough to mend it:
+# Its light head is initialised to zero, so that the untrained network returns the coarse image
+# $I_{CSR}$. Zero weights pass no gradient on, so only the head itself learns in the first step.
+# After that one step, the gradient reaches all blocks:
 
 # %%
-practice.fit(network, store, steps=1, batch=4)
-print(" ".join(f"{norm:.1e}" for norm in measure(network)[0]))
+practice.fit(model, store, steps=1, batch=4)
+print(" ".join(f"{norm:.1e}" for norm in measure(model)[0]))
 
 # %% [markdown]
-# And the second, with `tiny-x2`. Turn each transition's pile around:
+# Reproduce the second with `tiny-x2`. Reverse the order of each transition's input:
 
 # %%
-network = GLANet.from_pretrained("tiny-x2")
+model = GLANet.from_pretrained("tiny-x2")
 
 
 def oldest_first(module, inputs):
     return (torch.cat(inputs[0].split(channels, dim=-1)[::-1], dim=-1),)
 
 
-hooks = [t.register_forward_pre_hook(oldest_first) for t in network.trunk.transitions]
-print(f"oldest first: {psnr_y(upscale(network, photo), original, border=2):.2f} dB")
+hooks = [t.register_forward_pre_hook(oldest_first) for t in model.trunk.transitions]
+print(f"oldest first: {psnr_y(upscale(model, photo), original, border=2):.2f} dB")
 for hook in hooks:
     hook.remove()
-print(f"newest first: {psnr_y(upscale(network, photo), original, border=2):.2f} dB")
+print(f"newest first: {psnr_y(upscale(model, photo), original, border=2):.2f} dB")
 
 # %% [markdown]
 # ## The same as the package's
 #
-# Your classes against `glanet/model/block.py` and `glanet/model/trunk.py`.
+# Compare your classes with `glanet/model/block.py` and `glanet/model/trunk.py`.
 
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.sameness import same_module
@@ -791,7 +824,7 @@ for switches in ({}, {"first_transition": False}, {"dense": False}, {"attention"
 # %% [markdown]
 # ## How far you are
 #
-# All that is left of the network stands before and behind the trunk. Notebook 09 joins it.
+# The rest of the network stands before and after the trunk. Notebook 09 adds it.
 
 # %%
 from glanet.course.report import report as progress_report

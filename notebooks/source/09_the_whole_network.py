@@ -3,26 +3,29 @@
 #
 # | | |
 # |---|---|
-# | **You will** | put GLA-Net together, account for each of its 18,142,847 parameters, and load weights into it |
-# | **It enables** | training (11, 12), measuring (13) and making it fast (14): from here on there is a network |
+# | **You will** | put GLA-Net together, count each of its 18,142,847 parameters, and load weights into it |
+# | **It enables** | training (11, 12), measuring (13) and speeding up (14): all of them need the whole network |
 # | **Takes** | 2 minutes, 2 GB of memory; about 70 minutes to work through |
 # | **Becomes** | `glanet/model/reconstruction.py`, `glanet/model/network.py` |
 #
-# Notebooks 03 to 08 built the parts. This one joins them, Fig. 2 of the paper from the left edge to the
-# right. What is still missing is drawn with a heavy outline: most of it is in no equation, and all of it
-# is needed before an image can go in and an image comes out.
+# Notebooks 03 to 08 built the parts of GLA-Net
+# ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/),
+# ICIP 2023). This one joins them, from the left edge of the paper's Fig. 2 to the right. The parts
+# with a heavy outline below are still missing. Most of them are in no equation, but without them no
+# image can go in and none can come out.
 #
 # ![From image to image: mean, padding, shallow and deep features, head, coarse image, crop](figures/09_network.svg)
 
 # %% [markdown]
 # ## 1 · Any image, in whole windows
 #
-# Attention cuts its input into windows of 8 × 8 pixels (notebook 05). An image of 213 × 320 has no whole
-# number of them. So the image is *padded* to the next multiple of 8, and what the padding became is cropped
-# off at the end.
+# Attention cuts its input into windows of 8 × 8 pixels (notebook 05). An image of 213 × 320 pixels
+# does not divide into whole windows. So the image is *padded* to the next multiple of 8, and the
+# padding is cropped off at the end.
 #
-# With what? Zeros would put a flat bar beside the image, and the network would see an edge that is not there.
-# A mirror makes no new edge. Take a row of five pixels, and make it eight long:
+# What do the new pixels contain? Zeros would put a flat bar beside the image, and the network
+# would see an edge that is not there. Reflection makes no new edge. Take a row of five pixels and
+# pad it to eight:
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -32,8 +35,9 @@ row = torch.tensor([[0.0, 1, 2, 3, 4]])
 F.pad(row, (0, 3), mode="reflect").int().tolist()[0]
 
 # %% [markdown]
-# The mirror stands *on* the last pixel, so 4 comes once. Now a row of three, to the same length. After
-# two pixels the way back is used up, and PyTorch gives in:
+# The row is reflected *at* the last pixel, so 4 appears only once. Now pad a row of three to the
+# same length. Going back covers only two pixels; then the row is used up, and PyTorch raises an
+# error:
 
 # %%
 try:
@@ -42,8 +46,8 @@ except RuntimeError as error:
     print(str(error).split(",")[0])
 
 # %% [markdown]
-# The released code stops here too: it cannot enlarge an image with a side smaller than its padding. Yet
-# nothing forbids a second mirror. Walk back to 0, turn round there as well, and go on:
+# The released code stops here too: it cannot enlarge an image with a side smaller than its padding.
+# But nothing forbids a second reflection. Go back to 0, turn around there as well, and go on:
 #
 # | size | to a multiple of | indices |
 # |---|---|---|
@@ -54,39 +58,39 @@ except RuntimeError as error:
 #
 # That is a *triangle wave*: up from 0 to `size - 1`, down to 0, up again.
 #
-# **Exercise 1 · The triangle wave** ★★☆, 10 minutes. Write `reflected_indices(size, multiple)`: a tensor that
-# says which pixel of a row of `size` stands where after padding. Its length is the smallest multiple of
-# `multiple` that is at least `size`.
+# **Exercise 1 · The triangle wave** ★★☆, 10 minutes. Write `reflected_indices(size, multiple)`. It
+# returns a tensor with one index for each pixel of the padded row: the pixel of the original row to
+# copy. Its length is the smallest multiple of `multiple` that is at least `size`.
 #
 # <details><summary>Hint 1</summary>
 #
-# The length first: `-size % multiple` is how many pixels are missing. Then number the places, 0, 1, 2, …,
-# with `torch.arange`.
+# Start with the length: `-size % multiple` is how many pixels are missing. Then number the
+# positions, 0, 1, 2, …, with `torch.arange`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The wave repeats. A row of 3 gives 0 1 2 1 | 0 1 2 1 | …, four numbers; a row of 5 repeats after eight. The
-# period is `2 * (size - 1)`. Take the places modulo the period.
+# The wave repeats. A row of 3 gives 0 1 2 1 | 0 1 2 1 | …, with a period of four; a row of 5 has a
+# period of eight. In general the period is `2 * (size - 1)`. Take the positions modulo the period.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# In each period the place `i` runs up to the far edge and beyond it. On the way back the pixel is
-# `period - i`. Which of the two is it? Always the smaller one: `torch.minimum`.
+# Let `i` be a position modulo the period. On the way up its index is `i`, on the way back it is
+# `period - i`. The right one is always the smaller of the two: `torch.minimum`.
 #
 # </details>
 # <details><summary>Hint 4</summary>
 #
-# A row of one pixel has the period 0, and nothing can be taken modulo 0. It needs a line of its own:
-# zeros, `torch.zeros(length, dtype=torch.long)`.
+# A row of one pixel has the period 0, and no number can be taken modulo 0. Handle it separately:
+# return zeros, `torch.zeros(length, dtype=torch.long)`.
 #
 # </details>
 
 
 # %%
 def reflected_indices(size, multiple):
-    """Which pixels a mirrored row of ``size`` shows: int64 (length,), a multiple of ``multiple``."""
+    """Pixel indices of a row of ``size``, padded by reflection to a multiple: int64 (length,)."""
     # >>>
     length = size + -size % multiple
     if size == 1:
@@ -103,21 +107,21 @@ from glanet.course.lessons.the_whole_network import exercises
 reflected_indices = exercises.reflected_indices.check(reflected_indices)
 
 # %% [markdown]
-# With the indices, padding is one look-up along each axis. Nothing is computed, so it costs no accuracy, and
-# gradients pass through it.
+# With the indices, padding is one look-up along each axis. It only copies pixels, so it is exact,
+# and gradients pass through it.
 
 
 # %%
 def reflect_to_multiple(image, multiple):
-    """Mirror (B, C, H, W) at its right and bottom edges until H and W are multiples."""
+    """Pad (B, C, H, W) by reflection at the right and bottom until H and W are multiples."""
     height, width = image.shape[-2:]
     image = image[:, :, reflected_indices(height, multiple)]
     return image[:, :, :, reflected_indices(width, multiple)]
 
 
 # %% [markdown]
-# A photograph shrunk to 21 × 30 pixels becomes 24 × 32. Inside the frame is what was there. Notice that only
-# the right and the bottom grow: then row 0 stays row 0, and cropping is easy.
+# A photograph reduced to 21 × 30 pixels is padded to 24 × 32. The frame marks the original pixels.
+# Only the right and the bottom grow, so row 0 stays row 0, and cropping is easy.
 
 # %%
 from skimage import data
@@ -134,9 +138,9 @@ padding(padded[0].permute(1, 2, 0).numpy(), height=21, width=30)
 # %% [markdown]
 # ## 2 · The mean, and an edge of Eq. 5
 #
-# The paper does not mention it, the released code does it: before anything else, the mean colour of the
-# training images is subtracted; at the very end it is added again. One reason can be seen in a row of three
-# equal pixels and a convolution that averages neighbours. A convolution pads with zeros:
+# The paper does not mention this step, but the released code has it: first it subtracts the mean
+# colour of the training images, and at the very end it adds it again. To see one reason, take a row
+# of three equal pixels and a convolution that averages neighbours. A convolution pads with zeros:
 
 # %% tags=["nbval-check-output"]
 average = torch.tensor([[[0.25, 0.5, 0.25]]])
@@ -147,17 +151,17 @@ print("as it is       ", F.conv1d(grey, average, padding=1)[0, 0].tolist())
 print("mean subtracted", (F.conv1d(grey - mean, average, padding=1) + mean)[0, 0].tolist())
 
 # %% [markdown]
-# As it is, both ends turn dark, since zero is black. With the mean subtracted, zero is the mean colour, and
-# nothing stands out.
+# Without subtraction, both ends turn dark, since zero is black. With the mean subtracted, zero is
+# the mean colour, and the ends stay as they are.
 #
-# Mirroring and subtracting may change places; the numbers are the same. But is the *coarse image* made before
-# them or after? Equation 5 says
+# Reflecting and subtracting can be done in either order; the numbers are the same. But is the
+# *coarse image* made before these steps or after them? Equation 5 says
 #
 # $$I_{CSR} = \Phi(I_{LR})$$
 #
-# with Φ bilinear interpolation (`coarse_image`, built in notebook 03). The released code applies Φ to the
-# padded image. Does that change anything? Three pixels, enlarged by 2; then the same row, padded to four, and
-# cropped:
+# where $I_{LR}$ is the low-resolution (LR) image and Φ bilinear interpolation (`coarse_image`,
+# built in notebook 03). The released code applies Φ to the padded image. Does that change anything?
+# Enlarge three pixels by 2; then pad the same row to four, enlarge it, and crop the result:
 
 # %% tags=["nbval-check-output"]
 from glanet.model.reconstruction import coarse_image
@@ -167,12 +171,13 @@ print(coarse_image(row, 2)[0, 0, 0].tolist())
 print(coarse_image(reflect_to_multiple(row, 4), 2)[0, 0, 0, :6].tolist())
 
 # %% [markdown]
-# Check the last number by hand. Each pixel becomes two samples, a quarter of a pixel left and right of its
-# centre. The last sample lies beyond the centre of 8, on the way to the mirrored 4: ¾ · 8 + ¼ · 4 = 7.
-# Without the mirror there is nothing on that way, and it stays 8.
+# Check the last number by hand. Each pixel becomes two samples, a quarter of a pixel left and right
+# of its centre. The last sample lies to the right of the centre of the pixel 8, towards the
+# reflected 4: ¾ · 8 + ¼ · 4 = 7. Without the reflection there is no pixel on that side, and the
+# sample stays 8.
 #
-# **Prediction.** At ×4, each pixel becomes four samples. In how many of the last rows do the two coarse images
-# differ?
+# **Prediction.** At ×4, each pixel becomes four samples. In how many of the last rows do the two
+# coarse images differ?
 
 # %%
 guess = ...
@@ -189,14 +194,16 @@ print(
         guess,
         rows,
         unit="rows",
-        because="They lie at -3/8, -1/8, 1/8 and 3/8 of a pixel: two are past the centre.",
+        because="The four samples of the last pixel lie at -3/8, -1/8, 1/8 and 3/8 from its centre: "
+        "two are past it.",
     )
 )
 
 # %% [markdown]
-# A thin seam, then, at two of four edges, and only where the sides are no multiples of 8. It is worth knowing
-# because a copy of the network that gets it wrong gives the same numbers nearly everywhere: a test on 64 × 64
-# images would never notice. How wrong it would be, in grey levels of 0 … 255:
+# So the two differ in a thin seam, at two of the four edges, and only where a side is not a
+# multiple of 8. You should know about it, because a copy of the network that gets it wrong gives
+# the same numbers nearly everywhere: a test on 64 × 64 images would never detect the mistake. How
+# large is the error, in grey levels of 0 … 255?
 
 # %%
 print(f"at the edges up to {255 * difference.max():.1f}")
@@ -205,17 +212,18 @@ print(f"elsewhere up to    {255 * difference[:-2, :-2].max():.1f}")
 # %% [markdown]
 # ## 3 · The head, Θ
 #
-# Equation 4 says how the image is made:
+# Equation 4 says how the high-resolution (HR) image is made:
 #
 # $$I_{HR} = \Theta(F_s + F_d) + I_{CSR}$$
 #
-# Of Θ the paper says that it is "implemented by sub-pixel convolution layer". A sub-pixel step, `SubPixel` of
-# notebook 03, is a 3×3 convolution to s² times the channels, and a shuffle of these channels into s × s
-# pixels. The released code has more around it:
+# About Θ the paper only says that it is "implemented by sub-pixel convolution layer". A sub-pixel
+# step, `SubPixel` of notebook 03, is a 3×3 convolution to s² times the channels, followed by a
+# shuffle of these channels into s × s pixels. The released code adds more layers before and after
+# it:
 #
 # ![The head: 3×3 to 64 channels, LeakyReLU, one or two sub-pixel steps, 3×3 to 3 channels](figures/09_head.svg)
 #
-# The activation is a *LeakyReLU*: what is positive passes, of what is negative one hundredth does.
+# The activation is a *LeakyReLU*. It keeps positive numbers and multiplies negative ones by 0.01.
 
 # %% tags=["nbval-check-output"]
 from torch import nn
@@ -223,7 +231,7 @@ from torch import nn
 nn.LeakyReLU(0.01)(torch.tensor([-2, -1, 0, 1, 2], dtype=torch.float64)).tolist()
 
 # %% [markdown]
-# At ×4, two steps of 2 follow each other. Watch the shapes:
+# At ×4, there are two steps of 2, one after the other. Watch the shapes:
 
 # %% tags=["nbval-check-output"]
 from glanet.model.reconstruction import SubPixel
@@ -234,8 +242,9 @@ for step in (SubPixel(64, 64, 2), SubPixel(64, 64, 2)):
     print(tuple(features.shape))
 
 # %% [markdown]
-# **Exercise 2 · The head** ★★☆, 15 minutes. Write the class: what it holds, and `forward(self, tokens)`, which
-# gets tokens `(B, H, W, C)` and returns an image `(B, 3, scale·H, scale·W)`. Three attributes, with these names:
+# **Exercise 2 · The head** ★★☆, 15 minutes. Write the class: its parts, and
+# `forward(self, tokens)`, which takes tokens `(B, H, W, C)` and returns an image
+# `(B, 3, scale·H, scale·W)`. It has three attributes with these names:
 #
 # | name | what it is |
 # |---|---|
@@ -245,18 +254,18 @@ for step in (SubPixel(64, 64, 2), SubPixel(64, 64, 2)):
 #
 # <details><summary>Hint 1</summary>
 #
-# `nn.Conv2d(channels, 64, kernel_size=3, padding=1)` keeps the size of the map.
+# `nn.Conv2d(channels, 64, kernel_size=3, padding=1)` keeps the height and width.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The steps as lists: `{2: [2], 3: [3], 4: [2, 2]}[scale]`. Make one new `SubPixel(64, 64, step)` for each, and
-# unpack them into `nn.Sequential(*...)`.
+# The steps as lists: `{2: [2], 3: [3], 4: [2, 2]}[scale]`. Make one new `SubPixel(64, 64, step)`
+# for each, and unpack them into `nn.Sequential(*...)`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Convolutions want the channels second: `tokens.permute(0, 3, 1, 2)`. The rest of `forward` is
+# Convolutions expect the channels second: `tokens.permute(0, 3, 1, 2)`. The rest of `forward` is
 # `self.to_image(self.upsample(self.reduce(...)))`.
 #
 # </details>
@@ -292,8 +301,8 @@ for scale in (2, 3, 4):
 # %% [markdown]
 # ## 4 · The network
 #
-# A network has a size and a few switches. They live in one object, `ModelConfig`, and three sets of them have
-# names:
+# A network has a size and a few switches. One object holds them, the `ModelConfig`. Three
+# configurations have names:
 
 # %% tags=["nbval-check-output"]
 from glanet import ModelConfig
@@ -304,9 +313,11 @@ for field in presets["paper"]:
     print(f"{field:16}", *(f"{values[field]!s:>6}" for values in presets.values()))
 
 # %% [markdown]
-# `light_head` is the short head of notebook 03, one sub-pixel step straight to the image. `inception` and
-# `attention` each switch one side of the layer of 07, `dense` the connections of 08; `first_transition` is for
-# section 6. An impossible size is refused when the configuration is made, not in the middle of a forward pass:
+# `light_head` selects the short head of notebook 03, one sub-pixel step straight to the image.
+# `inception` and `attention` each switch one side of the layer of notebook 07 on or off, and
+# `dense` the dense connections of notebook 08. Section 6 explains `first_transition`.
+# `ModelConfig` rejects an impossible size as soon as you create it, not in the middle of a forward
+# pass:
 
 # %% tags=["nbval-check-output"]
 try:
@@ -315,7 +326,8 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# The parts are there. Two small things are needed besides. The first says clearly what is no image:
+# You have all the parts. Two small functions are still needed. The first rejects input that is not
+# an image, with a clear message:
 
 
 # %%
@@ -329,9 +341,10 @@ def check_image(image):
 
 
 # %% [markdown]
-# The second is where training begins. Swin Transformer starts its linear layers close to zero. Convolutions keep
-# PyTorch's own start, the 1×1 ones too. Those are linear layers to Python (`TokenConv1x1`, notebook 04), hence
-# `type(...) is` instead of `isinstance`.
+# The second initialises the weights. As in Swin Transformer, the linear layers start close to zero.
+# The convolutions keep PyTorch's default initialisation, and so do the 1×1 convolutions. To Python
+# those are linear layers too (`TokenConv1x1`, notebook 04), so the code asks `type(...) is` instead
+# of `isinstance`.
 
 
 # %%
@@ -342,16 +355,17 @@ def initialise(module):
 
 
 # %% [markdown]
-# **Exercise 3 · GLANet** ★★★, 20 minutes. The parts are made for you. Write `forward`: the heart of it is
-# Equations 1, 2, 4 and 5, one line each. Follow the first drawing from left to right and back.
+# **Exercise 3 · GLANet** ★★★, 20 minutes. `__init__` is written for you. Write `forward`: its core
+# is Equations 1, 2, 4 and 5, one line each. Follow the drawing at the top of this notebook from the
+# input to the output.
 #
-# `self.mean` is a *buffer*: it moves with the network to a GPU, and with `persistent=False` no file of weights
-# holds it, since nobody learned it.
+# `self.mean` is a *buffer*: it moves to a GPU together with the network. With `persistent=False` it
+# is not saved with the weights, since it is not learned.
 #
 # <details><summary>Hint 1</summary>
 #
-# Remember `height` and `width` of the image before you pad. Subtract the mean, pad with `reflect_to_multiple` to
-# multiples of `self.config.window`, and go on with that image only.
+# Store `height` and `width` of the image before you pad. Subtract the mean, pad with
+# `reflect_to_multiple` to multiples of `self.config.window`, and use only the result from here on.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -361,8 +375,8 @@ def initialise(module):
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Equation 4 is `self.reconstruct(shallow + deep)`. Where `self.config.bilinear_base` is on, add
-# `coarse_image(centred, self.config.scale)`, made of the same padded image.
+# Equation 4 is `self.reconstruct(shallow + deep)`. If `self.config.bilinear_base` is on, add
+# `coarse_image(centred, self.config.scale)`, made from the same padded image.
 #
 # </details>
 # <details><summary>Hint 4</summary>
@@ -411,17 +425,17 @@ class GLANet(nn.Module):
 GLANet = exercises.gla_net.check(GLANet)
 
 # %% [markdown]
-# It takes any image, down to a single pixel:
+# It accepts any image, down to a single pixel:
 
 # %% tags=["nbval-check-output"]
-network = GLANet(ModelConfig.preset("paper")).eval()  # the paper's, untrained
+model = GLANet(ModelConfig.preset("paper")).eval()  # the paper's size, untrained
 for size in ((21, 30), (1, 1)):
     with torch.no_grad():
-        print(size, "→", tuple(network(torch.rand(1, 3, *size)).shape[2:]))
+        print(size, "→", tuple(model(torch.rand(1, 3, *size)).shape[2:]))
 
 # %% [markdown]
-# Now on a photograph. Weights are a dictionary from names to tensors, so those of `tiny-x2`, which came with the
-# package, fit into your class if its names are right.
+# Now try it on a photograph. Weights are a dictionary from names to tensors. The weights of
+# `tiny-x2`, which the package includes, fit into your class if your parts have the right names.
 
 # %%
 import glanet
@@ -433,19 +447,20 @@ mine = GLANet(trained.config).eval()
 mine.load_state_dict(trained.state_dict())
 
 photo = modcrop(data.rocket(), 2)
-small = imresize(photo, 1 / 2)
-enlarged = upscale(mine, small)
-print(small.shape, "→", enlarged.shape)
+lr = imresize(photo, 1 / 2)
+sr = upscale(mine, lr)
+print(lr.shape, "→", sr.shape)
 
 # %% [markdown]
-# Equation 4 can be looked at, term by term. Here is a corner of the tower: what the head adds, the coarse image,
-# and their sum. The mean belongs to the coarse image here, or it could not be shown.
+# Look at Equation 4 term by term. The figure shows a corner of the tower: what the head adds, the
+# coarse image, and their sum. Here the mean is added to the coarse image already, so that it can be
+# shown.
 
 # %%
 from glanet.course.lessons.the_whole_network.figures import equation_4
 
 with torch.no_grad():
-    centred = reflect_to_multiple(to_tensor(small) - mine.mean, mine.config.window)
+    centred = reflect_to_multiple(to_tensor(lr) - mine.mean, mine.config.window)
     shallow = mine.shallow(centred)
     added = mine.reconstruct(shallow + mine.trunk(shallow))
     base = coarse_image(centred, 2) + mine.mean
@@ -454,8 +469,9 @@ corner = [term[0, :, 346:426, 560:640].permute(1, 2, 0).numpy() for term in (add
 equation_4(*corner, sum(corner))
 
 # %% [markdown]
-# The head draws along edges: it lightens their bright side, darkens what is beside it, and leaves alone what is
-# smooth. The base does the rest. What is each worth in decibels (notebook 02)?
+# The head adds along edges: it lightens their bright side, darkens the other side, and changes
+# little in smooth areas. The coarse image provides the rest. What does each contribute in PSNR
+# (peak signal-to-noise ratio, in decibels; notebook 02)?
 
 # %%
 from glanet.data.tensors import to_image
@@ -464,8 +480,8 @@ from glanet.evaluation.metrics import psnr_y
 coarse = to_image(base[..., : photo.shape[0], : photo.shape[1]])
 for name, result in (
     ("I_CSR alone, bilinear", coarse),
-    ("bicubic", imresize(small, 2)),
-    ("I_HR, tiny-x2", enlarged),
+    ("bicubic", imresize(lr, 2)),
+    ("I_HR, tiny-x2", sr),
 ):
     print(f"{name:22} {psnr_y(result, photo, border=2):.2f} dB")
 
@@ -475,13 +491,14 @@ for name, result in (
 # The paper's network at ×2 has this many parameters. Where are they?
 
 # %% tags=["nbval-check-output"]
-total = sum(parameter.numel() for parameter in network.parameters())
+total = sum(parameter.numel() for parameter in model.parameters())
 print(f"{total:,}")
 
 # %% [markdown]
-# One formula counts nearly everything. A linear layer from `a` channels to `b` has a weight for each pair, and a bias
-# for each output: a·b + b. A convolution has a weight for each pair *and each place under its kernel*. By hand,
-# from 4 channels to 8: 4·8 + 8 = 40 for a linear layer or a 1×1; 4·8·9 + 8 = 296 for a 3×3.
+# One formula counts nearly all of them. A linear layer from `a` channels to `b` has a weight for
+# each pair of channels, and a bias for each output: a·b + b. A convolution has a weight for each
+# pair *and each position in its kernel*. By hand, from 4 channels to 8: 4·8 + 8 = 40 for a linear
+# layer or a 1×1 convolution; 4·8·9 + 8 = 296 for a 3×3 convolution.
 
 
 # %% tags=["nbval-check-output"]
@@ -493,39 +510,44 @@ print(weights_and_biases(4, 8), sum(p.numel() for p in nn.Linear(4, 8).parameter
 print(weights_and_biases(4, 8, 9), sum(p.numel() for p in nn.Conv2d(4, 8, 3).parameters()))
 
 # %% [markdown]
-# **Exercise 4 · The parameters of a layer** ★★☆, 15 minutes. A GLA layer is Fig. 2b, built in notebook 07. Write
-# `layer_parameters(channels, heads, window, mlp_ratio)` without making one: only numbers. It holds
+# **Exercise 4 · The parameters of a layer** ★★☆, 15 minutes. You built the GLA (global-local
+# awareness) layer, Fig. 2b, in notebook 07. Write
+# `layer_parameters(channels, heads, window, mlp_ratio)`. It computes the number of parameters
+# without creating a layer. A layer has
 #
 # - two norms, each with a scale and a shift for every channel;
 # - attention: `qkv`, a linear layer from C to 3C; the bias table, with a row for each of the
 #   (2·window − 1)² offsets and a column for each head; `proj`, from C to C;
-# - the Inception module, four branches, each C/4 wide: the maximum, which has no parameters, and a 1×1; and for
-#   k = 3, 5, 7 a 1×1, a 1×k and a k×1, of which only the 1×1 reads C channels;
+# - the Inception module with four branches, each C/4 wide. The max branch is a max-pooling, which
+#   has no parameters, and a 1×1. The branches for k = 3, 5, 7 are each a 1×1, a 1×k and a k×1, of
+#   which only the 1×1 reads C channels;
 # - the fusion, a 1×1 from 2C to C;
-# - the MLP, two linear layers with `int(mlp_ratio * channels)` channels between them.
+# - the MLP (multilayer perceptron), two linear layers with `int(mlp_ratio * channels)` channels
+#   between them.
 #
 # <details><summary>Hint 1</summary>
 #
-# Make one sum of five terms, one for each line of the list. A norm is `2 * channels`.
+# Write one sum of five terms, one for each line of the list. A norm is `2 * channels`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `quarter = channels // 4`, all four branches open with `weights_and_biases(channels, quarter)`. A 1×k has k
-# places, and so has a k×1: together `2 * weights_and_biases(quarter, quarter, k)`.
+# With `quarter = channels // 4`, the 1×1 of each of the four branches has
+# `weights_and_biases(channels, quarter)`. A 1×k has k positions, and so has a k×1: together
+# `2 * weights_and_biases(quarter, quarter, k)`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Attention is `weights_and_biases(channels, 3 * channels) + (2 * window - 1) ** 2 * heads +
-# weights_and_biases(channels, channels)`.
+# Attention is
+# `weights_and_biases(channels, 3 * channels) + (2 * window - 1) ** 2 * heads + weights_and_biases(channels, channels)`.
 #
 # </details>
 
 
 # %%
 def layer_parameters(channels, heads, window, mlp_ratio):
-    """How many parameters a GLA layer has, all biases and norms counted."""
+    """The number of parameters of a GLA layer, with all biases and norms."""
     # >>>
     quarter, hidden = channels // 4, int(mlp_ratio * channels)
     norms = 2 * 2 * channels
@@ -544,8 +566,8 @@ def layer_parameters(channels, heads, window, mlp_ratio):
 layer_parameters = exercises.layer_parameters.check(layer_parameters)
 
 # %% [markdown]
-# Collected by powers of C, with window 8 and MLP ratio 2, your sum is one line, 12.875 C² + 14.5 C + 225 h.
-# The paper's network has 36 such layers: six blocks of six.
+# For window 8 and MLP ratio 2, and sorted by powers of C, your sum becomes 12.875 C² + 14.5 C + 225
+# h, with h the number of heads. The paper's network has 36 such layers: six blocks of six.
 
 # %% tags=["nbval-check-output"]
 C, h = 180, 6
@@ -554,9 +576,9 @@ print(one_layer, "=", 12.875 * C**2 + 14.5 * C + 225 * h)
 print(f"36 layers: {36 * one_layer:,}, or {36 * one_layer / total:.0%} of {total:,}")
 
 # %% [markdown]
-# **Prediction.** Which of these holds the most parameters, over the whole network? `"attention"` (qkv, bias table,
-# proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow features, norms, the blocks' 3×3,
-# the 1×1s, the head)?
+# **Prediction.** Which of these has the most parameters, over the whole network? `"attention"`
+# (qkv, bias table, proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow
+# features, norms, the blocks' 3×3, the 1×1s, the head)?
 
 # %%
 guess = ...
@@ -579,14 +601,15 @@ print(
         max(shares, key=shares.get),
         choices=list(shares),
         because="What GLA-Net adds is the largest part of its layer:\n2.875 C² for the branches, "
-        "2 C² to fuse them. Attention and MLP have 4 C² each.",
+        "2 C² for the fusion. Attention and MLP have 4 C² each.",
     )
 )
 print(shares)
 
 # %% [markdown]
-# The whole account. Each row has its formula, how often the part is there, and what that makes. The last column is
-# counted in your network, by the names of its parameters: nothing is counted twice or forgotten.
+# Here is the complete count. Each row shows the formula of a part, how often the part occurs, and
+# the product. The last column is counted in your network, by the names of its parameters: none is
+# counted twice or forgotten.
 
 # %% tags=["nbval-check-output"]
 from fnmatch import fnmatch
@@ -595,7 +618,7 @@ from glanet.course.lessons.the_whole_network.figures import Terms, account
 
 parts = account(config)
 for part in parts:
-    counted = sum(p.numel() for n, p in network.named_parameters() if fnmatch(n, part.names))
+    counted = sum(p.numel() for n, p in model.named_parameters() if fnmatch(n, part.names))
     print(
         f"{part.label:18} {part.one!s:16} × {part.times:2} = {part.count(config):10,} {counted:11,}"
     )
@@ -603,15 +626,17 @@ whole = sum((part.times * part.one for part in parts), Terms())
 print(f"\n{sum(part.count(config) for part in parts):,} = {whole}")
 
 # %% [markdown]
-# So the size of the whole network is one formula as well. Its C² rules: twice the channels, nearly four times the
-# parameters. The 149,507 without a C are in the head, which is 64 channels wide whatever C is.
+# So one formula also gives the size of the whole network. Its C² term dominates: doubling the
+# channels nearly quadruples the parameters. The 149,507 without a C are in the head, which is 64
+# channels wide whatever C is.
 #
-# Read the branches once more. A k×k convolution from C/4 to C/4 channels has k² weights for each pair, a row and a
-# column have 2k. Had the 7 been left whole, its branch would have 49 where it has 14.
+# Look at the branches once more. A k×k convolution from C/4 to C/4 channels has k² weights for each
+# pair of channels; a 1×k and a k×1 have 2k together. Without this factorisation, the branch 7 would
+# have 49 where it has 14.
 #
 # ### SwinIR, and what GLA-Net adds
 #
-# With the branches, the dense connections and the coarse image switched off, what remains *is* SwinIR.
+# Switch the branches, the dense connections and the coarse image off, and the network *is* SwinIR.
 
 # %% tags=["nbval-check-output"]
 swinir = ModelConfig.preset("paper", inception=False, dense=False, bilinear_base=False)
@@ -623,11 +648,13 @@ for group in groups:
 print(f"GLA-Net {total:,}")
 
 # %% [markdown]
-# Half as many again. Table 1 of the paper compares the two as they are; what SwinIR would do with 18 million
-# parameters, it does not say. The dense connections cost nothing but their 1×1s, a tenth of what is added.
+# GLA-Net has about one and a half times the parameters of SwinIR. Table 1 of the paper compares the
+# two as they are; it does not say what SwinIR would reach with 18 million parameters. The only
+# parameters of the dense connections are those of their 1×1s, a tenth of what GLA-Net adds.
 #
-# **Prediction.** The paper speaks of five 1×1 convolutions, the released code has six: one before block 1 as well,
-# from C channels to C. How many parameters does the sixth have, with C = 180?
+# **Prediction.** The paper mentions five 1×1 convolutions, and the released code has six: it also
+# has one before block 1, from C channels to C. How many parameters does the sixth have, with C =
+# 180?
 
 # %%
 guess = ...
@@ -640,14 +667,14 @@ print(
         guess,
         sixth,
         unit="parameters",
-        because=f"C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C channels, "
-        "and has six times as many weights.",
+        because=f"It is C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C "
+        "channels, and has six times as many weights.",
     )
 )
 
 # %% [markdown]
-# **Prediction.** Which network has the most parameters, the one for `"×2"`, `"×3"` or `"×4"`? They differ in the head
-# only.
+# **Prediction.** Which network has the most parameters, the one for `"×2"`, `"×3"` or `"×4"`? They
+# differ only in the head.
 
 # %%
 guess = ...
@@ -659,15 +686,15 @@ print(
         guess,
         max(totals, key=totals.get),
         choices=list(totals),
-        because="One step of 3 widens 64 channels 9 times.\nTwo steps of 2 widen them 4 times each, "
-        "and 4 + 4 is less than 9.",
+        because="One step of 3 multiplies the 64 channels by 9.\nTwo steps of 2 multiply them by 4 "
+        "each, and 4 + 4 is less than 9.",
     )
 )
 for name, count in totals.items():
     print(name, f"{count:,}")
 
 # %% [markdown]
-# The account as bars, as shares of the whole:
+# The figure shows the same count as shares of the whole:
 
 # %%
 from glanet.course.lessons.the_whole_network.figures import parameter_bars
@@ -675,8 +702,8 @@ from glanet.course.lessons.the_whole_network.figures import parameter_bars
 parameter_bars(config)
 
 # %% [markdown]
-# Move the sliders (they need a running kernel). What happens to the shares at 24 channels? And which bar grows
-# with the number of blocks faster than all others?
+# Move the sliders (they need a running kernel). What happens to the shares at 24 channels? And
+# which bar grows fastest with the number of blocks?
 
 # %%
 from glanet.course.lessons.the_whole_network.widgets import explore_parameters
@@ -686,25 +713,25 @@ explore_parameters()
 # %% [markdown]
 # ## 6 · The paper against its released code
 #
-# The published figures come from the code, so the package follows the code. Where it says more than the paper, or
-# something else:
+# The published figures come from the code, so the package follows the code. It differs from the
+# paper, or says more, in these points:
 #
 # | | paper | released code, and here |
 # |---|---|---|
 # | 1 | five 1×1s, "in-between GLA blocks" (§2.1, Fig. 2) | six, one before every block |
-# | 2 | F_s enters block 1 | LayerNorm(F_s) does, through the sixth 1×1; the long skip of Eq. 4 adds F_s itself |
-# | 3 | block 6, then the 3×3 | a LayerNorm stands between; block 6 alone is read, its concatenation with the others is never used |
+# | 2 | block 1 reads F_s | it reads LayerNorm(F_s), through the sixth 1×1; the long skip of Eq. 4 adds F_s itself |
+# | 3 | block 6, then the 3×3 | a LayerNorm between the two; it reads block 6 alone, and the concatenation with the other blocks is never used |
 # | 4 | V = Concat(Y, Z) | attention first, then max, 3, 5, 7 |
-# | 5 | nothing on the mean | subtracted first, added last |
+# | 5 | does not mention the mean | subtracted first, added last |
 # | 6 | I_CSR = Φ(I_LR) | Φ of the padded image |
 # | 7 | Θ is a sub-pixel convolution | 3×3 to 64, LeakyReLU, one or two steps, 3×3 |
 # | 8 | – | MLP ratio 2, GELU; stochastic depth from 0 to 0.1 |
-# | 9 | Inception and attention read the same LayerNorm(x) | the same; rolled for attention only |
+# | 9 | Inception and attention read the same LayerNorm(x) | the same; for attention alone it is cyclically shifted |
 #
-# Rows 5 to 7 you have built. What a line of code can show of the others:
+# You have built rows 5 to 7. A few lines of code show some of the others:
 
 # %% tags=["nbval-check-output"]
-trunk = network.trunk
+trunk = model.trunk
 layers = [layer for block in trunk.blocks for layer in block.layers]
 depth = [round(layer.drop.probability, 3) for layer in layers]
 
@@ -716,8 +743,8 @@ print("8     stochastic depth", depth[0], depth[1], "…", depth[-1])
 print("9     shifts         ", [layer.attention.shift for layer in layers[:6]])
 
 # %% [markdown]
-# **Row 1.** Does the sixth 1×1 change what the network *can* do? Set it to the identity, and give all other weights to
-# a network without it, as in Fig. 2:
+# **Row 1.** Does the sixth 1×1 change what the network *can* compute? Set it to the identity, and
+# copy all other weights to a network without it, as in Fig. 2:
 
 # %% tags=["nbval-check-output"]
 from dataclasses import replace
@@ -737,10 +764,11 @@ with torch.no_grad():
     print("the same image:", torch.allclose(six(image.double()), five(image.double())))
 
 # %% [markdown]
-# So six can do whatever five can. If you read the paper to the letter, `first_transition=False` is your network.
+# So the network with six can compute whatever the network with five can. If you want to follow the
+# paper to the letter, set `first_transition=False`.
 #
-# **Row 4.** Does the order of the concatenation matter? The fusion is linear: whoever swaps Y and Z has to swap two
-# halves of a matrix, and nothing else.
+# **Row 4.** Does the order of the concatenation matter? The fusion is linear: if you swap Y and Z,
+# you only have to swap the two halves of its weight matrix.
 
 # %% tags=["nbval-check-output"]
 layer = six.trunk.blocks[0].layers[0]
@@ -753,21 +781,22 @@ with torch.no_grad():
 print("the same features:", torch.allclose(as_released, as_in_paper))
 
 # %% [markdown]
-# No. It matters in one case: when a file of weights was made with one order and is read with the other. That is the
-# next section.
+# The order does not matter for what the network can compute. It matters in one case: when weights
+# were saved with one order and are loaded with the other. That is the topic of the next section.
 #
 # ## 7 · Weights
 #
 # ### Ours
 #
-# The package adds a door to the class: `glanet.GLANet` is the same network with `from_pretrained` and
-# `save_pretrained`. A folder holds the tensors, and the configuration they belong to.
+# The package adds two methods to the class: `glanet.GLANet` is the same network with
+# `from_pretrained` and `save_pretrained`. They read and write a folder that holds the tensors and
+# the configuration they belong to.
 
 # %%
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-temporary = TemporaryDirectory()  # gone when the kernel ends
+temporary = TemporaryDirectory()  # deleted when the kernel ends
 folder = Path(temporary.name)
 
 trained.save_pretrained(folder / "copy")
@@ -780,9 +809,10 @@ with torch.no_grad():
 # %% [markdown]
 # ### The authors'
 #
-# The authors' file is another matter: a `.pth`, tensors only, under other names, with no configuration beside it.
-# `load_released` knows the names, and reads every size off the tensors. The names first. The loader's own tables lead
-# from theirs to ours; read backwards, they write a file as the authors' code would:
+# The authors' file is different: a `.pth` with tensors only, under other names, and without a
+# configuration. `load_released` knows the names, and infers every size from the tensors. Start with
+# the names. The loader has tables from the authors' names to ours; in reverse, they write a file as
+# the authors' code would:
 
 # %%
 import re
@@ -794,7 +824,7 @@ their_name = {ours: theirs for theirs, ours in (INSIDE_LAYERS | OUTSIDE_BLOCKS).
 
 
 def released_name(name):
-    """Our name of a parameter -> the authors' name of it."""
+    """Our name of a parameter -> the authors' name."""
     name = name.replace("trunk.transitions.", "conv_layers.")
     name = re.sub(r"trunk\.blocks\.(\d+)\.conv\.", r"layers.\1.conv.", name)
     place = re.match(r"trunk\.blocks\.(\d+)\.layers\.(\d+)\.", name)
@@ -805,13 +835,13 @@ def released_name(name):
     return f"{start}{their_name.get(module, module)}.{kind}"
 
 
-def released_layout(network):
-    """The state dict of ``network`` as the authors' code saves it."""
+def released_layout(model):
+    """The state dict of ``model`` as the authors' code saves it."""
     state = {}
-    for name, tensor in network.state_dict().items():
-        module = network.get_submodule(name.rpartition(".")[0])
+    for name, tensor in model.state_dict().items():
+        module = model.get_submodule(name.rpartition(".")[0])
         if isinstance(module, TokenConv1x1) and tensor.ndim == 2:
-            tensor = tensor[:, :, None, None]  # there, a 1×1 is a convolution
+            tensor = tensor[:, :, None, None]  # the authors' 1×1 is a convolution
         state[released_name(name)] = tensor
     return state
 
@@ -828,9 +858,9 @@ for name in (
     print(f"{name}\n    {released_name(name)}")
 
 # %% [markdown]
-# Write such a file, and load it. The loader is given nothing but the path. (Stochastic depth leaves no trace in a
-# tensor, and neither does I_CSR. The first matters in training only; the second is there where there are 1×1s before
-# blocks, since GLA-Net has it and SwinIR does not.)
+# Write such a file, and load it. The loader gets only the path. (Two settings leave no trace in the
+# tensors: stochastic depth and I_CSR. Stochastic depth matters only in training. I_CSR is switched
+# on if there are 1×1s before the blocks, since GLA-Net has it and SwinIR does not.)
 
 # %% tags=["nbval-check-output"]
 from glanet.weights import load_released
@@ -845,9 +875,10 @@ with torch.no_grad():
     print("the same image:", torch.equal(loaded(image), original(image)))
 
 # %% [markdown]
-# That proves that the names lead there and back. Whether they are the *authors'* names, and the numbers the authors'
-# numbers, only their code can tell. The project keeps what that code computed on random weights, and what SwinIR's
-# did. Where the environment variable `GLANET_GOLDEN` names that folder, the next cell compares.
+# This shows that converting the names to the authors' layout and back is lossless. Only the
+# authors' code can show whether these are really their names, and whether the numbers are theirs.
+# The project stores outputs of that code, and of SwinIR's, on random weights. If the environment
+# variable `GLANET_GOLDEN` names the folder with these files, the next cell compares with them.
 
 # %%
 import os
@@ -856,7 +887,7 @@ from safetensors.torch import load_file
 
 checkpoints = sorted(Path(os.environ.get("GLANET_GOLDEN", "")).glob("*_x?.pth"))
 if not checkpoints:
-    print("GLANET_GOLDEN names no folder with such files: nothing to compare")
+    print("GLANET_GOLDEN names no folder with such files, so there is nothing to compare")
 
 for checkpoint in checkpoints:
     theirs = load_released(checkpoint).double()
@@ -869,31 +900,32 @@ for checkpoint in checkpoints:
     print(f"{checkpoint.stem}: {len(differences)} images differ by at most {max(differences):.0e}")
 
 # %% [markdown]
-# The authors' trained weights lie on the authors' own page; you download them yourself, since the release carries no
-# licence that would let us pass them on. Then `glanet upscale photo.jpg larger.png --weights GLA-Netx2.pth` enlarges
-# with them, and `load_released` gives them to Python. SwinIR's classical weights load in the same way, and become a
-# `GLANet` with its switches off.
+# The authors publish their trained weights on their own page. You download them yourself, since the
+# release has no licence that would allow us to redistribute them. Then
+# `glanet upscale photo.jpg larger.png --weights GLA-Netx2.pth` enlarges with them, and
+# `load_released` loads them in Python. SwinIR's weights for classical super-resolution load in the
+# same way, as a `GLANet` with its switches off.
 #
-# ### What a checkpoint may not do
+# ### What a checkpoint must not do
 #
-# A `.pth` is a *pickle*, and a pickle may name any function of your Python and have it called while it is read. This
-# one asks for a folder to be made. It could as well ask for one to be removed:
+# A `.pth` file is a *pickle*, and a pickle can call any Python function while it is loaded. The one
+# below creates a folder. It could just as well delete one:
 
 
 # %%
 class RunsCode:
-    def __reduce__(self):  # to make this object again: the function to call, and its arguments
+    def __reduce__(self):  # how to restore this object: the function to call, and its arguments
         return os.makedirs, (str(folder / "it-ran"),)
 
 
 torch.save({"conv_first.weight": RunsCode()}, folder / "evil.pth")
 
-torch.load(folder / "evil.pth", weights_only=False)  # careless
-print("the folder is there:", (folder / "it-ran").exists())
+torch.load(folder / "evil.pth", weights_only=False)  # never do this with a file you do not trust
+print("the folder exists:", (folder / "it-ran").exists())
 (folder / "it-ran").rmdir()
 
 # %% [markdown]
-# `load_released` lets tensors in, and nothing else:
+# `load_released` accepts tensors and nothing else:
 
 
 # %% tags=["nbval-check-output"]
@@ -905,10 +937,11 @@ def try_to_load(name):
 
 
 try_to_load("evil.pth")
-print("the folder is there:", (folder / "it-ran").exists())
+print("the folder exists:", (folder / "it-ran").exists())
 
 # %% [markdown]
-# A checkpoint of something else, and one of a GLA-Net that lost a tensor, are named as what they are:
+# If the checkpoint belongs to something else, or to a GLA-Net with a tensor missing, the error says
+# so:
 
 # %%
 torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, folder / "classifier.pth")
@@ -922,28 +955,31 @@ try_to_load("incomplete.pth")
 # %% [markdown]
 # ## What can go wrong
 #
-# **Numbers from 0 to 255.** The network takes floats in [0, 1]. Bytes are refused. Floats of the wrong range are not:
-# nothing about a number says what it means. Run it, and look at the symptom:
+# **Numbers from 0 to 255.** The network expects floats in [0, 1]. It rejects bytes. It cannot
+# reject floats in the wrong range, since a number does not show its unit. Run it, and look at the
+# symptom:
 
 # %%
-bytes_as_floats = to_tensor(small) * 255  # what image.float() gives, without / 255
+bytes_as_floats = to_tensor(lr) * 255  # what image.float() gives, without / 255
 
 try:
     mine(bytes_as_floats.byte())
 except TypeError as error:
     print(error)
 with torch.no_grad():
-    wrong, right = to_image(mine(bytes_as_floats)), to_image(mine(to_tensor(small)))
+    wrong, right = to_image(mine(bytes_as_floats)), to_image(mine(to_tensor(lr)))
 print(f"0 … 255: {(wrong == 255).mean():.0%} of the bytes are 255, an almost white image")
 print(f"0 … 1:   {(right == 255).mean():.0%} of the bytes are 255")
 
 # %% [markdown]
-# `to_tensor` and `to_image` are the only bridge for a reason. Two more:
+# That is why `to_tensor` and `to_image` are the only conversions in the package. Two more mistakes:
 #
-# - **`F.pad(mode="reflect")`** raises on an image that is smaller than its padding, as in section 1, and on no other. It
-#   fails on the first thumbnail, long after all tests passed. `reflect_to_multiple` has no such case.
-# - **The crop forgotten.** All goes well while sides are multiples of 8, in training with patches of 48 for instance. On
-#   another image the result is too large, and comparing it with the photograph fails:
+# - **`F.pad(mode="reflect")`** raises an error on an image that is smaller than its padding, as in
+#   section 1, and on no other image. So it fails on the first thumbnail, long after all tests
+#   passed. `reflect_to_multiple` has no such case.
+# - **The crop forgotten.** Everything works while all sides are multiples of 8, for instance in
+#   training with patches of 48. On another image the result is too large, and comparing it with the
+#   photograph fails:
 
 # %%
 with torch.no_grad():
@@ -959,8 +995,9 @@ for result in (uncropped, cropped):
 # %% [markdown]
 # ## The same as the package's
 #
-# Your head, your padding and your network against `glanet.model`, with the same weights: outputs, and the gradients of
-# the input and of every parameter. Odd sizes, sides smaller than their padding, all switches.
+# Compare your head, your padding and your network with `glanet.model`, with the same weights: the
+# outputs, and the gradients of the input and of every parameter. The cases include odd sizes, sides
+# smaller than their padding, and all switches.
 
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.sameness import same_function, same_module

@@ -3,26 +3,28 @@
 #
 # | | |
 # |---|---|
-# | **You will** | measure which frequencies attention and the convolutions of a trained network carry, with instruments that you test first |
-# | **It enables** | your own answer to the sentence that the paper stands on |
+# | **You will** | measure which frequencies attention and the convolutions of a trained network carry, with instruments that you calibrate first |
+# | **It enables** | your own verdict on the central claim of the paper |
 # | **Takes** | 2 minutes, 3 GB of memory; about 100 minutes to work through |
 # | **Becomes** | `glanet/analysis/` |
 #
-# "While self-attention excels at modeling global information, it is less effective at capturing high
-# frequencies": the first lines of the paper (Abstract, §1). All of GLA-Net follows from it. If attention is
-# the tool for low frequencies, then a layer wants another one for high frequencies beside it, and that is
-# the Inception module.
+# "While self-attention excels at modeling global information, it is less effective at capturing
+# high frequencies": this is how the paper begins
+# ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/),
+# ICIP 2023; Abstract, §1). All of GLA-Net follows from this sentence. If attention is the tool for
+# low frequencies, a layer needs another tool for high frequencies beside it, and that is the
+# Inception module.
 #
-# The sentence is borrowed from networks that classify images. Does it hold in a network that enlarges them?
-# Here you find out for `tiny-x2`, and at the end you give a verdict. Nothing in this notebook knows the
-# outcome beforehand. Where a sentence depends on a measurement, a cell prints it.
+# The claim comes from work on networks that classify images. Is it also true for a network that
+# enlarges them? Here you measure it for `tiny-x2`, and at the end you give a verdict. The notebook
+# does not assume the outcome. Where a statement depends on a measurement, a cell prints it.
 
 # %% [markdown]
 # ## 1 · First the instrument
 #
-# An instrument that has not been tested on something known tells you about itself. So begin with the
-# spectrum. Frequencies count in *cycles/pixel*, from 0, constant grey, to 0.5, every other pixel a crest. By
-# hand, on a row of four pixels (`norm="ortho"` neither adds nor takes away):
+# Calibrate an instrument on a known signal before you trust it. Begin with the spectrum. Its
+# frequencies are in *cycles/pixel*, from 0 (constant grey) to 0.5 (a crest at every other pixel).
+# Work it out by hand on a row of four pixels (`norm="ortho"` preserves the power):
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -33,13 +35,14 @@ for row in ([1.0, 1, 1, 1], [1, -1, 1, -1], [1, 0, -1, 0]):
     print(row, {f: round(p, 6) for f, p in zip(frequencies.tolist(), power.tolist(), strict=True)})
 
 # %% [markdown]
-# Note the order: 0 first, then up, then the negative half. A real image has the same power at a frequency and
-# its negative.
+# Note the order: 0 first, then the positive frequencies, then the negative half. A real image has
+# the same power at a frequency and at its negative.
 #
-# Two traps lie before the transform. A *mean* puts a huge peak at 0 that leaks. And a transform takes an
-# image for a tile of an endless floor, so unequal borders look like an edge. Subtract the mean, then fade the
-# borders out with a *Hann window*, scaled so that it takes no power away on the whole (notebook 01 built that).
-# `waves` does both, for each map of tokens `(B, H, W, C)`:
+# Two things distort a Fourier transform. The *mean* of an image makes a huge peak at 0, and this
+# peak leaks into other frequencies. Also, the transform treats the image as one tile of an endless
+# pattern, so borders that do not match look like an edge. Therefore subtract the mean, then fade
+# the borders out with a *Hann window*, scaled so that it preserves the average power (you built
+# that in notebook 01). `waves` does both for each map of tokens `(B, H, W, C)`:
 
 # %%
 from glanet.analysis.spectrum import waves
@@ -49,12 +52,12 @@ noise = torch.randn(1, 64, 48, 3)
 waves(noise).shape, waves(noise).dtype
 
 # %% [markdown]
-# In two dimensions a wave has a frequency down and one across, and the *radius* of the two says how fine it is,
-# whatever its direction. The lab averages the power over 16 rings of equal width, from 0 to 0.5. Waves beyond
-# 0.5 exist only along diagonals; they are left out.
+# In two dimensions a wave has a vertical and a horizontal frequency. The *radius* of the two says
+# how fine the wave is, whatever its direction. The lab averages the power over 16 rings of equal
+# width, from 0 to 0.5. Waves beyond 0.5 exist only along diagonals; they are left out.
 #
-# **Prediction.** White noise has the same power everywhere. Which *share* of its power up to 0.5 lies above 0.25?
-# Mind that outer rings are longer. A number between 0 and 1:
+# **Prediction.** White noise has the same power everywhere. Which *share* of its power up to 0.5
+# lies above 0.25? Note that outer rings are longer. Guess a number between 0 and 1:
 
 # %%
 guess = ...
@@ -68,31 +71,34 @@ print(
         1 - 0.25**2 / 0.5**2,
         unit="of the power",
         close=0.1,
-        because="It goes by area: a disc of half the radius has a quarter of the area. Keep this number: "
-        "a map with a larger share is finer than white noise.",
+        because="The share is proportional to area: a disc of half the radius has a quarter of the "
+        "area. Remember this number: a map with a larger share is finer than white noise.",
     )
 )
 
 # %% [markdown]
-# **Exercise 1 · Rings** ★★☆, 15 minutes. `by_ring(power)` takes the power at each frequency, `(H, W)` in the order of
-# the FFT, and returns 16 numbers: the *mean* over each ring. Ring 0 goes from 0 up to 1/32 cycles/pixel, ring 15 ends
-# at 0.5.
+# **Exercise 1 · Rings** ★★☆, 15 minutes. `by_ring(power)` takes the power at each frequency,
+# `(H, W)` in the order of the FFT (fast Fourier transform), and returns 16 numbers: the *mean* over
+# each ring. Ring 0 goes from 0 up to 1/32 cycles/pixel, and ring 15 ends at 0.5.
 #
 # <details><summary>Hint 1</summary>
 #
-# `torch.fft.fftfreq(height)` has the frequency of each row, negative ones and all. You need one such list for the
-# rows and one for the columns. `[:, None]` makes a list a column, so that both broadcast.
+# `torch.fft.fftfreq(height)` has the frequency of each row, including the negative ones. You need
+# one such list for the rows and one for the columns. `[:, None]` turns a list into a column, so
+# that the two broadcast.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.hypot(down, across)` is the root of the sum of squares, `(H, W)`. Rings are 1/32 wide, so 32 times the
-# radius, rounded down by `.long()`, is the number of the ring. What is 16 or more lies outside.
+# `torch.hypot(down, across)` is the root of the sum of squares, `(H, W)`. Rings are 1/32 wide, so
+# the number of the ring is 32 times the radius, rounded down by `.long()`. Numbers of 16 or more
+# are outside.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `power[ring == number].mean()` is one of the sixteen; `torch.stack` makes a tensor of the list.
+# `power[ring == number].mean()` is one of the sixteen numbers; `torch.stack` turns the list into a
+# tensor.
 #
 # </details>
 
@@ -103,7 +109,7 @@ def by_ring(power):
     # >>>
     down, across = (torch.fft.fftfreq(side, dtype=torch.float64) for side in power.shape)
     radius = torch.hypot(down[:, None], across)
-    ring = (32 * radius + 1e-9).long()  # on the edge of two rings, the upper one
+    ring = (32 * radius + 1e-9).long()  # on the border of two rings, take the outer one
     return torch.stack([power[ring == number].mean() for number in range(16)])
     # <<<
 
@@ -114,8 +120,8 @@ from glanet.course.lessons.frequency_lab import exercises
 by_ring = exercises.by_ring.check(by_ring)
 
 # %% [markdown]
-# First test: white noise of variance 4 must read 4 in every ring. The power is averaged over images and channels
-# *before* anything else is done with it.
+# First test: white noise of variance 4 must read 4 in every ring. The power is averaged over images
+# and channels *before* anything else is done with it.
 
 # %%
 noise = 2 * torch.randn(8, 96, 96, 4)
@@ -123,8 +129,8 @@ power = waves(noise).abs().square().mean((0, -1))
 print(*(f"{value:.2f}" for value in by_ring(power)))
 
 # %% [markdown]
-# Second test: a constant added to the maps is no detail. The package's `power_spectrum` puts the steps together and
-# keeps each image apart.
+# Second test: adding a constant to the maps adds no detail, so the spectrum must not change. The
+# package's `power_spectrum` combines the steps and keeps the images separate.
 
 # %%
 from glanet.analysis.spectrum import decibels, power_spectrum
@@ -134,7 +140,8 @@ print(f"largest change: {abs(decibels(after.power / before.power)).max():.0e} dB
 print(f"share above 0.25: {before.high_share().mean():.3f}")
 
 # %% [markdown]
-# Third test: filters whose effect is known by formula. Dots are measured, lines are computed from the kernels alone.
+# Third test: filters whose effect is known from a formula. The dots are measured; the lines are
+# computed from the kernels alone.
 
 # %%
 import torch.nn.functional as F
@@ -151,7 +158,7 @@ filters = {
 
 
 def convolve(tokens, kernel):
-    """Each channel under one 3×3 kernel; what leaves on one side comes in on the other."""
+    """Convolve each channel with one 3×3 kernel; borders wrap around."""
     images = F.pad(rearrange(tokens, "b h w c -> (b c) 1 h w"), (1, 1, 1, 1), mode="circular")
     filtered = F.conv2d(images, torch.tensor(kernel)[None, None])
     return rearrange(filtered, "(b c) 1 h w -> b h w c", b=len(tokens))
@@ -165,13 +172,14 @@ for name, kernel in filters.items():
 calibration({"power out / in": measured})
 
 # %% [markdown]
-# Three operators, three right answers. The spectrum may be trusted.
+# The instrument is right for all three filters. You can trust the spectrum.
 
 # %% [markdown]
-# ## 2 · Who brings which frequencies?
+# ## 2 · Which branch contributes which frequencies?
 #
-# The network, and photographs that it never saw in training. They come with scikit-image. Each is cut to a square
-# and shrunk to half its side, which is what the network enlarges.
+# Load the network, and photographs that it did not see in training. They come with scikit-image.
+# Each is cut to a square, the high-resolution (HR) image, and reduced to half its side. That is the
+# low-resolution (LR) image, which the network enlarges.
 
 # %%
 import numpy as np
@@ -182,12 +190,12 @@ from glanet.course.kit.profile import by_profile
 from glanet.data.degradation import imresize
 from glanet.data.tensors import to_tensor
 
-network = GLANet.from_pretrained("tiny-x2")
-config = network.config
+model = GLANet.from_pretrained("tiny-x2")
+config = model.config
 
 
 def middle(photo):
-    """The square in the middle, uint8 (side, side, 3); grey becomes three equal channels."""
+    """The central square, uint8 (side, side, 3); a grey image gets three equal channels."""
     top, left = ((size - side) // 2 for size in photo.shape[:2])
     colour = photo if photo.ndim == 3 else np.stack([photo] * 3, axis=-1)
     return np.ascontiguousarray(colour[top : top + side, left : left + side])
@@ -205,54 +213,57 @@ photos = {
 }
 chosen = list(photos)[-by_profile(smoke=3, learn=7, full=7) :]
 photos = {name: middle(photos[name]) for name in chosen}
-small = {name: imresize(photo, 1 / 2) for name, photo in photos.items()}
-images = torch.cat([to_tensor(image) for image in small.values()])
+lr = {name: imresize(photo, 1 / 2) for name, photo in photos.items()}
+images = torch.cat([to_tensor(image) for image in lr.values()])
 print(tuple(images.shape))
 
 # %% [markdown]
-# In each of its layers (Fig. 2b) five *branches* read the same tokens. The fusion is linear (notebook 07), so what it gives falls
-# into five parts and a bias, exactly:
+# In each layer (Fig. 2b), five *branches* read the same tokens. The fusion is linear (notebook 07),
+# so its output is exactly the sum of five parts and a bias:
 #
 # $$\hat F = \sum_b W_b\, z_b + \text{bias}, \qquad b = \text{attention, max, 3, 5, 7}$$
 #
 # ![five branches, a probe behind each, its columns of the fusion, and the sum](figures/10_probes.svg)
 #
-# A branch's raw output $z_b$ says little: a factor can be moved from it into $W_b$, and the layer stays the same. So
-# the lab compares the *contributions* $W_b z_b$.
+# A branch's raw output $z_b$ says little: you can move a constant factor from $z_b$ into $W_b$, and
+# the layer computes the same. So the lab compares the *contributions* $W_b z_b$.
 #
-# To get at the $z_b$ you need probes. PyTorch has them: `module.register_forward_hook(hook)` calls
-# `hook(module, inputs, output)` each time the module has run, `inputs` being a tuple. A hook that is not removed stays,
-# and goes on in the next measurement.
+# To read the $z_b$ you need probes. PyTorch has them: after `module.register_forward_hook(hook)`,
+# PyTorch calls `hook(module, inputs, output)` each time the module has run. `inputs` is a tuple. A
+# hook that you do not remove stays, and affects the next measurement.
 #
-# **Exercise 2 · Probes that leave no trace** ★★☆, 15 minutes. `record(modules)` gets `{name: module}` and is used like this:
+# **Exercise 2 · Probes that leave no trace** ★★☆, 15 minutes. `record(modules)` takes
+# `{name: module}` and is used like this:
 #
 # ```python
 # with record({"a": first, "b": second}) as heard:
-#     network(images)
+#     model(images)
 # heard["a"]  # the pair (input, output) of `first`
 # ```
 #
-# At the end of the block the hooks are gone, *also when an exception ends it*.
+# At the end of the block the hooks are removed, *also when an exception ends it*.
 #
-# `@contextmanager` makes a `with` block of a function that says `yield` once: what stands before runs at the start, what
-# stands behind at the end, and what it yields is what `as` names.
+# `@contextmanager` turns a function with one `yield` into something for a `with` block. The code
+# before the `yield` runs at the start of the block, the code after it at the end, and `as` names
+# the value that it yields.
 #
 # <details><summary>Hint 1</summary>
 #
-# `register_forward_hook` returns a handle with a method `remove()`. Keep all handles in a list. Yield an empty dict,
-# which the hooks fill.
+# `register_forward_hook` returns a handle with a method `remove()`. Keep all handles in a list.
+# Yield an empty dict, and let the hooks fill it.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# An exception in the block comes out of the `yield`. With `try: yield heard` and `finally:` below it, the removal is
-# reached in any case.
+# An exception in the block is raised again at the `yield`. Write `try: yield heard` and put the
+# removal under `finally:`; then it always runs.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A function made in a loop looks up `name` only when it is called, and then it is the last one.
-# `functools.partial(note, name)` binds it now: the hook is then called as `note(name, module, inputs, output)`.
+# A function that is defined in a loop looks `name` up only when it is called, and by then `name` is
+# the last one. `functools.partial(note, name)` binds it now: PyTorch then calls the hook as
+# `note(name, module, inputs, output)`.
 #
 # </details>
 
@@ -263,7 +274,7 @@ from functools import partial
 
 @contextmanager
 def record(modules):
-    """Note what modules take in and give out: yields {name: (input, output)}."""
+    """Record the inputs and outputs of modules: yields {name: (input, output)}."""
     # >>>
     heard, handles = {}, []
 
@@ -284,15 +295,15 @@ def record(modules):
 record = exercises.record.check(record)
 
 # %% [markdown]
-# Listen to the second layer of the first block, and add up what the branches contribute. `branches` names the modules;
-# `contributions` multiplies each output by its columns of the fusion.
+# Record the second layer of the first block, and add up the contributions of its branches.
+# `branches` names the modules; `contributions` multiplies each output by its columns of the fusion.
 
 # %%
 from glanet.analysis.probes import branches, contributions, layers
 
-layer = layers(network)["1.2"]
+layer = layers(model)["1.2"]
 with record({**branches(layer), "fused": layer.fuse}) as heard, torch.no_grad():
-    network(images[:1])
+    model(images[:1])
 
 outputs = {name: heard[name][1] for name in branches(layer)}
 parts = contributions(outputs, layer.fuse)
@@ -300,25 +311,25 @@ for name, part in parts.items():
     print(f"{name:9} z_b {tuple(outputs[name].shape)} → W_b z_b {tuple(part.shape)}")
 
 gap = sum(parts.values()) + layer.fuse.bias - heard["fused"][1]
-print(f"all parts and the bias, less what the fusion gave: {gap.abs().max():.0e}")
+print(f"sum of all parts and the bias, minus the fusion's output: {gap.abs().max():.0e}")
 
 # %% [markdown]
-# What is left is the rounding of float32. Now all layers, all photographs, in eval mode. `sum_spectrum` measures each
-# part and the sum of all.
+# The remaining difference is the rounding of float32. Now measure all layers and all photographs,
+# in eval mode. `sum_spectrum` measures each part and the sum of all parts.
 
 # %%
 from glanet.analysis.probes import branch_outputs
 from glanet.analysis.spectrum import sum_spectrum
 
-heard = branch_outputs(network, images)
+heard = branch_outputs(model, images)
 spectra = {
     name: sum_spectrum(contributions(heard[name], layer.fuse))
-    for name, layer in layers(network).items()
+    for name, layer in layers(model).items()
 }
 
 # %% [markdown]
-# **Prediction.** One branch contributes the *coarsest* features: taken over all layers, the smallest share of its energy
-# lies above 0.25. Which? `"attention"`, `"max"`, `"3"`, `"5"` or `"7"`.
+# **Prediction.** One branch contributes the *coarsest* features: over all layers, it has the
+# smallest share of its energy above 0.25. Which one? `"attention"`, `"max"`, `"3"`, `"5"` or `"7"`.
 
 # %%
 guess = ...
@@ -345,8 +356,9 @@ for branch in BRANCHES:
     print(f"{branch:10}", *(f"{share:5.2f}" for share in shares[branch]))
 
 # %% [markdown]
-# The whole curves. A band is where the mean over the photographs may lie, 95 times in 100, judged by drawing
-# photographs anew (*bootstrap*). All panels have one scale: decibels, 10 dB more is ten times the power.
+# Now look at the complete curves. The band around a curve shows where the mean over the photographs
+# may lie, 95 times in 100. It is estimated by *bootstrap*: photographs are drawn anew, with
+# repetition. All panels have the same scale in decibels; 10 dB more is ten times the power.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import contribution_spectra
@@ -354,9 +366,11 @@ from glanet.course.lessons.frequency_lab.figures import contribution_spectra
 contribution_spectra(spectra)
 
 # %% [markdown]
-# A curve that lies high says that a branch is loud at that frequency. For the paper's sentence, what matters is
-# which branch brings *how much of the whole* in a band. Below, each bar is one layer, and its parts add up to 1. Grey are
-# the *cross-terms*: what the sum has more than its parts, because branches agree, or less, because they cancel.
+# A high curve means that a branch contributes much power at that frequency. For the paper's claim,
+# what matters is *how much of the whole* each branch contributes in a band. Below, each bar is one
+# layer, and its parts add up to 1. The *cross-terms* are grey. They are the difference between the
+# power of the sum and the sum of the powers: positive where branches reinforce each other, negative
+# where they cancel.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import band_shares
@@ -364,12 +378,12 @@ from glanet.course.lessons.frequency_lab.figures import band_shares
 band_shares(spectra)
 
 # %% [markdown]
-# Now ask the data. To set two tools against each other, take max, 3, 5 and 7 together, as the paper does: what
-# Inception contributes is their sum.
+# Now compare attention with Inception. Take max, 3, 5 and 7 together, as the paper does: the
+# contribution of Inception is their sum.
 
 # %%
 pairs = {}
-for name, layer in layers(network).items():
+for name, layer in layers(model).items():
     parts = contributions(heard[name], layer.fuse)
     inception = sum(parts[branch] for branch in BRANCHES[1:])
     pairs[name] = sum_spectrum({"attention": parts["attention"], "Inception": inception})
@@ -378,16 +392,17 @@ print("        low, below 1/8         high, above 1/4")
 print("layer   attention  Inception   attention  Inception")
 low, high = {}, {}
 for name, pair in pairs.items():
-    low[name], high[name] = pair.shares(0, 1 / 8), pair.shares(1 / 4, 1 / 2)  # of each photograph
+    low[name], high[name] = pair.shares(0, 1 / 8), pair.shares(1 / 4, 1 / 2)  # for each photograph
     numbers = [
         band[name][tool].mean() for band in (low, high) for tool in ("attention", "Inception")
     ]
     print(f"{name:8}{numbers[0]:9.2f}{numbers[1]:11.2f}{numbers[2]:12.2f}{numbers[3]:11.2f}")
 
 # %% [markdown]
-# Keep what you find in a list: a statement that the paper's sentence would make, and in how many layers it holds.
-# Seven photographs are few, so a layer counts only where bootstrap over them agrees; where the band of the
-# difference includes 0, it is *undecided*. The list is printed at the end, for the verdict.
+# Collect your findings in a list. Each is a statement that should hold if the paper's claim is
+# true, and the number of layers in which it holds. Seven photographs are few, so a layer counts
+# only if the bootstrap over them agrees. If the band of the difference includes 0, the layer is
+# *undecided*. The list is printed again at the end, for the verdict.
 
 # %%
 from glanet.analysis.spectrum import bootstrap
@@ -396,9 +411,10 @@ findings = {}
 
 
 def find(statement, differences):
-    """Count the cases in which a statement holds.
+    """Count the cases in which a statement holds, is undecided, or its opposite holds.
 
-    ``differences``: for each case a number, or one for each photograph; above 0 where it holds.
+    ``differences`` has for each case one number, or one for each photograph. A positive number
+    supports the statement.
     """
     counts = {"holds": 0, "undecided": 0, "opposite": 0}
     for samples in differences:
@@ -409,27 +425,30 @@ def find(statement, differences):
 
 
 find(
-    "attention brings more of the low energy than Inception",
+    "attention contributes more of the low-frequency energy than Inception",
     [low[name]["attention"] - low[name]["Inception"] for name in pairs],
 )
 find(
-    "attention brings less of the high energy than Inception",
+    "attention contributes less of the high-frequency energy than Inception",
     [high[name]["Inception"] - high[name]["attention"] for name in pairs],
 )
 find(
-    "attention's part of the high energy is smaller than its part of the low",
+    "attention's share of the energy is smaller at high frequencies than at low ones",
     [low[name]["attention"] - high[name]["attention"] for name in pairs],
 )
 
 # %% [markdown]
 # ## 3 · Attention as a filter
 #
-# The paper uses attention "to capture low-frequency components $Z$" (§2.1). Section 2 was about what is *there*. Another
-# question is what attention *does*: which frequencies of its own values get through? Compare what comes out, $Y$, with what would come out if each pixel attended to itself alone, $Z$. That is
-# the value path: the value matrix and the output matrix, and nothing in between.
+# The paper uses attention "to capture low-frequency components $Z$" (§2.1). Section 2 measured
+# which frequencies are *present*. Another question is what attention *does*: which frequencies of
+# its own values does it let through? Compare its output, $Y$, with the output it would have if each
+# pixel attended to itself alone, $Z$. That is the value path: the value matrix and the output
+# matrix, with nothing in between.
 #
-# The obvious measure is the ratio of amplitudes, $|Y| / |Z|$. Look at it on toy numbers. Six pixels, a ramp; attention
-# that looks at all pixels of its window alike, in windows of two, gives the mean of each pair:
+# The obvious measure is the ratio of amplitudes, $|Y| / |Z|$. Try it on toy numbers: six pixels
+# that form a ramp. Let attention weigh all pixels of its window equally, in windows of two. Its
+# output is the mean of each pair:
 
 # %% tags=["nbval-check-output"]
 z = torch.tensor([1.0, 2, 3, 4, 5, 6])
@@ -438,36 +457,40 @@ print("z", z.tolist())
 print("y", y.tolist())
 
 # %% [markdown]
-# A ramp has hardly any fine detail, and the mean of a window can have none. Yet $Y$ is a staircase, and its steps
-# are as fine as pixels get. They were made by the windows. A ratio of amplitudes counts them as passed.
+# A ramp has hardly any fine detail, and the mean of a window can have none. Yet $Y$ is a staircase,
+# and its steps are as fine as pixels get. The windows made these steps. A ratio of amplitudes
+# counts them as if attention had let them through.
 #
-# So ask for what in $Y$ *came from* $Z$. Both are complex numbers at each frequency. Take many of them. If $Y$ is $Z$
-# times a factor, $Y \overline{Z}$ always points the same way; if the two have nothing to do with each other, it points
-# anywhere, and the mean is near 0. That gives the *coherent gain* and the *coherence*:
+# So measure how much of $Y$ *came from* $Z$. Both are complex numbers at each frequency. Take many
+# of them. If $Y$ is $Z$ times a constant factor, $Y \overline{Z}$ always has the same angle; if the
+# two are unrelated, its angle is random, and the mean is near 0. This defines the *coherent gain*
+# and the *coherence*:
 #
 # $$H_1 = \frac{E[Y \overline{Z}]}{E|Z|^2}, \qquad
 # \gamma^2 = \frac{\big|E[Y \overline{Z}]\big|^2}{E|Y|^2 \cdot E|Z|^2}$$
 #
-# $H_1$ is the factor that makes $Y$ of $Z$ best. $\gamma^2$ is the share of the power of $Y$ that it makes. By hand, with
-# $z = 1, 1$ and $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and $\gamma^2 = 2^2/(5 \cdot 1) = 0.8$.
+# $H_1$ is the factor that best predicts $Y$ from $Z$. $\gamma^2$ is the share of the power of $Y$
+# that it predicts. By hand, with $z = 1, 1$ and $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and
+# $\gamma^2 = 2^2/(5 \cdot 1) = 0.8$.
 #
-# **Exercise 3 · Coherent gain** ★★☆, 10 minutes. `coherent(y, z, mean)` gets two complex tensors of one shape, and a
-# function that takes the expectation $E$. It returns $H_1$ and $\gamma^2$.
+# **Exercise 3 · Coherent gain** ★★☆, 10 minutes. `coherent(y, z, mean)` takes two complex tensors
+# of one shape, and a function that computes the expectation $E$. It returns $H_1$ and $\gamma^2$.
 #
 # <details><summary>Hint 1</summary>
 #
-# `z.conj()` is $\overline{Z}$. For the powers, `z.abs().square()`.
+# `z.conj()` is $\overline{Z}$. For the powers, use `z.abs().square()`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Three means are needed: of $Y \overline{Z}$, of $|Y|^2$, of $|Z|^2$. Take the absolute value of the first only *after*
-# the mean.
+# You need three means: of $Y \overline{Z}$, of $|Y|^2$, of $|Z|^2$. Take the absolute value of the
+# first only *after* the mean.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# With `both`, `of_y` and `of_z` for the three, the answer is `both / of_z, both.abs().square() / (of_y * of_z)`.
+# If the three are called `both`, `of_y` and `of_z`, the answer is
+# `both / of_z, both.abs().square() / (of_y * of_z)`.
 #
 # </details>
 
@@ -491,9 +514,10 @@ gain, share = coherent(y, z, lambda values: values.mean(0))
 print(f"H₁ {gain.real:.1f}, γ² {share:.1f}, ratio of amplitudes {5**0.5:.2f}")
 
 # %% [markdown]
-# The instrument around it takes $E$ over images and over small groups of neighbouring frequencies, for each channel by
-# itself. Calibrate it: a shift by one pixel passes everything; noise as strong as the image halves $\gamma^2$ and leaves
-# the gain; and for means over windows of 8 there is a formula, *Fejér's*.
+# The instrument built on it computes $E$ over images and over small groups of neighbouring
+# frequencies, for each channel separately. Calibrate it: a shift by one pixel lets everything
+# through; noise as strong as the image halves $\gamma^2$ and leaves the gain; and for means over
+# windows of 8 there is a formula, *Fejér's*.
 
 # %%
 from glanet.analysis.coherence import coherence
@@ -504,7 +528,7 @@ means_formula = response(torch.outer(fejer, fejer)[None, None]).gain ** 0.5
 
 
 def window_means(tokens):
-    """The mean of each 8×8 window in all its pixels."""
+    """Replace all pixels of each 8×8 window by their mean."""
     maps = F.avg_pool2d(rearrange(tokens, "b h w c -> b c h w"), 8)
     return rearrange(F.interpolate(maps, scale_factor=8), "b c h w -> b h w c")
 
@@ -528,9 +552,9 @@ calibration(
 )
 
 # %% [markdown]
-# **Prediction.** Window means again, but now of photographs, which have little power at high frequencies. They can pass no
-# detail at all. What will the *ratio of amplitudes* look like from the middle to the right end: does it `"fall"`, stay
-# `"flat"`, or `"rise"`?
+# **Prediction.** Take window means again, but now of photographs, which have little power at high
+# frequencies. Window means can let no detail through. How will the *ratio of amplitudes* change
+# from the middle to the right end: does it `"fall"`, stay `"flat"`, or `"rise"`?
 
 # %%
 guess = ...
@@ -547,45 +571,47 @@ print(
         guess,
         "rise" if change > 1.1 else "fall" if change < 0.9 else "flat",
         choices=("fall", "flat", "rise"),
-        because=f"From {middle_ratio:.2f} between 1/8 and 1/4 to {end_ratio:.2f} at the end; the "
-        f"coherent gain there is {means_of_photos.gain[-4:].mean():.2f}.",
+        because=f"It goes from {middle_ratio:.2f} between 1/8 and 1/4 to {end_ratio:.2f} at the end. "
+        f"The coherent gain there is {means_of_photos.gain[-4:].mean():.2f}.",
     )
 )
 transfers({"window means of photographs": means_of_photos})
 
 # %% [markdown]
-# That is how a low-pass gets taken for something that keeps detail. The coherent gain is not fooled. Now attention
-# itself, in all layers: $Y$ is its output, $Z$ its value path.
+# This is how a low-pass can look as if it kept detail. The coherent gain does not make this
+# mistake. Now measure attention itself, in all layers: $Y$ is its output, $Z$ its value path.
 
 # %%
 from glanet.analysis.coherence import value_path
 from glanet.analysis.probes import listen
 
-attentions = {name: layer.attention for name, layer in layers(network).items()}
+attentions = {name: layer.attention for name, layer in layers(model).items()}
 transfer, falls = {}, {}
-for name, (x, y) in listen(network, images, attentions).items():
+for name, (x, y) in listen(model, images, attentions).items():
     z = value_path(attentions[name], x)
     transfer[f"layer {name}"] = coherence(y, z)
     gains = [coherence(*pair).gain for pair in zip(y.split(1), z.split(1), strict=True)]
-    falls[name] = [gain[:4].mean() - gain[8:].mean() for gain in gains]  # of each photograph
+    falls[name] = [gain[:4].mean() - gain[8:].mean() for gain in gains]  # for each photograph
 transfers(transfer)
 
 # %%
 find("attention passes less above 1/4 than below 1/8 (coherent gain)", falls.values())
 made_up = np.mean([1 - found.coherence[8:].mean() for found in transfer.values()])
-print(f"Of the power that attention puts out above 1/4, {made_up:.0%} is no filter's answer.")
+print(f"Above 1/4, {made_up:.0%} of the power of attention's output comes from no linear filter.")
 
 # %% [markdown]
-# The last number is not "nothing". Attention weighs each pixel by content, so it multiplies, and products make new
-# frequencies, some of them useful. The coherent gain tells what attention does *as a filter*. It does not tell that the
-# rest is worthless; for that, see the surgery in section 9.
+# Do not read the last number as waste. Attention weighs each pixel by its content: it multiplies,
+# and products create new frequencies, some of them useful. The coherent gain shows what attention
+# does *as a filter*. It does not show that the rest is worthless; for that, see the surgery in
+# section 9.
 
 # %% [markdown]
 # ## 4 · The convolutions, exactly
 #
-# A convolution branch, $Y_{conv}^i$ of Fig. 3, holds no activation. With its columns of the fusion it is *one* convolution, and the Fourier
-# transform of its kernels is its answer to any wave (notebook 04, section 6). Nothing has to be measured. But its
-# shape is learned, so a trained branch must be held against fresh ones.
+# A convolution branch, $Y_{conv}^i$ of Fig. 3, contains no activation. Together with its columns of
+# the fusion it is *one* convolution, and the Fourier transform of its kernels is its response to
+# any wave (notebook 04, section 6). So nothing has to be measured. But the kernels are learned, so
+# compare a trained branch with untrained ones.
 
 # %%
 from glanet.analysis.filters import contribution_kernels
@@ -593,13 +619,13 @@ from glanet.course.lessons.frequency_lab.figures import responses
 
 trained = {
     name: {branch: response(kernels) for branch, kernels in contribution_kernels(layer).items()}
-    for name, layer in layers(network).items()
+    for name, layer in layers(model).items()
 }
 
 torch.manual_seed(0)
-fresh_networks = [GLANet(config).eval() for _ in range(by_profile(smoke=1, learn=3, full=20))]
+fresh_models = [GLANet(config).eval() for _ in range(by_profile(smoke=1, learn=3, full=20))]
 fresh = {branch: [] for branch in ("3", "5", "7")}
-for other in fresh_networks:
+for other in fresh_models:
     for layer in layers(other).values():
         for branch, kernels in contribution_kernels(layer).items():
             fresh[branch].append(response(kernels).gain)
@@ -610,32 +636,37 @@ responses(fresh, trained)
 from glanet.analysis.spectrum import lean
 
 leans = {name: np.mean([lean(r.gain) for r in found.values()]) for name, found in trained.items()}
-by_chance = np.mean([lean(gains) for gains in fresh.values()], axis=0)  # of each fresh layer
+by_chance = np.mean([lean(gains) for gains in fresh.values()], axis=0)  # for each untrained layer
 least, most = np.quantile(by_chance, (0.05, 0.95))
-print(f"mean lean of the three, dB; by chance, nine in ten from {least:.1f} to {most:.1f}:")
+print(
+    "gain above 0.25 over gain below it, in dB, mean of the three branches;\n"
+    f"nine in ten untrained layers are between {least:.1f} and {most:.1f}:"
+)
 print({name: round(float(value), 1) for name, value in leans.items()})
 find(
-    "the convolution branches lean to high frequencies, beyond chance",
+    "the convolution branches favour high frequencies, beyond chance",
     [0 if least <= value <= most else value for value in leans.values()],
 )
 
 # %% [markdown]
-# What is above 0 dB favours fine waves. Where a line stays inside its shaded band, training has left no trace in it that
-# chance could not leave. A fresh convolution favours nothing: high-pass is nothing that a convolution *is*.
+# A value above 0 dB means that the branch favours high frequencies. Where a line stays inside its
+# shaded band, training has left no effect that differs from chance. An untrained convolution
+# favours no frequency: a convolution is not a high-pass by nature.
 
 # %% [markdown]
 # ## 5 · The maximum, on noise and on images
 #
-# The first branch is $Y_{max} = Conv(MaxPool(X))$, Eq. 3, and the paper counts on "the sharp sensitivity of the maximum
-# filter". The maximum is no filter, so its answer
-# depends on what goes in (notebook 04, section 7). Here is the power after it, over the power before, for white noise,
-# for the photographs, and for the tokens that the first and the last max branch really get. The thin line is what
-# *averaging* nine pixels would do to anything.
+# The first branch is $Y_{max} = Conv(MaxPool(X))$, Eq. 3, and the paper relies on "the sharp
+# sensitivity of the maximum filter". But the maximum is not a linear filter, so its effect depends
+# on its input (notebook 04, section 7). The figure shows the power after max-pooling, divided by
+# the power before, for white noise, for the photographs, and for the tokens that the first and the
+# last max branch actually read. The thin line is the effect of *averaging* nine pixels, which is
+# the same for every input.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import ratios
 
-norms = listen(network, images, {name: layer.norm1 for name, layer in layers(network).items()})
+norms = listen(model, images, {name: layer.norm1 for name, layer in layers(model).items()})
 first, *_, last = norms
 inputs = {
     "white noise": noise,
@@ -643,7 +674,7 @@ inputs = {
     f"tokens of layer {first}": norms[first].output,
     f"tokens of layer {last}": norms[last].output,
 }
-pool = layers(network)[first].inception.branches[0][0]  # max-pooling alone, without the 1×1
+pool = layers(model)[first].inception.branches[0][0]  # max-pooling alone, without the 1×1
 curves = {
     name: decibels(power_spectrum(pool(x)).power / power_spectrum(x).power)
     for name, x in inputs.items()
@@ -657,7 +688,7 @@ for name, curve in curves.items():
         f"{name:20} above 1/4: {curve[:, 8:].mean():6.1f} dB   below 1/8: {curve[:, :4].mean():6.1f} dB"
     )
 find(
-    "the max branch is finer than what all branches give together",
+    "the max branch is finer than the sum of all branches",
     [
         spectrum.parts["max"].high_share() - spectrum.together.high_share()
         for spectrum in spectra.values()
@@ -665,28 +696,33 @@ find(
 )
 
 # %% [markdown]
-# Read the two parts against each other. Beside an average, the maximum spares fine detail, and more of it in images than
-# in noise. Whether that makes a *high-frequency branch* of it is what the last line counts.
+# Compare the two columns. Compared with an average, the maximum preserves fine detail, and it
+# preserves more of it in images than in noise. Does that make it a *high-frequency branch*? The
+# last line counts the layers in which it does.
 
 # %% [markdown]
 # ## 6 · The footprint of windows
 #
-# $Z = \{Z_w, Z_{sw}\}$ (§2.1): windows in one layer, shifted windows in the next. Attention starts anew in each, so its output should jump from window to window. Measure it: take the step from
-# each pixel to the next, $|\partial x|$, and *fold* the map of steps modulo 8, that is, average all windows on top of
-# each other. Without windows, all 64 places are alike.
+# $Z = \{Z_w, Z_{sw}\}$ (§2.1): one layer has windows, the next has shifted windows. Attention
+# treats each window separately, so its output should jump from window to window. Measure it: take
+# the step from each pixel to the next, $|\partial x|$, and *fold* the map of steps modulo 8, that
+# is, average all windows on top of each other. Without windows, all 64 positions have the same
+# average.
 #
-# **Exercise 4 · Fold** ★☆☆, 8 minutes. `fold(values, window)` takes `(B, H, W)` and returns `(B, window, window)`, the mean
-# over all windows of an image. Windows start at the top left; rows and columns that fill no whole window are cut off first.
+# **Exercise 4 · Fold** ★☆☆, 8 minutes. `fold(values, window)` takes `(B, H, W)` and returns
+# `(B, window, window)`, the mean over all windows of an image. The windows start at the top left.
+# First cut off the rows and columns that fill no whole window.
 #
 # <details><summary>Hint 1</summary>
 #
-# `height // window * window` is the largest multiple that fits. Slice.
+# `height // window * window` is the largest multiple that fits. Use a slice.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `einops.reduce(values, pattern, "mean", i=window, j=window)` splits axes and averages those that the right side does not
-# name. In `"(h i)"`, h counts windows and i counts pixels inside one.
+# `einops.reduce(values, pattern, "mean", i=window, j=window)` splits axes, and averages over those
+# that are missing on the right side of the pattern. In `"(h i)"`, h counts windows and i counts
+# pixels inside one.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -712,17 +748,20 @@ def fold(values, window):
 fold = exercises.fold.check(fold)
 
 # %% [markdown]
-# By hand: two windows of 2×2, with a jump of 4 where they meet. Folded, it lies in the right column.
+# By hand: two windows of 2×2, with a jump of 4 at their border. After folding, the jump is in the
+# right column.
 
 # %% tags=["nbval-check-output"]
-row = torch.tensor([0.0, 0, 4, 4, 0])  # the jump back belongs to the next window
+row = torch.tensor([0.0, 0, 4, 4, 0])  # the last pixel belongs to the next window
 steps = row.diff().abs().expand(1, 2, 4)
 print(steps[0, 0].tolist())
 print(fold(steps, 2)[0].tolist())
 
 # %% [markdown]
-# **Prediction.** Columns of a window count from 0 to 7, and column $i$ stands for the step from $i$ to the next. In
-# W-MSA the largest step is at column 7, into the next window. SW-MSA rolls by 4: at which column is its largest step?
+# **Prediction.** The columns of a window count from 0 to 7, and column $i$ stands for the step from
+# $i$ to the next column. In W-MSA (window-based multi-head self-attention) the largest step is at
+# column 7, into the next window. SW-MSA (shifted-window multi-head self-attention) shifts its
+# windows by 4. At which column is its largest step?
 
 # %%
 guess = ...
@@ -730,24 +769,24 @@ guess = ...
 # %%
 from glanet.analysis.footprint import footprint
 
-first, second = list(layers(network))[:2]
+first, second = list(layers(model))[:2]
 prints = {
     f"W-MSA, {first}": footprint(heard[first]["attention"], config.window),
     f"SW-MSA, {second}": footprint(heard[second]["attention"], config.window),
 }
 seam = int(prints[f"SW-MSA, {second}"].across.mean(0).argmax())
-print(reveal(guess, seam, unit="(the column)", close=0, because="Half a window further on."))
+print(reveal(guess, seam, unit="(column)", close=0, because="The seam moves by half a window."))
 
 # %% [markdown]
-# Beside the two, the tokens that leave the two layers: everything is added there, attention, convolutions, and the
-# tokens that passed by. Below each, the spectrum of the steps along a row. A grid of 8 shows as a comb at multiples of
-# 1/8, where the grey lines are.
+# The figure shows these two, and beside them the tokens at the output of the two layers: the sum of
+# attention, convolutions and the tokens that passed by. Below each is the spectrum of the steps
+# along a row. A grid of 8 appears as a comb at multiples of 1/8, marked by the grey lines.
 
 # %%
 from glanet.analysis.probes import stages
 from glanet.course.lessons.frequency_lab.figures import footprints
 
-passing = stages(network, images)
+passing = stages(model, images)
 prints |= {
     f"tokens after {name}": footprint(passing[f"{name} MLP"], config.window)
     for name in (first, second)
@@ -755,142 +794,155 @@ prints |= {
 footprints(prints)
 
 # %% [markdown]
-# And what does shifting buy (§2.1: "cross-window connections")? Take the shift away from the trained network, for one
-# measurement. It was trained with shifts, so this is a lesion, not a network that learned to live without. Then look for a
-# grid in the *error* of the enlarged photographs, where a window is 16 pixels wide: its step from the last column of a
-# window, over the mean step.
+# What does shifting achieve (§2.1: "cross-window connections")? Remove the shifts from the trained
+# network for one measurement. It was trained with shifts, so this is a lesion: the network never
+# learned to work without them. Then look for a grid in the *error* of the enlarged photographs,
+# where a window is 16 pixels wide. The *seam* is the step at the last column of a window, divided
+# by the mean step. The cell also prints the PSNR (peak signal-to-noise ratio).
 
 # %%
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 from glanet.inference import upscale
 
-before = {name: upscale(network, image) for name, image in small.items()}
+before = {name: upscale(model, image) for name, image in lr.items()}
 
 shifts = {name: attention.shift for name, attention in attentions.items()}
 for attention in attentions.values():
     attention.shift = 0
-unshifted = {name: upscale(network, image) for name, image in small.items()}
+unshifted = {name: upscale(model, image) for name, image in lr.items()}
 for name, attention in attentions.items():
     attention.shift = shifts[name]
 
 seams = {}
-for title, enlarged in {"with shifts": before, "without": unshifted}.items():
-    error = np.stack([rgb_to_y(enlarged[name]) - rgb_to_y(photos[name]) for name in photos])
+for title, sr in {"with shifts": before, "without": unshifted}.items():
+    error = np.stack([rgb_to_y(sr[name]) - rgb_to_y(photos[name]) for name in photos])
     grid = footprint(torch.from_numpy(error)[..., None], config.scale * config.window)
-    seams[title] = (grid.across + grid.down)[:, -1] / 2  # of each photograph
-    psnr = np.mean([psnr_y(enlarged[name], photos[name], border=2) for name in photos])
+    seams[title] = (grid.across + grid.down)[:, -1] / 2  # for each photograph
+    psnr = np.mean([psnr_y(sr[name], photos[name], border=2) for name in photos])
     print(f"{title:12} seam {seams[title].mean():.3f}, PSNR {psnr:.2f} dB")
 more = bootstrap(seams["without"] - seams["with shifts"])
-print(f"without less with: {more.mean:+.3f}, its band from {more.low:+.3f} to {more.high:+.3f}")
+print(f"without − with: {more.mean:+.3f}, its band from {more.low:+.3f} to {more.high:+.3f}")
 
 # %% [markdown]
-# A seam of 1 is none. Where the band includes 0, or the difference is nothing beside 1, this measurement has not shown that
-# shifts hide seams in the image: a null result, and you should call it so.
+# A seam of 1 means that there is no seam. If the band includes 0, or if the difference is
+# negligible compared with 1, this measurement has not shown that shifts hide seams in the image.
+# That is a null result, and you should report it as one.
 
 # %% [markdown]
 # ## 7 · Receptive fields
 #
-# "Global" and "local" are the paper's other pair of words (§1). Which pixels does one output pixel depend on, and how strongly? The answer is a derivative, of all output channels by
-# all input channels: the *effective receptive field*. Here it is for each branch of the first layer, at one pixel near
-# the middle of its window. Colours are logarithmic, and white is exactly nothing.
+# "Global" and "local" are the paper's other pair of words (§1). Which pixels does one output pixel
+# depend on, and how strongly? The answer is a derivative, of all output channels with respect to
+# all input channels: the *effective receptive field*. The figure shows it for each branch of the
+# first layer, at one pixel near the middle of its window. The colour scale is logarithmic, and
+# white is exactly zero.
 
 # %%
 from glanet.analysis.receptive import receptive_field
 from glanet.course.lessons.frequency_lab.figures import receptive_fields
 
-name = next(iter(layers(network)))
+name = next(iter(layers(model)))
 x = norms[name].output[:, :32, :32]
 fields = {
     branch: receptive_field(module, x, row=19, column=19)
-    for branch, module in branches(layers(network)[name]).items()
+    for branch, module in branches(layers(model)[name]).items()
 }
 receptive_fields(fields, reach=7)
 
 # %% [markdown]
-# Is the instrument right? A convolution's field must be its kernel:
+# Is the instrument right? The receptive field of a convolution must be its kernel:
 
 # %%
 import copy
 
 from glanet.analysis.filters import kernels_of
 
-branch = copy.deepcopy(branches(layers(network)[name])["5"]).double()
+branch = copy.deepcopy(branches(layers(model)[name])["5"]).double()
 kernel = kernels_of(branch, config.channels, reach=2).square().sum((0, 1)).sqrt().numpy()
 around = fields["5"].strength[17:22, 17:22]
 print(f"largest difference from the kernel: {np.abs(around - kernel).max():.0e}")
 
 # %% [markdown]
-# Attention sees its window, wherever the pixel lies in it: a square, cut off at the window's borders. A convolution sees
-# k×k pixels around its own. It was made of a row and a column. Did that leave a *cross* in it? In a flat square of k×k, the
-# cross of middle row and middle column holds (2k − 1)/k² of the whole. (More may be a cross, or weight in the very middle.)
+# Attention sees its window, wherever the pixel lies in it: a square that ends at the window's
+# borders. A convolution branch sees k×k pixels around its own. It was made of a 1×k and a k×1. Did
+# that leave a *cross* in it? If all weights of the k×k square were equal, the cross of middle row
+# and middle column would hold (2k − 1)/k² of the total. (A larger share may be a cross, or weight
+# in the very middle.)
 
 # %%
 for branch in ("3", "5", "7"):
     squared, k = fields[branch].strength ** 2, int(branch)
     cross = squared[19].sum() + squared[:, 19].sum() - squared[19, 19]
-    print(f"{branch}: {cross / squared.sum():.2f} on the cross, {(2 * k - 1) / k**2:.2f} if flat")
+    print(
+        f"{branch}: {cross / squared.sum():.2f} on the cross, {(2 * k - 1) / k**2:.2f} if all equal"
+    )
 
 squared = fields["attention"].strength ** 2
-print(f"attention: {squared[19, 19] / squared.sum():.0%} of the square sum is the pixel itself")
+print(f"attention: {squared[19, 19] / squared.sum():.0%} of the sum of squares is the pixel itself")
 
 # %% [markdown]
-# That was one layer. For the whole network there is a sharper question: *to which pixels is the detail in one square of
-# the enlarged image owed?* A *local attribution map* (Gu, Dong, CVPR 2021) starts from the blurred photograph, lets the
-# blur go step by step, and sums up what each pixel's change adds. Since it is a sum along a path, it can be checked: all
-# pixels together must give what the detail grew by.
+# That was one layer. For the whole network there is a more precise question: *which LR pixels
+# contribute the detail in one square of the enlarged image?* A *local attribution map* (Gu, Dong,
+# CVPR 2021) starts from the blurred photograph, removes the blur step by step, and sums up what the
+# change of each pixel adds. Since it is a sum along a path, you can check it: the sum over all
+# pixels must equal the growth of the detail.
 
 # %%
 from glanet.analysis.receptive import attribution, detail
 from glanet.analysis.surgery import operate
 from glanet.course.lessons.frequency_lab.figures import attributions
 
-patch = images[list(small).index("motorcycle")][None, :, -48:, -48:]
+patch = images[list(lr).index("motorcycle")][None, :, -48:, -48:]
 square = {"top": 20, "left": 20, "side": 8}  # in LR pixels
-detector = detail(network, **{side: config.scale * value for side, value in square.items()})
+detector = detail(model, **{side: config.scale * value for side, value in square.items()})
 steps = by_profile(smoke=2, learn=10, full=50)
 
 maps = {"whole network": attribution(detector, patch, steps=steps)}
-with operate(network, "mean", "attention"):
-    maps["attention silenced"] = attribution(detector, patch, steps=steps)
+with operate(model, "mean", "attention"):
+    maps["attention: mean"] = attribution(detector, patch, steps=steps)
 
 rows, columns = np.indices((48, 48))
 distance = np.maximum(np.abs(rows - 23.5), np.abs(columns - 23.5)) - 4
 for title, found in maps.items():
     far = np.abs(found.value[distance > 4]).sum() / np.abs(found.value).sum()
     print(
-        f"{title:19} all pixels {found.value.sum():.1f}, grown by {found.found:.1f}; "
-        f"{far:.0%} from further than 4 pixels; diffusion index {found.diffusion():.1f}"
+        f"{title:16} sum over pixels {found.value.sum():.1f}, growth {found.found:.1f}; "
+        f"{far:.0%} from more than 4 pixels away; diffusion index {found.diffusion():.1f}"
     )
 attributions((patch[0].permute(1, 2, 0) * 255).byte().numpy(), maps, **square)
 
 # %% [markdown]
-# (The *diffusion index* is 100 when all pixels add alike and near 0 when one does all.)
+# (The *diffusion index* is 100 when all pixels contribute equally and near 0 when one contributes
+# everything.)
 
 # %% [markdown]
 # ## 8 · From layer to layer
 #
-# Park and Kim (ICLR 2022, the paper's [9]) looked at classifiers and drew how the high frequencies of the tokens rise and
-# fall with depth: attention lowers them, they found, and convolutions raise them. They divide by the amplitude at
-# frequency 0. What does a constant added to the tokens, which no one would call a change of detail, do to that?
+# Park and Kim (ICLR 2022, the paper's [9]) studied classifiers and plotted how the high frequencies
+# of the tokens rise and fall with depth. They found that attention lowers them and convolutions
+# raise them. They divide by the amplitude at frequency 0 ("DC"). A constant added to the tokens
+# changes no detail. What does it do to their measure?
 
 # %%
 from glanet.analysis.depth import trajectory
 
 check = trajectory({"noise": noise, "noise + 1": noise + 1})
 print("share above 0.25:       ", check.high.mean(0).round(3))
-print("log |F|, finest less DC:", check.over_dc.mean(0).round(1))
+print("log |F|, finest − DC:   ", check.over_dc.mean(0).round(1))
 
 # %% [markdown]
-# So the lab draws the share of energy above 0.25 without the mean. Stages: F_s enters; "mix" is after attention and
-# convolutions were added; "MLP" after the MLP; "block" after a block's 3×3 convolution; F_d leaves. Beside the trained
-# network, a fresh one. Below, for comparison, their measure.
+# So the lab plots the share of energy above 0.25, after subtracting the mean. The stages are: F_s,
+# the input of the trunk; "mix", after attention and convolutions were added; "MLP", after the MLP
+# (multilayer perceptron); "block", after the 3×3 convolution of a block; F_d, the output of the
+# trunk. The figure compares the trained network with an untrained one. Its lower panel shows the
+# measure of Park and Kim.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import trajectories
 
 depth = {
     "trained": trajectory(passing),
-    "fresh": trajectory(stages(fresh_networks[0], images)),
+    "untrained": trajectory(stages(fresh_models[0], images)),
 }
 trajectories(depth)
 
@@ -907,15 +959,16 @@ for kind in ("mix", "MLP", "block"):
     )
 
 # %% [markdown]
-# (A "mix" that begins a block has the 1×1 convolution of the dense connections in its step, too.)
+# (A "mix" at the start of a block also includes the 1×1 convolution of the dense connections.)
 
 # %% [markdown]
-# ## 9 · What the image gets of it
+# ## 9 · The effect on the image
 #
-# Now the result, $I_{HR}$ of Eq. 4. At each frequency: the power of the error over the power of the original, for the network and for
-# bicubic. The dashed line is the highest frequency that an LR image can hold. To the left of it there is something to
-# repair, to the right something to invent. Two answers are known: the original has no error, and plain grey is wrong by all
-# there is.
+# Now measure the result, $I_{HR}$ of Eq. 4. At each frequency, divide the power of the error by the
+# power of the original, for the network and for bicubic. The dashed line is the highest frequency
+# that an LR image can hold. To the left of it the network can restore detail from the LR image; to
+# the right it has to invent it. Two answers are known: the original has no error, and the error of
+# plain grey has all the power of the original.
 
 # %%
 from glanet.analysis.errors import error_spectrum
@@ -924,8 +977,8 @@ from glanet.course.lessons.frequency_lab.figures import errors
 originals = np.stack(list(photos.values()))
 
 
-def errors_of(enlarged):
-    return error_spectrum(np.stack(list(enlarged.values())), originals, border=config.scale)
+def errors_of(sr):
+    return error_spectrum(np.stack(list(sr.values())), originals, border=config.scale)
 
 
 perfect = errors_of(photos).error
@@ -935,7 +988,7 @@ print(
 )
 
 of_network = errors_of(before)
-of_bicubic = errors_of({name: imresize(image, config.scale) for name, image in small.items()})
+of_bicubic = errors_of({name: imresize(image, config.scale) for name, image in lr.items()})
 errors(of_network, of_bicubic, scale=config.scale)
 
 # %%
@@ -948,17 +1001,21 @@ worse = [f"{f:.3f}" for f, value in zip(of_network.frequency, gain, strict=True)
 print("worse than bicubic at", ", ".join(worse) or "no frequency", "(cycles per HR pixel)")
 
 # %% [markdown]
-# Where the power stays below 1, the picture is too soft there. This is not the network's inability alone. Who must be
-# right on average, and does not know, does best by saying little: for the smallest *squared* error the power would be just
-# $1 - \text{error}$, the dotted line. This network was trained for the smallest *absolute* error (Eq. 6); the two columns above say
-# how near it comes to the same. Where they are near, a sharp picture and a small error are two different wishes.
+# Where the power is below 1, the image is too soft. The limits of the network are not the only
+# reason. When detail is uncertain, the prediction with the smallest average error is a cautious
+# one: for the smallest *squared* error, the power would be exactly $1 - \text{error}$, the dotted
+# line. This network was trained for the smallest *absolute* error (Eq. 6); the last two columns
+# above show how close it is to that line. Where they are close, a sharp image and a small error are
+# two different goals.
 #
-# **Surgery.** Loud is not needed, and quiet is not useless. So cut, and look at the image. `operate` changes what a branch
-# puts out, and the network is whole again after the block: `"zero"`, `"mean"` (each channel's mean over the image),
-# `"low-pass"`, `"high-pass"`.
+# **Surgery.** A branch with much power may not be needed, and one with little may be important. So
+# change a branch, and look at the image. `operate` changes the output of a branch and restores the
+# network after the block. The operations are `"zero"`, `"mean"` (each channel's mean over the
+# image), `"low-pass"` and `"high-pass"`.
 #
-# **Prediction.** Put in place of attention, in all layers, its mean; then the same with the whole of Inception. Below 1/8
-# cycle per HR pixel, half of what LR can hold, which cut costs more: `"attention"` or `"Inception"`?
+# **Prediction.** Replace the output of attention, in all layers, by its mean; then do the same with
+# all of Inception. Which cut costs more below 1/8 cycle per HR pixel, half of the highest frequency
+# that an LR image can hold: `"attention"` or `"Inception"`?
 
 # %%
 guess = ...
@@ -967,8 +1024,8 @@ guess = ...
 tools = {"attention": ("attention",), "Inception": BRANCHES[1:]}
 growth = {}
 for tool, names in tools.items():
-    with operate(network, "mean", *names):
-        lesioned = {name: upscale(network, image) for name, image in small.items()}
+    with operate(model, "mean", *names):
+        lesioned = {name: upscale(model, image) for name, image in lr.items()}
     loss = np.mean(
         [psnr_y(before[n], photos[n], 2) - psnr_y(lesioned[n], photos[n], 2) for n in photos]
     )
@@ -985,7 +1042,7 @@ print(
         guess,
         costlier,
         choices=tuple(tools),
-        because="All photographs, all layers, one cut at a time.",
+        because="This holds for the mean over all photographs, with one cut at a time in all layers.",
     )
 )
 
@@ -1000,8 +1057,8 @@ find(
 )
 
 # %% [markdown]
-# One cut to look at: the engine of the motorcycle, after attention in all layers was replaced by its mean. On the right, by how
-# much the error grew.
+# Look at one cut: the engine of the motorcycle, after replacing attention by its mean in all
+# layers. On the right is the growth of the error at each frequency.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import surgery
@@ -1009,8 +1066,8 @@ from glanet.course.lessons.frequency_lab.figures import surgery
 
 def cut(operation, branch, layer):
     """The motorcycle, enlarged after an operation: uint8 (H, W, 3)."""
-    with operate(network, operation, *tools.get(branch, (branch,)), layer=layer):
-        return upscale(network, small["motorcycle"])
+    with operate(model, operation, *tools.get(branch, (branch,)), layer=layer):
+        return upscale(model, lr["motorcycle"])
 
 
 place = {"top": side // 2, "left": side // 2, "side": side // 4, "scale": config.scale}
@@ -1018,7 +1075,7 @@ original, whole = photos["motorcycle"], before["motorcycle"]
 surgery(original, whole, cut("mean", "attention", None), title="attention: mean", **place)
 
 # %% [markdown]
-# Now you operate. With a running kernel, the menus choose operation, branch and layer.
+# Now you operate. With a running kernel, choose operation, branch and layer in the menus.
 
 # %%
 from glanet.analysis.surgery import OPERATIONS
@@ -1028,17 +1085,18 @@ explore_surgery(
     original,
     whole,
     cut,
-    layers=list(layers(network)),
+    layers=list(layers(model)),
     branches=[*tools, *BRANCHES[1:]],
     operations=OPERATIONS,
     **place,
 )
 
 # %% [markdown]
-# **A lesion is not an ablation.** The other branches were trained beside the one that you cut, and never got the chance to
-# take over. What a network loses that is *trained* without a part is another number. The paper's Table 2 has one: without
-# Inception 33.43 dB on Urban100, with it 33.62. The project trained small networks without parts, too; where the ledger
-# holds the result, this cell shows it.
+# **A lesion is not an ablation.** The other branches were trained beside the one that you cut, and
+# had no chance to compensate. How much a network loses that is *trained* without a part is another
+# number. The paper's Table 2 has one: without Inception 33.43 dB on Urban100, with it 33.62. The
+# project also trained small networks without parts. If the results are in this copy, the next cell
+# shows them.
 
 # %%
 import json
@@ -1052,12 +1110,12 @@ if ledger.exists():
     for entry, sets in scores.items():
         print(f"{entry:45}", *(f"{name} {score['mean']:.2f} dB  " for name, score in sets.items()))
 else:
-    print("No retrained ablation is in the ledger of this copy.")
+    print("This copy has no results of networks trained without parts.")
 
 # %% [markdown]
 # ## 10 · Any image, any network
 #
-# Your own photograph: put its path in, and see who brings what of it.
+# Try your own photograph: enter its path, and see which branch contributes how much.
 
 # %%
 my_photo = None  # for example "holiday.jpg", beside this notebook
@@ -1068,18 +1126,19 @@ if my_photo is not None:
     from glanet.data.images import read_rgb
 
     mine = to_tensor(middle(read_rgb(my_photo)))
-    outputs = branch_outputs(network, mine)
+    outputs = branch_outputs(model, mine)
     my_spectra = {
         name: sum_spectrum(contributions(outputs[name], layer.fuse))
-        for name, layer in layers(network).items()
+        for name, layer in layers(model).items()
     }
     display(band_shares(my_spectra))
 
 # %% [markdown]
-# Another network. `load_released` reads the checkpoints that SwinIR's authors and GLA-Net's publish (notebook 09). SwinIR is
-# the network of this course without Inception: one branch in a layer, and nothing to fuse. Without a checkpoint you get a
-# network of SwinIR's shape that was never trained, which shows that the lab runs on it, and what a network does before it has
-# learned anything.
+# Now try another network. `load_released` reads the checkpoints that the authors of SwinIR and of
+# GLA-Net publish (notebook 09). SwinIR is the network of this course without Inception: each layer
+# has one branch, and there is no fusion. Without a checkpoint, the cell creates an untrained
+# network of SwinIR's shape. It shows that the lab runs on SwinIR, and what such a network does
+# before it has learned anything.
 
 # %%
 import os
@@ -1105,20 +1164,21 @@ print(f"{title}: layer {name} has the branches {', '.join(branches(layer))}")
 
 ours, theirs = (
     coherence(part.output, value_path(attention, part.input))
-    for net, attention in ((network, attentions[first]), (other, layer.attention))
-    for part in [listen(net, few, {"": attention})[""]]
+    for owner, attention in ((model, attentions[first]), (other, layer.attention))
+    for part in [listen(owner, few, {"": attention})[""]]
 )
 transfers({f"{first} of tiny-x2": ours, f"{name} of {title}": theirs})
 
 # %% [markdown]
-# And any module with named parts: no class of this package is needed.
+# The instruments also work on any other module with named parts, without any class of this
+# package.
 
 # %%
 from torch import nn
 
 
 class TwoViews(nn.Module):
-    """A network of one's own: two views of the tokens, joined by one matrix."""
+    """A module of your own: two convolutions of the image, joined by one matrix."""
 
     def __init__(self):
         super().__init__()
@@ -1141,66 +1201,70 @@ for name, share in sum_spectrum(contributions(outputs, views.join)).shares().ite
 # %% [markdown]
 # ## What can go wrong
 #
-# - **A hook is left behind**, and everything measured later is measured through it.
-# - **One photograph.** The next one may say the opposite. A mean needs a band, or the least and the most.
+# - **A hook is left behind**, and it changes everything that you measure later.
+# - **One photograph.** The next one may show the opposite. A mean needs a band, or a minimum and a
+#   maximum.
 # - **Power relative to frequency 0.** Section 8: a constant changes it.
-# - **A panel that is scaled by itself.** Every curve then looks as strong as every other.
-# - **Raw outputs instead of contributions.** Training may park any factor on either side of the fusion.
-# - **Training mode.** Stochastic depth then draws. `listen` switches to eval mode and back.
+# - **Panels with a scale of their own.** Every curve then looks as strong as every other.
+# - **Raw outputs instead of contributions.** Training can put any constant factor on either side of
+#   the fusion.
+# - **Training mode.** Stochastic depth then drops branches at random. `listen` switches to eval
+#   mode and back.
 #
-# Do the first on purpose. A careless measurement silences Inception in one layer by hand, something goes wrong in between,
-# and the line that removes the hook is never reached:
+# Reproduce the first on purpose. A careless measurement removes Inception's output in one layer by
+# hand. An error occurs before the line that removes the hook, so that line never runs:
 
 # %%
-photo, name = small["motorcycle"], next(iter(layers(network)))
+photo, name = lr["motorcycle"], next(iter(layers(model)))
 
 
 def careless():
-    inception = layers(network)[name].inception
+    inception = layers(model)[name].inception
     handle = inception.register_forward_hook(lambda module, inputs, output: 0 * output)
-    network(images[:, :1])  # a grey image, which the network refuses
+    model(images[:, :1])  # a grey image, which the model rejects
     handle.remove()
 
 
 def quality():
-    return f"{psnr_y(upscale(network, photo), original, border=2):.2f} dB"
+    return f"{psnr_y(upscale(model, photo), original, border=2):.2f} dB"
 
 
 print("before:             ", quality())
 try:
     careless()
 except ValueError as error:
-    print("it raised:          ", error)
-print("the same, afterwards:", quality())
+    print("error:              ", error)
+print("after the error:    ", quality())
 
 # %% [markdown]
-# No error any more, and another number. Here is how to find the culprit, and the mending. With `operate`, or your own
-# `record`, the same accident leaves nothing behind.
+# There is no error any more, but the number has changed. Find the hook that was left behind, and
+# remove it. With `operate`, or your own `record`, the same error leaves nothing behind.
 
 # %%
-for name, module in network.named_modules():
+for name, module in model.named_modules():
     if module._forward_hooks:
         print("a hook on", name)
         module._forward_hooks.clear()
-print("mended:", quality())
+print("hook removed:", quality())
 
 try:
-    with operate(network, "zero", "attention"):
-        network(images[:, :1])
+    with operate(model, "zero", "attention"):
+        model(images[:, :1])
 except ValueError:
-    print("after the same accident inside `operate`:", quality())
+    print("after the same error inside `operate`:", quality())
 
 # %% [markdown]
-# The second: judge by one photograph. Silence attention in all layers, and look at each for itself; `brick`, a wall, is new.
+# Reproduce the second: judge by one photograph. Set attention to zero in all layers, and look at
+# each photograph separately; `brick`, a wall, is new.
 
 # %%
 wall = middle(data.brick())
 losses = {}
 for name, photo in {**photos, "brick": wall}.items():
     image = imresize(photo, 1 / 2)
-    with operate(network, "zero", "attention"):
-        lesioned = upscale(network, image)
-    losses[name] = psnr_y(upscale(network, image), photo, 2) - psnr_y(lesioned, photo, 2)
+    with operate(model, "zero", "attention"):
+        lesioned = upscale(model, image)
+    losses[name] = psnr_y(upscale(model, image), photo, 2) - psnr_y(lesioned, photo, 2)
 print({name: round(loss, 2) for name, loss in losses.items()}, "dB lost")
 spread = max(losses.values()) - min(losses.values())
 print(f"from {min(losses, key=losses.get)} to {max(losses, key=losses.get)}: {spread:.2f} dB apart")
@@ -1210,7 +1274,7 @@ print("where the lesion *helps*:", ", ".join(helped) or "nowhere")
 # %% [markdown]
 # ## The same as the package's
 #
-# What you built, against `glanet/analysis/`: the same numbers, and no hook left by either.
+# Compare what you built with `glanet/analysis/`: the same numbers, and no hook left behind.
 
 # %% tags=["nbval-check-output"]
 from glanet.analysis import coherence as package_coherence
@@ -1230,7 +1294,7 @@ recordings = [(torch.randn(2, 3), seed) for seed in range(3)]
 
 
 def numbers(function):
-    """``function``, whose two answers are put into one tensor."""
+    """``function``, with its two results joined into one tensor."""
 
     def both(y, z, mean):
         gain, share = function(y, z, mean)
@@ -1241,7 +1305,7 @@ def numbers(function):
 
 
 def recorded(function):
-    """What ``function`` notes of two modules, and how many hooks it leaves."""
+    """What ``function`` records of two modules, and how many hooks it leaves behind."""
 
     def all_of_it(tokens, seed):
         return run_recorder(function, tokens, seed)
@@ -1262,8 +1326,9 @@ print(same_function(recorded(record), recorded(probes.record), recordings, toler
 # %% [markdown]
 # ## The verdict
 #
-# "While self-attention excels at modeling global information, it is less effective at capturing high frequencies." If that
-# is what happens in this network, then the following should hold, in every layer or for the whole image:
+# "While self-attention excels at modeling global information, it is less effective at capturing
+# high frequencies." If that is true in this network, then the following statements should hold, in
+# every layer or for the whole image:
 
 # %%
 print("holds  undecided  opposite")
@@ -1271,8 +1336,10 @@ for statement, counts in findings.items():
     print("{holds:5}{undecided:11}{opposite:10}  ".format(**counts), statement)
 
 # %% [markdown]
-# Undecided is not *no*: it says that seven photographs do not tell. Weigh the rest; they are not worth the same. The coherent
-# gain is about attention as an operation. The shares are about who brings what. The cuts are about who is needed. Your verdict on the sentence, for this network: `"supported"`, `"in part"` or
+# Undecided does not mean *no*: it means that seven photographs do not settle the question. Weigh
+# the statements; they are not equally important. The coherent gain is about attention as an
+# operation. The shares are about what each branch contributes. The cuts are about which branch is
+# needed. What is your verdict on the claim, for this network: `"supported"`, `"in part"` or
 # `"not supported"`?
 
 # %%
@@ -1290,29 +1357,30 @@ print(
         verdict,
         by_count,
         choices=("supported", "in part", "not supported"),
-        because=f"That goes by count: {sum(mostly.values())} of {len(mostly)} statements hold in more than "
-        "half of their cases. You may weigh otherwise, and say why.",
+        because=f"This only counts: {sum(mostly.values())} of {len(mostly)} statements hold in more "
+        "than half of their cases. You may weigh them differently; say why.",
     )
 )
-print("Null results: expected, and found in no case")
+print("Null results: statements that hold in no case")
 for statement, counts in findings.items():
     if not counts["holds"]:
         print(f"- {statement} ({counts['undecided']} undecided, {counts['opposite']} opposite)")
 
 # %% [markdown]
-# What stays open, and you should say so with your verdict:
+# Some questions stay open. Mention them with your verdict:
 #
-# - It is *one* network, small, trained once, at ×2, and seven photographs. For another, change the name in section 2,
-#   and run all cells again.
-# - The bands were fixed before measuring. The photographs were not: `brick` was left out of the seven after a look at what
-#   lesions do to it. Whoever changes bands or photographs now has seen the results.
+# - It is *one* network, small, trained once, at ×2, and seven photographs. To test another, change
+#   the name in section 2, and run all cells again.
+# - The bands were fixed before measuring. The photographs were not: `brick` was left out of the
+#   seven after a look at what lesions do to it. If you change bands or photographs now, you do so
+#   after seeing the results.
 # - "Captures" is measured here in three ways that need not agree.
-# - No lesion says what a network *trained* without attention could do.
+# - No lesion shows what a network *trained* without attention could do.
 
 # %% [markdown]
 # ## How far you are
 #
-# Notebook 11 trains such a network, while you watch.
+# In notebook 11 you train such a network and watch it learn.
 
 # %%
 from glanet.course.report import report as progress_report

@@ -93,10 +93,10 @@ def test_the_block_built_another_way_is_right():
     [
         (block(skips=0), "residual is missing"),
         (block(behind=False), "convolution is missing"),
-        (block(skips=2), "around the convolution alone"),
+        (block(skips=2), "goes around the convolution alone"),
         (block(outside=True), "after the sum"),
         (block(before=True, behind=False), "before the layers"),
-        (block(between=True, behind=False), "behind every layer"),
+        (block(between=True, behind=False), "after every layer"),
         (block(inner=1), "a residual around each layer"),
         (block(order=-1), "from last to first"),
         (block(shifted="even"), "even layers are shifted"),
@@ -105,7 +105,7 @@ def test_the_block_built_another_way_is_right():
         (block(spared="none"), "no stochastic depth"),
         (block(spared="first"), "first probability"),
         (block(spared="last"), "last probability"),
-        (block(spared="backwards"), "given out backwards"),
+        (block(spared="backwards"), "in reverse order"),
     ],
 )
 def test_each_mistake_in_the_block_is_named(mutant, says):
@@ -170,9 +170,12 @@ def all_outputs(tokens, blocks, transitions):
     [
         (lambda *given: pile_up(*given, reverse=True), "oldest comes first"),
         (keeps_the_first_in_front, "stays in front"),
-        (transitions_last, "stands behind its block"),
-        (lambda *given: pile_up(*given, after=lambda read, tokens: read), "is collected"),
-        (repeats_the_newest, "again and again"),
+        (transitions_last, "comes after its block"),
+        (
+            lambda *given: pile_up(*given, after=lambda read, tokens: read),
+            "outputs of the transitions are collected",
+        ),
+        (repeats_the_newest, "copies of the newest"),
         (
             lambda t, blocks, transitions: pile_up(
                 t, [lambda x, b=b: x + b(x) for b in blocks], transitions
@@ -218,18 +221,18 @@ def test_the_transitions_counted_in_convolutions_are_right_and_add_up_to_the_pap
     ("mutant", "says"),
     [
         (lambda *s: built(*s, bias=False), "biases are missing"),
-        (lambda *s: built(*s, width=lambda i: i - 1 or 1), "are left out"),
+        (lambda *s: built(*s, width=lambda i: i - 1 or 1), "input is left out"),
         (lambda *s: built(*s, width=lambda i: i + 1), "too many"),
-        (lambda *s: built(*s, width=lambda i: 2 if i > 1 else 1), "every transition reads 2C"),
+        (lambda *s: built(*s, width=lambda i: 2 if i > 1 else 1), "after the first reads 2C"),
         (lambda *s: built(*s, width=lambda i: 1), "every transition reads C:"),
         (lambda *s: built(*s, wide=True), "as many channels as it reads"),
         (lambda *s: built(*s, kernel=3), "3×3 kernels"),
         (lambda c, b, first: built(c, b + 1, first), "last concatenation"),
         (lambda c, b, first: built(c, b, True), "even where first_transition"),
         (lambda c, b, first: built(c, b, False), "never has a transition"),
-        (lambda *s: [n for n in built(*s) if n], "vanished from the list"),
+        (lambda *s: [n for n in built(*s) if n], "block 1 has no entry"),
         (lambda *s: np.sum(built(*s)), "that is the sum"),
-        (lambda *s: np.cumsum(built(*s)), "added up as they go"),
+        (lambda *s: np.cumsum(built(*s)), "cumulative sum"),
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):
@@ -325,17 +328,17 @@ def test_probabilities_rounded_to_float32_leave_something_to_survive():
         (my_trunk(norms=(0, 1)), "norm_in is missing"),
         (my_trunk(last="conv"), "norm_out is missing"),
         (my_trunk(last="norm"), "last convolution is missing"),
-        (my_trunk(last="conv, norm"), "norm_out stands behind"),
+        (my_trunk(last="conv, norm"), "norm_out comes after"),
         (my_trunk(skip=1), "F_s is added at the end"),
         (my_trunk(pile="oldest first"), "oldest comes first"),
         (my_trunk(pile="entered first"), "stays in front"),
-        (my_trunk(behind=True), "stands behind its block"),
+        (my_trunk(behind=True), "comes after its block"),
         (my_trunk(skips_first=True), "block 1 reads its input without"),
         (my_trunk(chain="none"), "no block runs"),
-        (my_trunk(chain="last"), "the last block alone"),
-        (my_trunk(chain="side by side"), "is given the same tokens"),
+        (my_trunk(chain="last"), "only the last block"),
+        (my_trunk(chain="side by side"), "reads the same tokens"),
         (my_trunk(rises="over each"), "starts over in every block"),
-        (my_trunk(rises="never"), "have the last one's"),
+        (my_trunk(rises="never"), "stochastic depth of the last"),
     ],
 )
 def test_each_mistake_in_the_trunk_is_named(mutant, says):

@@ -81,14 +81,14 @@ def in_rounds_of_the_map(power):
         (lambda p: torch.tensor([sum(ring) for ring in rings_by_loops(p)]), "that is the sum"),
         (means(signed=False), "the second half is negative"),
         (zero_in_the_middle, "in FFT order it is in the corner"),
-        (means(radius=lambda v, u: max(abs(v), abs(u))), "frames, not rings"),
+        (means(radius=lambda v, u: max(abs(v), abs(u))), "the rings are square"),
         (means(radius=lambda v, u: abs(v) + abs(u)), "frequencies are added"),
-        (means(radius=lambda v, u: abs(v)), "only rows count"),
-        (means(radius=lambda v, u: abs(u)), "only columns count"),
-        (in_rounds_of_the_map, "rounds of the map"),
+        (means(radius=lambda v, u: abs(v)), "only the frequencies of rows"),
+        (means(radius=lambda v, u: abs(u)), "only the frequencies of columns"),
+        (in_rounds_of_the_map, "cycles per map"),
         (means(top=0.5 * 2**0.5), "reach to 0.707"),
-        (beyond_the_last, "beyond 0.5 is in the last ring"),
-        (means(start=1), "one ring too few at the start"),
+        (beyond_the_last, "beyond 0.5 are in the last ring"),
+        (means(start=1), "the first ring is missing"),
     ],
 )
 def test_each_mistake_with_rings_is_named(mistaken, says):
@@ -151,12 +151,12 @@ def _until_removed(heard, handles):
     [
         (lambda modules: Recorder(modules, close=False), "still there at the end"),
         (lambda modules: Recorder(modules, careful=False), "after an exception"),
-        (lambda modules: Recorder(modules, count=1), "one hook is removed"),
+        (lambda modules: Recorder(modules, count=1), "only one hook is removed"),
         (one_name, "under the last name"),
-        (lambda modules: Recorder(modules, keep=lambda x, y: (y, x)), "changed places"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: (y, x)), "are swapped"),
         (lambda modules: Recorder(modules, keep=lambda x, y: [y]), "only the output"),
         (lambda modules: Recorder(modules, keep=lambda x, y: [x]), "only the input"),
-        (lambda modules: Recorder(modules, keep=lambda x, y: [y, y]), "noted twice"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: [y, y]), "recorded twice"),
     ],
 )
 def test_each_mistake_with_probes_is_named(mistaken, says):
@@ -223,17 +223,17 @@ def ratio_first(y, z, mean):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (changed(gain=lambda g, s, y, z: g.conj()), "it is Y that is conjugated"),
+        (changed(gain=lambda g, s, y, z: g.conj()), "Y is conjugated"),
         (lambda y, z, mean: by_parts(y, z.conj(), mean), "nothing is conjugated"),
         (magnitude_first, "before the mean"),
         (changed(gain=lambda g, s, y, z: g * z / y), "divided by E|Y|²"),
         (changed(gain=lambda g, s, y, z: (y / z) ** 0.5), "the ratio of amplitudes"),
-        (changed(gain=lambda g, s, y, z: g.abs()), "lost its angle"),
-        (changed(share=lambda g, s, y, z: g.abs() / y), "not squared above"),
-        (changed(share=lambda g, s, y, z: s**0.5), "that is γ, not γ²"),
+        (changed(gain=lambda g, s, y, z: g.abs()), "lost its phase"),
+        (changed(share=lambda g, s, y, z: g.abs() / y), "numerator of γ² is not squared"),
+        (changed(share=lambda g, s, y, z: s**0.5), "the coherence is γ: return γ²"),
         (changed(share=lambda g, s, y, z: s * y), "by the product of both"),
-        (lambda y, z, mean: tuple(reversed(by_parts(y, z, mean))), "the two have changed places"),
-        (ratio_first, "the mean is taken of the ratio"),
+        (lambda y, z, mean: tuple(reversed(by_parts(y, z, mean))), "the two results are swapped"),
+        (ratio_first, "the mean of the ratio"),
         (changed(share=lambda g, s, y, z: torch.ones_like(s)), "always 1"),
     ],
 )
@@ -295,14 +295,14 @@ def from_the_end(values, window):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (reshaped("ihjw", (2, 4)), "into the wrong pieces: the window's own"),
-        (reshaped("hijw", (1, 4)), "columns into the wrong pieces"),
-        (reshaped("ihwj", (2, 3)), "rows into the wrong pieces"),
-        (lambda v, w: fold_by_slices(v, w).mT, "changed places"),
+        (reshaped("ihjw", (2, 4)), "in the wrong order: the window's own"),
+        (reshaped("hijw", (1, 4)), "columns in the wrong order"),
+        (reshaped("ihwj", (2, 3)), "rows in the wrong order"),
+        (lambda v, w: fold_by_slices(v, w).mT, "are swapped"),
         (lambda v, w: fold_by_slices(v, w) * counts(v, w), "that is the sum"),
         (reshaped("hiwj", (2, 4)), "one number for each window"),
         (lambda v, w: fold_by_slices(v, w).mean(0), "the images are averaged"),
-        (from_the_end, "cut from the right and the bottom"),
+        (from_the_end, "start at the bottom right"),
         (
             lambda v, w: whole(v, w).reshape(len(v), -1, w * w).mean(1).reshape(len(v), w, w),
             "reshape alone",
@@ -311,7 +311,7 @@ def from_the_end(values, window):
             lambda v, w: torch.stack(
                 [p for row in whole(v, w).split(w, 1) for p in row.split(w, 2)]
             ).amax(0),
-            "the largest of all",
+            "the maximum over the windows",
         ),
     ],
 )

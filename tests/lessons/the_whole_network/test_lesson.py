@@ -54,13 +54,13 @@ def back_and_forth(size, multiple, turns):
     [
         (lambda n, m: back_and_forth(n, m, list(range(n))[::-1]), "last pixel comes twice"),
         (lambda n, m: [min(i, n - 1) for i in range(len(walk(n, m)))], "repeated to the end"),
-        (lambda n, m: back_and_forth(n, m, []), "starts over at 0"),
+        (lambda n, m: back_and_forth(n, m, []), "starts again at 0"),
         (
             lambda n, m: [i if i < n else 2 * (n - 1) - i for i in range(len(walk(n, m)))],
-            "walks past 0",
+            "goes past 0",
         ),
         (lambda n, m: np.array(walk(n, m)[n:], dtype=int), "start with the row itself"),
-        (lambda n, m: walk(n, m, length=n // m * m + m), "it needs nothing"),
+        (lambda n, m: walk(n, m, length=n // m * m + m), "it needs no padding"),
         (lambda n, m: walk(n, m, length=m), "always one `multiple` long"),
         (
             lambda n, m: [walk(n, m)[abs(i - -n % m)] for i in range(len(walk(n, m)))],
@@ -113,16 +113,16 @@ def test_the_head_computed_from_its_tensors_is_right():
     ("mutant", "says"),
     [
         (head(before=False), "activation is missing"),
-        (head(slope=0.0), "ReLU lets nothing negative through"),
-        (head(slope=0.2), "leaks 0.2"),
+        (head(slope=0.0), "ReLU sets negative numbers to 0"),
+        (head(slope=0.2), "negative numbers by 0.2"),
         (head(before=False, after=True), "after the sub-pixel steps"),
         (head(after=True), "one activation too many"),
-        (head(shared=True), "one and the same module"),
+        (head(shared=True), "the same module"),
         (head(pads=(0, 1)), "first convolution has no padding"),
         (head(pads=(1, 0)), "last convolution has no padding"),
-        (head(axes=(0, 3, 2, 1)), "changed places"),
+        (head(axes=(0, 3, 2, 1)), "rows and columns are swapped"),
         (head(last=lambda self, image: image.movedim(1, -1)), "(B, 3, sH, sW)"),
-        (head(last=lambda self, image: image.clip(0, 1)), "free to be negative"),
+        (head(last=lambda self, image: image.clip(0, 1)), "able to be negative"),
     ],
 )
 def test_each_mistake_in_the_head_is_named(mutant, says):
@@ -227,9 +227,9 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
     [
         (network(before=0), "never subtracted"),
         (network(after=0), "not added again"),
-        (network(before=0, after=0), "plays no part"),
+        (network(before=0, after=0), "never used"),
         (network(pad=lambda image, multiple: grown(image, multiple, 0)), "padded with zeros"),
-        (network(pad=grown), "edge is repeated"),
+        (network(pad=grown), "repeating its edge"),
         (network(multiple=8), "multiples of 8"),
         (network(features=lambda net, s, d: net.reconstruct(d)), "F_d alone"),
         (network(features=lambda net, s, d: net.reconstruct(s)), "F_s alone"),
@@ -239,7 +239,7 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
         ),
         (
             network(features=lambda net, s, d: sum(map(net.reconstruct, (s, d)))),
-            "F_s and F_d apart",
+            "F_s and F_d separately",
         ),
         (network(wants=lambda net: False), "I_CSR is missing"),
         (network(wants=lambda net: True), "even where config.bilinear_base is False"),
@@ -249,7 +249,7 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
                     mirrored(image, net.config.window), net.config.scale
                 )
             ),
-            "with the mean in it",
+            "includes the mean",
         ),
         (
             network(base=lambda net, image, padded: bilinear(image, net.config.scale) - net.mean),
@@ -264,7 +264,10 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
         (network(crop=lambda image, h, w, s: image), "padding is still there"),
         (network(crop=lambda image, h, w, s: image[:, :, :h, :w]), "cropped to H × W"),
         (network(crop=lambda image, h, w, s: image[:, :, -s * h :, -s * w :]), "at the top left"),
-        (network(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]), "changed places"),
+        (
+            network(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]),
+            "height and width are swapped",
+        ),
         (
             network(crop=lambda image, h, w, s: image[:, :, : s * h, : s * w].clip(0, 1)),
             "clamped to [0, 1]",
@@ -329,19 +332,19 @@ def test_a_count_by_matrices_is_right():
         (layer(rows=lambda w: w * w), "not for each pixel"),
         (layer(rows=lambda w: (w * w) ** 2), "not for each pair"),
         (layer(columns=lambda h: 1), "one column"),
-        (layer(norms=1), "2·C are missing"),
-        (layer(norms=0), "the norms are missing"),
+        (layer(norms=1), "one norm is missing"),
+        (layer(norms=0), "both norms are missing"),
         (layer(kernel=lambda k: [k * k]), "counted as k×k"),
-        (layer(kernel=lambda k: [k]), "one of the two is missing"),
+        (layer(kernel=lambda k: [k]), "one convolution of each branch is missing"),
         (layer(parts=1), "counted C wide"),
         (layer(openings=1), "branches 3, 5 and 7 are missing"),
-        (layer(openings=3), "max-pooling's too"),
-        (layer(fused=1), "reads 2·C channels"),
+        (layer(openings=3), "the max branch too"),
+        (layer(fused=1), "it reads 2·C"),
         (layer(fusion=0), "fusion is missing"),
-        (layer(proj=0), "ends attention is missing"),
-        (layer(qkv=1), "from C to 3·C"),
+        (layer(proj=0), "output projection is missing"),
+        (layer(qkv=1), "it is C to 3·C"),
         (layer(ratio=2), "always 2·C"),
-        (layer(linears=1), "two linear layers"),
+        (layer(linears=1), "second layer is missing"),
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):

@@ -10,19 +10,19 @@ from glanet.model.config import ModelConfig
 from glanet.model.tokens import TokenConv1x1
 from glanet.model.trunk import Trunk
 
-# A branch that is dropped with this probability is gone. It is not 1 in float32 either.
+# A branch with this drop probability is always dropped. It is below 1 in float32 too.
 CERTAIN = 1 - 1e-6
 
 
 def normal(rng, *shape):
-    """Normally distributed numbers, float64: what differs is the computation, not its rounding."""
+    """Normal float64 numbers, so that answers differ by the computation and not by rounding."""
     return torch.from_numpy(rng.standard_normal(shape))
 
 
 def _in_both_modes(module, weights, tokens):
-    """The answers in eval and in training, (2, ...); None where nothing is written yet.
+    """The outputs in eval and in training mode, (2, ...); None if nothing is written yet.
 
-    Probabilities of 0 and of almost 1 leave nothing to luck in training.
+    Drop probabilities of 0 and of almost 1 make training mode deterministic.
     """
     answer = run_module(lambda: module, (), weights, tokens)
     if answer is None or answer is ...:
@@ -35,7 +35,7 @@ def _in_both_modes(module, weights, tokens):
 
 
 class _Block(GLABlock):
-    """The block as it should be, in steps each of which a mistake replaces."""
+    """The correct block in steps; each mistake replaces one of them."""
 
     def shift(self, number, half):
         return half if number % 2 else 0
@@ -113,47 +113,49 @@ gla_block = Exercise(
     GLABlock,
     _draw_blocks,
     {
-        "the residual is missing: add the tokens that came in to what the convolution gives": (
+        "the residual is missing: add the input tokens to the output of the convolution": (
             _block(forward=lambda self, tokens: self.conv(self.layers(tokens)))
         ),
-        "the convolution is missing: it stands behind the last layer, inside the residual": (
+        "the convolution is missing: it follows the last layer, inside the residual": (
             _block(forward=lambda self, tokens: tokens + self.layers(tokens))
         ),
-        "the residual is around the convolution alone: it starts before the first layer": (
+        "the residual goes around the convolution alone: it starts before the first layer": (
             _block(forward=lambda self, t: self.layers(t) + self.conv(self.layers(t)))
         ),
-        "the convolution comes after the sum: it stands inside the residual": (
+        "the convolution comes after the sum: it belongs inside the residual": (
             _block(forward=lambda self, tokens: self.conv(tokens + self.layers(tokens)))
         ),
-        "the convolution comes before the layers: it stands behind the last one": (
+        "the convolution comes before the layers: it follows the last one": (
             _block(forward=lambda self, tokens: tokens + self.layers(self.conv(tokens)))
         ),
-        "there is a convolution behind every layer: one is enough, behind the last": (
+        "there is a convolution after every layer: there is only one, after the last layer": (
             _block(forward=_conv_behind_each)
         ),
-        "there is a residual around each layer: a layer has its own inside": (
+        "there is a residual around each layer: a layer already has its own inside": (
             _block(forward=_residual_around_each)
         ),
-        "the layers run from last to first": _block(forward=_backwards),
-        "the even layers are shifted: counted from 0, it is the odd ones, W-MSA comes first": (
+        "the layers run from last to first: run them from first to last": _block(
+            forward=_backwards
+        ),
+        "the even layers are shifted: W-MSA comes first, so shift the odd layers, counted from 0": (
             _block(shift=lambda self, number, half: 0 if number % 2 else half)
         ),
-        "no layer is shifted: every other one is, by half a window": (
+        "no layer is shifted: shift every other one by half a window": (
             _block(shift=lambda self, number, half: 0)
         ),
-        "every layer is shifted: only every other one is": (
+        "every layer is shifted: shift only every other one": (
             _block(shift=lambda self, number, half: half)
         ),
-        "the layers get no stochastic depth: give each its entry of drop_probabilities": (
+        "the layers get no stochastic depth: pass each its entry of drop_probabilities": (
             _block(probability=lambda self, number, given: 0.0)
         ),
-        "all layers get the first probability: each has its own": (
+        "all layers get the first probability: pass each its own": (
             _block(probability=lambda self, number, given: given[0])
         ),
-        "all layers get the last probability: each has its own": (
+        "all layers get the last probability: pass each its own": (
             _block(probability=lambda self, number, given: given[-1])
         ),
-        "the probabilities are given out backwards": (
+        "the probabilities are assigned in reverse order: the first belongs to layer 0": (
             _block(probability=lambda self, number, given: given[-1 - number])
         ),
     },
@@ -166,10 +168,10 @@ gla_block = Exercise(
 
 
 def densely(tokens, blocks, transitions):
-    """The last block's output, where each block reads all before it, newest first: as in `Trunk`.
+    """Return the last block's output; each block reads all before it, newest first, as in `Trunk`.
 
-    ``tokens`` (..., C); ``blocks`` keep C channels; transition i, counted from 0, brings
-    (i + 1)·C channels back to C. Both are lists of functions.
+    ``tokens`` (..., C); ``blocks`` keep C channels; transition i, counted from 0, reduces
+    (i + 1)·C channels to C. Both are lists of functions.
     """
     collected = [tokens]
     for transition, block in zip(transitions, blocks, strict=True):
@@ -185,7 +187,7 @@ def _mistaken_dense(
     around=lambda block, read: block(read),
     answer=lambda tokens, collected: tokens,
 ):
-    """Dense connections that are wrong in the steps given; the others are right."""
+    """Dense connections that are wrong in the given steps and right in the others."""
 
     def run(tokens, blocks, transitions):
         collected = [tokens]
@@ -230,10 +232,10 @@ dense = Exercise(
     densely,
     _draw_dense,
     {
-        "the oldest comes first: each block reads the newest first": (
+        "the oldest comes first: concatenate the newest first": (
             _mistaken_dense(collect=lambda collected, tokens, read: [*collected, tokens])
         ),
-        "what came in stays in front of the blocks' outputs: it is the oldest, and goes last": (
+        "the input stays in front of the blocks' outputs: it is the oldest, and goes last": (
             _mistaken_dense(
                 collect=lambda collected, tokens, read: [
                     collected[0],
@@ -242,27 +244,27 @@ dense = Exercise(
                 ]
             )
         ),
-        "the transition stands behind its block: a block reads what its transition gives": (
+        "the transition comes after its block: a block reads the output of its transition": (
             _transition_after
         ),
-        "what the transitions give is collected: collect what the blocks give": (
+        "the outputs of the transitions are collected: collect the outputs of the blocks": (
             _mistaken_dense(collect=lambda collected, tokens, read: [read, *collected])
         ),
-        "the newest is read again and again: read all that were collected": (
+        "each block reads copies of the newest output: it reads all outputs so far": (
             _mistaken_dense(
                 cat=lambda collected, number: torch.cat([collected[0]] * (number + 1), dim=-1)
             )
         ),
-        "a residual goes around each block: a block has its own inside": (
+        "a residual goes around each block: a block already has its own inside": (
             _mistaken_dense(around=lambda block, read: read + block(read))
         ),
-        "the last concatenation is returned: nobody reads it, return what the last block gives": (
+        "the last concatenation is returned: return the output of the last block": (
             _mistaken_dense(answer=lambda tokens, collected: torch.cat(collected, dim=-1))
         ),
-        "what came in is added to the last block's output: that is the network's work, Eq. 4": (
+        "the input is added to the last block's output: that sum belongs to the network, Eq. 4": (
             _mistaken_dense(answer=lambda tokens, collected: tokens + collected[-1])
         ),
-        "the outputs of all blocks are added up: return the last one's": (
+        "the outputs of all blocks are added up: return the output of the last block": (
             _mistaken_dense(answer=lambda tokens, collected: sum(collected[:-1]))
         ),
     },
@@ -270,13 +272,13 @@ dense = Exercise(
 )
 
 
-# Exercise 3: what the transitions weigh
+# Exercise 3: the parameters of the transitions
 
 
 def count_transitions(channels, blocks, first_transition):
-    """The parameters of each block's transition, a list; 0 for a block without one.
+    """The number of parameters of each block's transition, as a list; 0 for a block without one.
 
-    Counted in the modules themselves.
+    They are counted in the modules themselves.
     """
     counts = [
         sum(p.numel() for p in TokenConv1x1(i * channels, channels, device="meta").parameters())
@@ -286,7 +288,7 @@ def count_transitions(channels, blocks, first_transition):
 
 
 def _counts(width=lambda i: i, outputs=lambda i: 1, biases=1, area=1, first=None, more=0):
-    """Counts by a formula: i counts from 1, widths in C, the ``first`` overrides the switch."""
+    """Counts by a formula: i counts from 1, widths are in C, ``first`` overrides the switch."""
 
     def count(channels, blocks, first_transition):
         counts = [
@@ -310,39 +312,41 @@ transition_parameters = Exercise(
     count_transitions,
     _draw_trunks,
     {
-        "the biases are missing: C for each transition": _counts(biases=0),
-        "the tokens that came in are left out: block i, counted from 1, reads i·C channels": (
+        "the biases are missing: each transition has C": _counts(biases=0),
+        "the chain's input is left out: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: max(i - 1, 1))
         ),
-        "there is one channel group too many: block i, counted from 1, reads i·C channels": (
+        "each transition reads C channels too many: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: i + 1)
         ),
-        "every transition reads 2C: block i, counted from 1, reads i·C channels": (
+        "every transition after the first reads 2C: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: min(i, 2))
         ),
         "every transition reads C: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: 1)
         ),
-        "a transition gives as many channels as it reads: it brings them back to C": (
+        "a transition returns as many channels as it reads: it reduces them to C": (
             _counts(outputs=lambda i: i)
         ),
-        "those are 3×3 kernels: a transition is a 1×1 convolution": _counts(area=9),
-        "the last concatenation has a transition too: there is one for each block": (
+        "the kernels are counted as 3×3 kernels: a transition is a 1×1 convolution": _counts(
+            area=9
+        ),
+        "the last concatenation has a transition too: there is one transition for each block": (
             _counts(more=1)
         ),
         "block 1 has a transition even where first_transition is False": _counts(first=True),
         "block 1 never has a transition: it has one where first_transition is True": (
             _counts(first=False)
         ),
-        "block 1 without a transition has vanished from the list: its entry is 0": (
+        "block 1 has no entry where it has no transition: its entry is 0": (
             lambda channels, blocks, first: count_transitions(channels, blocks, True)[
                 0 if first else 1 :
             ]
         ),
-        "that is the sum: give a list, a number for each block": (
+        "that is the sum: return a list with one number for each block": (
             lambda *settings: sum(count_transitions(*settings))
         ),
-        "the numbers are added up as they go: give each transition its own": (
+        "that is a cumulative sum: return each transition's own number": (
             lambda *settings: torch.tensor(count_transitions(*settings)).cumsum(0)
         ),
     },
@@ -353,7 +357,7 @@ transition_parameters = Exercise(
 
 
 class _Trunk(Trunk):
-    """The trunk as it should be, in steps each of which a mistake replaces."""
+    """The correct trunk in steps; each mistake replaces one of them."""
 
     def enter(self, shallow):
         return self.norm_in(shallow)
@@ -449,25 +453,25 @@ trunk = Exercise(
     Trunk,
     _draw_whole,
     {
-        "norm_in is missing: the blocks start from LayerNorm(F_s)": (
+        "norm_in is missing: the first block reads LayerNorm(F_s)": (
             _trunk(enter=lambda self, shallow: shallow)
         ),
-        "norm_out is missing: it stands before the last convolution": (
+        "norm_out is missing: it comes before the last convolution": (
             _trunk(leave=lambda self, tokens, shallow: self.conv(tokens))
         ),
-        "the last convolution is missing": (
+        "the last convolution is missing: it comes after norm_out": (
             _trunk(leave=lambda self, tokens, shallow: self.norm_out(tokens))
         ),
-        "norm_out stands behind the last convolution: it stands before it": (
+        "norm_out comes after the last convolution: it comes before it": (
             _trunk(leave=lambda self, tokens, shallow: self.norm_out(self.conv(tokens)))
         ),
         "F_s is added at the end: that sum belongs to the network, Eq. 4": (
             _trunk(leave=lambda self, t, shallow: shallow + self.conv(self.norm_out(t)))
         ),
-        "the oldest comes first: each block reads the newest first": (
+        "the oldest comes first: concatenate the newest first": (
             _trunk(collect=lambda self, collected, tokens: [*collected, tokens])
         ),
-        "what came in stays in front of the blocks' outputs: it is the oldest, and goes last": (
+        "the input stays in front of the blocks' outputs: it is the oldest, and goes last": (
             _trunk(
                 collect=lambda self, collected, tokens: [
                     collected[0],
@@ -476,25 +480,25 @@ trunk = Exercise(
                 ]
             )
         ),
-        "the transition stands behind its block: a block reads what its transition gives": (
+        "the transition comes after its block: a block reads the output of its transition": (
             _trunk(forward=_transition_behind)
         ),
         "block 1 reads its input without its transition: with first_transition it has one": (
             _trunk(read=_first_skipped)
         ),
-        "without dense connections no block runs: they form a chain": (
+        "without dense connections no block runs: the blocks form a chain": (
             _trunk(chain=lambda self, tokens: tokens)
         ),
-        "without dense connections the last block alone runs: they form a chain": (
+        "without dense connections only the last block runs: the blocks form a chain": (
             _trunk(chain=lambda self, tokens: self.blocks[-1](tokens))
         ),
-        "without dense connections every block is given the same tokens: they form a chain": (
+        "without dense connections every block reads the same tokens: the blocks form a chain": (
             _trunk(chain=lambda self, tokens: sum(block(tokens) for block in self.blocks))
         ),
         "stochastic depth starts over in every block: it rises over all layers of the trunk": (
             _StartsOver
         ),
-        "all layers have the last one's stochastic depth: it rises from 0": _SameForAll,
+        "all layers have the stochastic depth of the last: it rises from 0": _SameForAll,
     },
     run=_run_trunk,
     tolerance=1e-4,  # float32

@@ -1,4 +1,4 @@
-"""Figures of the trunk: who reads whom, how gradients arrive, and pairs of trainings."""
+"""Figures of the trunk: which block reads which, gradients along the blocks, pairs of runs."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ LOOKS = {
 
 
 def readings(shares):
-    """How much of what each block reads comes from where, as a table of colours and numbers.
+    """The share of each earlier output in what each block reads, as a table of colours and numbers.
 
-    ``shares`` is (blocks, blocks): row i, what block i + 1 reads; column j, from F_s (j = 0) or
-    from block j. What cannot be read, j > i, is blank.
+    ``shares`` is (blocks, blocks): row i is what block i + 1 reads, column j its part from F_s
+    (j = 0) or from block j. Outputs that do not exist yet, j > i, are blank.
     """
     blocks = len(shares)
     figure = new_figure(4.8, 3.2)
@@ -34,9 +34,9 @@ def readings(shares):
 def gradients(panels, label, relative=False):
     """Norms of gradients along the blocks, on one logarithmic scale for all panels.
 
-    ``panels`` maps a title to {"dense", "plain": (seeds, blocks)}. A thin line is a seed, a thick
-    one the geometric mean of all. ``label`` says what the norms are of. With ``relative``, each
-    seed's norms are divided by that of its last block.
+    ``panels`` maps a title to {"dense", "plain": (seeds, blocks)}. A thin line is one seed, a thick
+    line the geometric mean of all seeds. ``label`` names what the gradient is taken with respect
+    to. With ``relative``, the norms of each seed are divided by the norm of its last block.
     """
     figure = new_figure(1.0 + 2.8 * len(panels), 3.4)
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -49,16 +49,16 @@ def gradients(panels, label, relative=False):
             axes.plot(blocks, np.exp(np.log(norms).mean(0)), label=name, lw=2.2, **look)
         axes.set(title=title, xlabel="block", yscale="log", xticks=blocks)
         axes.grid(alpha=0.3, which="both")
-    over = ", over the last block's" if relative else ""
+    over = ", divided by the last block's" if relative else ""
     all_axes[0].set_ylabel(f"norm of the gradient\n{label}{over}")
     all_axes[-1].legend()
     return figure
 
 
 def pairs(panels, label):
-    """Two networks trained from the same seeds on the same batches: a line joins each pair.
+    """Two models trained from the same seeds on the same batches; a line joins each pair.
 
-    ``panels`` maps a title to {"plain", "dense": (seeds,)}, all on one scale. ``label``: the
+    ``panels`` maps a title to {"plain", "dense": (seeds,)}, all on one scale. ``label`` is the
     quantity and its unit.
     """
     figure = new_figure(0.8 + 2.3 * len(panels), 3.2)

@@ -21,7 +21,7 @@ def _normal(rng, *shape):
 
 
 def _draw_powers(rng):
-    # not square, so that rows and columns are told apart; odd, so that no frequency falls between
+    # not square, so that rows and columns differ; odd, so that no frequency lies on the border of
     # two rings, where rounding would decide
     return [(_normal(rng, *shape).square(),) for shape in ((37, 45), (51, 41))]
 
@@ -63,33 +63,35 @@ by_ring = Exercise(
     spectrum.by_ring,
     _draw_powers,
     {
-        "that is the sum over each ring: outer ones hold more frequencies, so divide by how many": (
+        "that is the sum over each ring: divide by the number of frequencies in it": (
             _rings(_radius, mean=False)
         ),
-        "frequencies count on from 0 to 1: in FFT order the second half is negative, as "
-        "torch.fft.fftfreq has it": _rings(_radius_from_corner),
+        "the frequencies go from 0 to 1: in FFT order the second half is negative, as in "
+        "torch.fft.fftfreq": _rings(_radius_from_corner),
         "the zero frequency is taken to be in the middle: in FFT order it is in the corner": (
             _rings(lambda *size: torch.fft.fftshift(_radius(*size)))
         ),
-        "these are frames, not rings: the radius is the root of the sum of squares": (
+        "the rings are square: the radius is the root of the sum of squares": (
             _rings(lambda *size: torch.maximum(*(f.abs() for f in _frequencies(*size))))
         ),
         "the two frequencies are added: the radius is the root of the sum of their squares": (
             _rings(lambda *size: sum(f.abs() for f in _frequencies(*size)))
         ),
-        "only rows count: the radius has columns in it too": (
+        "the radius uses only the frequencies of rows: use those of columns too": (
             _rings(lambda *size: _frequencies(*size)[0].abs().expand(size))
         ),
-        "only columns count: the radius has rows in it too": (
+        "the radius uses only the frequencies of columns: use those of rows too": (
             _rings(lambda *size: _frequencies(*size)[1].abs().expand(size))
         ),
-        "frequencies are counted in rounds of the map, and rows and columns differ where it is not "
-        "square: divide by the side": _rings(_radius_in_bins),
-        "the rings reach to 0.707, into the corners: the last one ends at 0.5": (
+        "frequencies are in cycles per map, so rows and columns differ if it is not square: divide "
+        "by each side": _rings(_radius_in_bins),
+        "the rings reach to 0.707, into the corners: the last ring ends at 0.5": (
             _rings(_radius, top=0.5**0.5)
         ),
-        "what lies beyond 0.5 is in the last ring: leave it out": _rings(_radius, last=BANDS - 1),
-        "there is one ring too few at the start: the first begins at 0": _rings(_radius, first=1),
+        "frequencies beyond 0.5 are in the last ring: leave them out": (
+            _rings(_radius, last=BANDS - 1)
+        ),
+        "the first ring is missing: it begins at 0": _rings(_radius, first=1),
     },
     tolerance=1e-5,
 )
@@ -99,7 +101,7 @@ by_ring = Exercise(
 
 
 class _Pair(nn.Module):
-    """Two named modules in a row; the second one breaks where its input is not finite."""
+    """Two named modules, one after the other; between them, values that are not finite raise."""
 
     def __init__(self):
         super().__init__()
@@ -117,15 +119,15 @@ def _draw_recordings(rng):
 
 
 def run_recorder(record, tokens, seed):
-    """What ``record`` notes of two modules, NaN for none, and how many hooks it leaves: float (n,).
+    """What ``record`` notes of two modules, NaN for nothing, and the hooks it leaves: float (n,).
 
-    The last two numbers: hooks left when all went well, and when an exception ended the block.
+    The last two numbers are the hooks left after a block without and with an exception.
     """
     torch.manual_seed(seed)
     network = _Pair()
     modules = {"first": network.first, "second": network.second}
     recorder = record(modules)
-    # a function that does not yield yet leaves contextmanager without a generator
+    # contextmanager has no generator as long as the function does not yield
     if recorder is None or recorder is ... or getattr(recorder, "gen", ...) is None:
         return None
     with recorder as heard:
@@ -151,7 +153,7 @@ def _hooks(network):
 
 
 def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(None), safely=True):
-    """`record` that keeps something else, or takes only some of its hooks away."""
+    """`record` that keeps something else, or removes only some of its hooks."""
 
     @contextmanager
     def record(modules):
@@ -178,7 +180,7 @@ def _last_name_for_all(modules):
         heard[name] = inputs[0], output
 
     heard, hooks = {}, []
-    for name, module in modules.items():  # noqa: B007 (it is looked up when a hook runs)
+    for name, module in modules.items():  # noqa: B007 (the hooks look name up when they run)
         hooks.append(module.register_forward_hook(note))
     try:
         yield heard
@@ -193,27 +195,27 @@ record = Exercise(
     probes.record,
     _draw_recordings,
     {
-        "the hooks are still there at the end: call remove() on what register_forward_hook gave": (
-            _recorder(removed=slice(0))
-        ),
+        "the hooks are still there at the end: call remove() on each handle that "
+        "register_forward_hook returned": _recorder(removed=slice(0)),
         "after an exception the hooks are still there: remove them in a `finally`": (
             _recorder(safely=False)
         ),
-        "one hook is removed and the other is not: keep what register_forward_hook gave of each "
-        "module, and remove them all": _recorder(removed=slice(-1, None)),
-        "all modules are noted under the last name: a function that is made in a loop looks up "
-        "`name` when it is called, so bind it, with partial or as name=name": _last_name_for_all,
-        "input and output have changed places: the input comes first": (
+        "only one hook is removed: keep the handles of all modules, and remove them all": (
+            _recorder(removed=slice(-1, None))
+        ),
+        "all modules are recorded under the last name: a function defined in a loop looks `name` "
+        "up when it is called, so bind it, with partial or as name=name": _last_name_for_all,
+        "input and output are swapped: the input comes first": (
             _recorder(kept=lambda inputs, output: (output, inputs[0]))
         ),
-        "only the output is noted: note the pair (input, output)": (
+        "only the output is recorded: record the pair (input, output)": (
             _recorder(kept=lambda inputs, output: (output,))
         ),
-        "only the input is noted: note the pair (input, output)": (
+        "only the input is recorded: record the pair (input, output)": (
             _recorder(kept=lambda inputs, output: (inputs[0],))
         ),
-        "the output is noted twice: a forward hook is given the inputs as a tuple, before the "
-        "output": _recorder(kept=lambda inputs, output: (output, output)),
+        "the output is recorded twice: a forward hook gets (module, inputs, output), and the input "
+        "is inputs[0]": _recorder(kept=lambda inputs, output: (output, output)),
     },
     run=run_recorder,
 )
@@ -235,14 +237,14 @@ def _mean(values):
 
 
 def run_coherent(function, y, z):
-    """Real and imaginary part of H₁, and γ²: (3, frequencies)."""
+    """The real and imaginary part of H₁, and γ²: (3, frequencies)."""
     answer = function(y, z, _mean)
     if answer is None or answer is ...:
         return None
     gain, share = answer
     gain = torch.as_tensor(gain).to(torch.complex128)
     share = torch.as_tensor(share)
-    if share.is_complex():  # a γ² whose imaginary part is 0 is right
+    if share.is_complex():  # a complex γ² with imaginary part 0 is right
         share = torch.where(share.imag.abs() < 1e-9, share.real, torch.nan)
     return torch.stack([gain.real, gain.imag, share.double()])
 
@@ -268,41 +270,39 @@ coherent = Exercise(
     coherence.coherent,
     _draw_waves,
     {
-        "it is Y that is conjugated: then H₁ turns waves the wrong way; conjugate Z": (
+        "Y is conjugated, so H₁ has the wrong sign of phase: conjugate Z": (
             _coherent(both=lambda y, z, mean: mean(y.conj() * z))
         ),
-        "nothing is conjugated: the angles of Y and Z then add up instead of cancelling": (
+        "nothing is conjugated, so the phases of Y and Z add up: conjugate Z": (
             _coherent(both=lambda y, z, mean: mean(y * z))
         ),
-        "the absolute value is taken before the mean: what has nothing to do with Z cancels in a "
-        "mean of complex numbers only": _coherent(
-            both=lambda y, z, mean: mean((y * z.conj()).abs())
-        ),
-        "the gain is divided by E|Y|²: divide by E|Z|², what was put in": (
+        "the absolute value is taken before the mean: what is unrelated to Z cancels only in a "
+        "mean of complex numbers": _coherent(both=lambda y, z, mean: mean((y * z.conj()).abs())),
+        "the gain is divided by E|Y|²: divide by E|Z|², the power of the input": (
             _coherent(gain=lambda cross, of_y, of_z: cross / of_y)
         ),
-        "the gain is the ratio of amplitudes, which does not ask what came from Z": (
+        "the gain is the ratio of amplitudes: divide the mean of Y conj Z by E|Z|²": (
             _coherent(gain=lambda cross, of_y, of_z: (of_y / of_z).sqrt())
         ),
-        "the gain has lost its angle: H₁ is complex": (
+        "the gain has lost its phase: H₁ is complex": (
             _coherent(gain=lambda cross, of_y, of_z: cross.abs() / of_z)
         ),
-        "γ² is not squared above": (
+        "the numerator of γ² is not squared": (
             _coherent(share=lambda cross, of_y, of_z: cross.abs() / (of_y * of_z))
         ),
-        "that is γ, not γ²": (
+        "the coherence is γ: return γ²": (
             _coherent(share=lambda cross, of_y, of_z: cross.abs() / (of_y * of_z).sqrt())
         ),
-        "γ² is divided by E|Z|² alone: by the product of both powers": (
+        "γ² is divided by E|Z|² alone: divide by the product of both powers": (
             _coherent(share=lambda cross, of_y, of_z: cross.abs().square() / of_z)
         ),
-        "the two have changed places: H₁ first, then γ²": (
+        "the two results are swapped: H₁ first, then γ²": (
             lambda y, z, mean: coherence.coherent(y, z, mean)[::-1]
         ),
-        "the mean is taken of the ratio Y / Z: take means above and below before you divide": (
+        "the gain is the mean of the ratio Y / Z: take the means first, then divide": (
             lambda y, z, mean: (mean(y / z), coherence.coherent(y, z, mean)[1])
         ),
-        "γ² is computed of each number by itself, where it is always 1: take the means first": (
+        "γ² is computed for each number separately, so it is always 1: take the means first": (
             lambda y, z, mean: (
                 coherence.coherent(y, z, mean)[0],
                 mean((y * z.conj()).abs().square() / (y.abs() * z.abs()).square()),
@@ -342,30 +342,32 @@ fold = Exercise(
     footprint.fold,
     _draw_jumps,
     {
-        "rows and columns are cut into the wrong pieces: the window's own axis comes last, (h i)": (
+        "rows and columns are split in the wrong order: the window's own axis comes last, (h i)": (
             _folded("b (i h) (j w) -> b i j")
         ),
-        "rows are cut rightly, and columns into the wrong pieces: write (w j)": (
+        "rows are split correctly, columns in the wrong order: write (w j)": (
             _folded("b (h i) (j w) -> b i j")
         ),
-        "columns are cut rightly, and rows into the wrong pieces: write (h i)": (
+        "columns are split correctly, rows in the wrong order: write (h i)": (
             _folded("b (i h) (w j) -> b i j")
         ),
-        "rows and columns of the window have changed places": _folded("b (h i) (w j) -> b j i"),
+        "rows and columns of the window are swapped: rows come first": (
+            _folded("b (h i) (w j) -> b j i")
+        ),
         "that is the sum over the windows: take the mean": (
             _folded("b (h i) (w j) -> b i j", "sum")
         ),
-        "that is the largest of all windows: take the mean": (
+        "that is the maximum over the windows: take the mean": (
             _folded("b (h i) (w j) -> b i j", "max")
         ),
         "that is one number for each window: average over windows, not inside them": (
             _folded("b (h i) (w j) -> b h w")
         ),
         "the images are averaged too: keep the first axis": _folded("b (h i) (w j) -> i j"),
-        "reshape alone cuts the image along its lines: rows and columns need axes of their own": (
+        "reshape alone splits the image row by row: rows and columns need axes of their own": (
             _as_if_rows_were_windows
         ),
-        "the windows are cut from the right and the bottom: they start at the top left": (
+        "the windows start at the bottom right: they start at the top left": (
             lambda values, window: footprint.fold(
                 values[:, values.shape[1] % window :, values.shape[2] % window :], window
             )

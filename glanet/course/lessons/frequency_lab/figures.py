@@ -1,7 +1,7 @@
-"""Figures of the frequency lab: each shows what one instrument of ``glanet.analysis`` measured.
+"""Figures of the frequency lab: each shows what one instrument of ``glanet.analysis`` measures.
 
-Frequencies are in cycles/pixel. Means over images are drawn with the band that bootstrap puts them
-in 95 times in 100. Panels that stand side by side share their scale.
+Frequencies are in cycles/pixel. Means over images have a 95 % band by bootstrap. Panels side by
+side share their scale.
 """
 
 from io import BytesIO
@@ -35,7 +35,7 @@ FEW_COLOURS = 24  # in pictures of numbers: a smaller file
 class PaletteCanvas(FigureCanvasAgg):
     """A canvas that writes PNGs of few ``colours``: enough for lines, in a fifth of the bytes.
 
-    So many figures would else be too much for one stored notebook.
+    It keeps the stored notebook, with its many figures, small enough.
     """
 
     colours = 64
@@ -49,14 +49,14 @@ class PaletteCanvas(FigureCanvasAgg):
 
 
 def _drawing(width, height, colours=64):
-    """A `new_figure` for what needs few colours."""
+    """A `new_figure` for drawings that need few colours."""
     figure = new_figure(width, height)
     PaletteCanvas(figure).colours = colours
     return figure
 
 
 def calibration(panels):
-    """What an instrument measures of known operators, as dots, on the lines that formulas give.
+    """Measurements of known operators as dots, the values expected from formulas as lines.
 
     ``panels`` maps a title to {operator: (measured, expected)}, both (BANDS,) and without a unit.
     """
@@ -78,9 +78,9 @@ def calibration(panels):
 
 
 def contribution_spectra(spectra):
-    """Power of what each branch adds to the fused features, one panel for each layer.
+    """The power of each branch's contribution, one panel for each layer.
 
-    ``spectra`` maps a layer to the `SumSpectrum` of its branches; in black, all together.
+    ``spectra`` maps a layer to the `SumSpectrum` of its branches. The black line is their sum.
     """
     figure = _drawing(2.8 * _columns(spectra), 1.9 * _rows(spectra) + 0.8)
     for axes, (layer, spectrum) in zip(_grid(figure, spectra), spectra.items(), strict=True):
@@ -96,10 +96,10 @@ def contribution_spectra(spectra):
 
 
 def band_shares(spectra):
-    """Which branch brings how much of the energy of three bands, layer by layer.
+    """The share of each branch in the energy of three bands, layer by layer.
 
     ``spectra`` as for `contribution_spectra`. Bars are stacked means over the images; cross-terms
-    below 0 say that branches cancel each other. All parts of a bar add up to 1.
+    below 0 mean that branches cancel each other. The parts of a bar add up to 1.
     """
     figure = _drawing(8.4, 3.2)
     for axes, (title, band) in zip(_row(figure, 3), THIRDS.items(), strict=True):
@@ -125,13 +125,13 @@ def band_shares(spectra):
         axes.set_xlabel("layer")
         axes.axhline(0, color="black", lw=0.8)
         axes.axhline(1, color="black", lw=0.8, ls=":")
-    figure.axes[0].set_ylabel("share of the energy together")
+    figure.axes[0].set_ylabel("share of the sum's energy")
     shared_legend(figure, "lower", ncols=6)
     return figure
 
 
 def transfers(measured):
-    """Attention as a filter: coherent gain and coherence beside the ratio that misleads.
+    """Attention as a filter: coherent gain, coherence, and the misleading ratio of amplitudes.
 
     ``measured`` maps a title to a `Coherence`.
     """
@@ -143,18 +143,18 @@ def transfers(measured):
         axes.set_title(title, fontsize="medium")
         axes.set_xlim(0, 0.5)
         axes.grid(alpha=0.3)
-    axes.set_ylim(bottom=0)  # of all: they share it
-    _outer_labels(figure, "frequency (cycles/pixel)", "factor, or share")
+    axes.set_ylim(bottom=0)  # of all panels: they share it
+    _outer_labels(figure, "frequency (cycles/pixel)", "gain, or γ²")
     shared_legend(figure, "upper", ncols=3)
     return figure
 
 
 def responses(fresh, trained):
-    """Exact responses of the convolution branches with their share of the fusion.
+    """Exact responses of the convolution branches with their columns of the fusion.
 
-    ``fresh`` maps a branch to gains (n, BANDS) of layers that were never trained; ``trained`` maps
-    a layer to {branch: `Response`}. First and last layer, and how all lean: above 0 dB to high
-    frequencies. Shaded, where nine in ten of the fresh lie.
+    ``fresh`` maps a branch to gains (n, BANDS) of untrained layers; ``trained`` maps a layer to
+    {branch: `Response`}. The panels are the first layer, the last layer, and the `lean` of all:
+    above 0 dB, a branch favours high frequencies. Nine in ten untrained layers are in the shade.
     """
     figure = _drawing(8.4, 3.2)
     *panels, leans = figure.subplots(1, 3)
@@ -173,7 +173,7 @@ def responses(fresh, trained):
         low, high = np.quantile(lean(fresh[branch]), (0.05, 0.95))
         leans.axhspan(low, high, color=COLOURS[branch], alpha=0.12, lw=0)
     leans.axhline(0, color="black", lw=0.8)
-    leans.set(title="which way they lean", xlabel="layer", ylabel="above / below 0.25 (dB)")
+    leans.set(title="gain above / below 0.25", xlabel="layer", ylabel="ratio (dB)")
     panels[0].set_ylabel("gain (dB)")
     for axes in figure.axes:
         axes.grid(alpha=0.3)
@@ -182,9 +182,9 @@ def responses(fresh, trained):
 
 
 def ratios(curves, *, formula):
-    """Ratios of power by frequency: ``curves`` maps a name to (n, BANDS) in decibels.
+    """Ratios of power by frequency; ``curves`` maps a name to (n, BANDS) in decibels.
 
-    ``formula``: (label, (BANDS,) in decibels), drawn as a thin line.
+    ``formula`` is (label, (BANDS,) in decibels), drawn as a thin line.
     """
     figure = _drawing(6.2, 3.3)
     axes = figure.subplots()
@@ -199,28 +199,29 @@ def ratios(curves, *, formula):
     return figure
 
 
-def errors(network, bicubic, *, scale):
-    """Where, by frequency, an enlargement is wrong, what it gains, and how much power it has.
+def errors(ours, bicubic, *, scale):
+    """The error of enlarged images by frequency, the gain over bicubic, and the power.
 
-    ``network``, ``bicubic``: `ErrorSpectrum`. The line is the highest frequency that LR can hold.
+    ``ours`` and ``bicubic`` are `ErrorSpectrum`. The dashed line is the highest frequency that an
+    LR image can hold.
     """
     figure = _drawing(8.4, 3.1)
     wrong, gain, power = figure.subplots(1, 3)
     for name, found, look in (
-        ("GLA-Net", network, NETWORK),
+        ("GLA-Net", ours, NETWORK),
         ("bicubic", bicubic, LOOKS["bicubic"]),
     ):
         _curve(wrong, decibels(found.error), name, **look)
         _curve(power, found.power, name, **look)
     power.plot(
-        FREQUENCY, 1 - network.error.mean(0), color="black", ls=":", label="1 − error of GLA-Net"
+        FREQUENCY, 1 - ours.error.mean(0), color="black", ls=":", label="1 − error of GLA-Net"
     )
-    _curve(gain, network.gain_over(bicubic), "GLA-Net", **NETWORK)
+    _curve(gain, ours.gain_over(bicubic), "GLA-Net", **NETWORK)
     gain.axhline(0, color="black", lw=0.8)
     power.axhline(1, color="black", lw=0.8)
     wrong.set(title="error / original", ylabel="power (dB)")
-    gain.set(title="error of bicubic / ours", ylabel="gain (dB)")
-    power.set(title="power / original", ylabel="power (1 = as much)", ylim=(0, 1.15))
+    gain.set(title="error of bicubic / GLA-Net", ylabel="gain (dB)")
+    power.set(title="power / original", ylabel="ratio (1: same power)", ylim=(0, 1.15))
     for axes in figure.axes:
         axes.axvline(0.5 / scale, color="black", lw=0.8, ls="--")
         axes.set(xlabel="cycles per HR pixel", xlim=(0, 0.5))
@@ -230,11 +231,11 @@ def errors(network, bicubic, *, scale):
 
 
 def surgery(original, whole, lesioned, *, title, top, left, side, scale):
-    """What an operation did to a picture, and by how many dB the error grew at each frequency.
+    """The effect of an operation on an image, and the growth of the error in dB by frequency.
 
-    ``original``, its enlargement by the ``whole`` network and the ``lesioned`` one: uint8 (H, W,
-    3). Of a square of ``side`` pixels, which starts at (``top``, ``left``), luma is shown, on which
-    PSNR is measured.
+    ``original`` and its enlargements by the ``whole`` and by the ``lesioned`` model are uint8
+    (H, W, 3). The panels show the luma, on which PSNR is measured, of a square of ``side`` pixels
+    that starts at (``top``, ``left``).
     """
     images = {"original": original}
     for name, image in {"whole": whole, title: lesioned}.items():
@@ -263,16 +264,16 @@ def surgery(original, whole, lesioned, *, title, top, left, side, scale):
     axes.plot(FREQUENCY, change, marker="o", ms=3, **NETWORK)
     axes.set(title="error, after / before", xlabel="cycles per HR pixel", ylabel="dB")
     axes.set_xlim(0, 0.5)
-    axes.set_ylim(min(-2, change.min()), max(6, change.max()))  # one scale for all but extremes
+    axes.set_ylim(min(-2, change.min()), max(6, change.max()))  # the same for most operations
     axes.grid(alpha=0.3)
     return figure
 
 
 def footprints(measured):
-    """Jumps between pixels by their place in a window, and the spectrum of the jumps.
+    """Jumps between pixels by their position in a window, and the spectrum of the jumps.
 
-    ``measured`` maps a title to a `Footprint`. Above, one square is one window, 1 the mean; below,
-    the windows' grid shows as a comb, whose places are marked.
+    ``measured`` maps a title to a `Footprint`. Above, one square is one window, and the mean jump
+    is 1. Below, a grid of windows appears as a comb at the marked frequencies.
     """
     figure = _drawing(1.9 * len(measured) + 0.9, 4.2)
     rows = figure.subplots(2, len(measured), squeeze=False, height_ratios=(1.2, 1))
@@ -300,10 +301,10 @@ def footprints(measured):
 
 
 def receptive_fields(fields, *, reach):
-    """What one output pixel of each branch depends on, around it.
+    """How much one output pixel of each branch depends on the input pixels around it.
 
     ``fields`` maps a branch to a `ReceptiveField`; ``reach`` pixels to each side are shown. Colour
-    is a pixel's share of the sum of squares, on one logarithmic scale; white is nothing.
+    is a pixel's share of the sum of squares, on one logarithmic scale; white is zero.
     """
     figure = _drawing(1.75 * len(fields) + 0.7, 2.4)
     colours = colormaps["viridis"].resampled(FEW_COLOURS)
@@ -329,10 +330,10 @@ def receptive_fields(fields, *, reach):
 
 
 def attributions(image, maps, *, top, left, side):
-    """A photograph, in grey, and which of its pixels the detail in the marked square is owed to.
+    """A photograph, in grey, and what each pixel contributes to the detail in the marked square.
 
-    ``image`` uint8 (H, W, 3); ``maps`` maps a title to an `Attribution`. The square is in LR
-    pixels. One scale about 0 for all maps.
+    ``image`` is uint8 (H, W, 3); ``maps`` maps a title to an `Attribution`. The square is in LR
+    pixels. All maps share one scale around 0.
     """
     figure = _drawing(2.3 * (1 + len(maps)) + 0.8, 2.7, colours=128)
     panels = _row(figure, 1 + len(maps))
@@ -349,12 +350,12 @@ def attributions(image, maps, *, top, left, side):
     for axes in panels:
         axes.add_patch(Rectangle((left, top), side, side, fill=False, color="black", lw=1.5))
         axes.set_xlabel("column (pixels)")
-    figure.colorbar(drawn, ax=panels[1:], label="adds to the detail", pad=0.01, extend="both")
+    figure.colorbar(drawn, ax=panels[1:], label="contribution", pad=0.01, extend="both")
     return figure
 
 
 def trajectories(measured):
-    """The share of high frequencies in the tokens from stage to stage; below, the same over DC.
+    """The share of high frequencies in the tokens from stage to stage; below, relative to DC.
 
     ``measured`` maps a name to a `Trajectory`, all of the same stages.
     """
@@ -380,7 +381,7 @@ def trajectories(measured):
 
 
 def _curve(axes, samples, label, **look):
-    """The mean over images, (n, BANDS), and its band."""
+    """Plot the mean over images, (n, BANDS), and its band."""
     band = bootstrap(samples)
     axes.plot(FREQUENCY, band.mean, label=label, **look)
     axes.fill_between(FREQUENCY, band.low, band.high, color=look["color"], alpha=0.2, lw=0)
@@ -399,7 +400,7 @@ def _rows(panels):
 
 
 def _grid(figure, panels):
-    """Panels in rows of three, on one scale; those that are left over are taken away."""
+    """Panels in rows of three, on one scale; empty ones are removed."""
     rows = _rows(panels)
     every = figure.subplots(rows, _columns(panels), sharex=True, sharey=True, squeeze=False).ravel()
     for axes in every[len(panels) :]:

@@ -1,4 +1,4 @@
-"""Menus around surgery on a network."""
+"""Menus for surgery on a model."""
 
 from ipywidgets import Dropdown
 
@@ -7,10 +7,10 @@ from glanet.course.lessons.frequency_lab.figures import surgery
 
 
 def explore_surgery(original, whole, operate, *, layers, branches, operations, **place):
-    """``figures.lab.surgery`` with a menu each for operation, branch and layer.
+    """`surgery` with one menu each for operation, branch and layer.
 
     ``operate(operation, branch, layer)`` returns the enlarged image, uint8 (H, W, 3); ``layer`` is
-    None for all of ``layers``. ``place``: scale, and the square's top, left and side.
+    None for all of ``layers``. ``place`` holds the scale, and the square's top, left and side.
     """
 
     def draw(operation, branch, layer):

@@ -14,17 +14,17 @@ from glanet.model.layer import GLALayer
 from glanet.model.network import GLANet, reflect_to_multiple
 from glanet.model.reconstruction import PaperHead, coarse_image
 
-# Exercise 1: which pixels a mirrored row shows
+# Exercise 1: indices of a row padded by reflection
 
 
 def pixels_after_padding(size, multiple):
-    """Which of a row's ``size`` pixels stand where after `reflect_to_multiple`: int64 (length,)."""
+    """Index of each pixel of a row of ``size`` after `reflect_to_multiple`: int64 (length,)."""
     row = torch.arange(size).view(1, 1, 1, size)
     return reflect_to_multiple(row, multiple)[0, 0, 0]
 
 
 def _draw_sizes(rng):
-    # mirrored once, several times, a single pixel, nothing to do, more than one multiple, any
+    # reflected once, several times, one pixel, no padding, more than one multiple, random
     sizes = [(5, 8), (3, 8), (2, 7), (1, 8), (8, 8), (9, 4)]
     return [*sizes, (int(rng.integers(2, 20)), int(rng.integers(2, 12)))]
 
@@ -39,28 +39,28 @@ reflected_indices = Exercise(
     pixels_after_padding,
     _draw_sizes,
     {
-        "the last pixel comes twice: the mirror stands on it, so after 3 4 comes 3": (
+        "the last pixel comes twice: the row is reflected at it, so after 3 4 comes 3": (
             lambda size, multiple: _pad(size, after=-size % multiple, mode="symmetric")
         ),
-        "the last pixel is repeated to the end: turn round there and walk back": (
+        "the last pixel is repeated to the end: turn around there and go back": (
             lambda size, multiple: _pad(size, after=-size % multiple, mode="edge")
         ),
-        "it starts over at 0 where the row ends: turn round there and walk back": (
+        "it starts again at 0 where the row ends: turn around there and go back": (
             lambda size, multiple: _pad(size, after=-size % multiple, mode="wrap")
         ),
-        "it turns round at the last pixel and walks past 0: it must turn round there too": (
+        "it turns around at the last pixel, then goes past 0: turn around at 0 too": (
             lambda size, multiple: size - 1 - abs(np.arange(-(size - 1), -size % multiple + 1))
         ),
-        "only what is added is there: start with the row itself": (
+        "only the padding is returned: start with the row itself": (
             lambda size, multiple: _pad(size, after=-size % multiple)[size:]
         ),
-        "a row that is a multiple already gets one multiple more: it needs nothing": (
+        "a row whose size is a multiple gets one multiple more: it needs no padding": (
             lambda size, multiple: _pad(size, after=multiple - size % multiple)
         ),
-        "the result is always one `multiple` long: a longer row needs the next one that holds it": (
+        "the result is always one `multiple` long: a longer row needs a larger multiple": (
             lambda size, multiple: _pad(size, after=multiple)[:multiple]
         ),
-        "the row is padded at its start: leave it where it is and add at its end": (
+        "the row is padded at its start: pad it at its end": (
             lambda size, multiple: _pad(size, before=-size % multiple)
         ),
     },
@@ -148,24 +148,18 @@ paper_head = Exercise(
     _draw_heads,
     {
         "the activation is missing: a LeakyReLU follows the first convolution": _NoActivation,
-        "ReLU lets nothing negative through: LeakyReLU(0.01) lets a hundredth": _ReLU,
-        "the LeakyReLU leaks 0.2 of what is negative, expected 0.01": _SteepLeak,
-        "the activation stands after the sub-pixel steps: it belongs before them": (
+        "ReLU sets negative numbers to 0: LeakyReLU(0.01) multiplies them by 0.01": _ReLU,
+        "the LeakyReLU multiplies negative numbers by 0.2, expected 0.01": _SteepLeak,
+        "the activation comes after the sub-pixel steps: it belongs before them": (
             _ActivationAfterSteps
         ),
         "there is one activation too many: only the first convolution has one": _ActivationTwice,
-        "at ×4 both steps are one and the same module: each needs weights of its own": (
-            _OneStepTwice
-        ),
-        "the first convolution has no padding, and the image shrinks: padding=1": _NoPaddingFirst,
-        "the last convolution has no padding, and the image shrinks: padding=1": _NoPaddingLast,
-        "rows and columns have changed places: (B, H, W, C) to (B, C, H, W) is (0, 3, 1, 2)": (
-            _Transposed
-        ),
-        "it returns (B, sH, sW, 3): what leaves the head is an image, (B, 3, sH, sW)": (
-            _ReturnsTokens
-        ),
-        "the result is clamped: Θ is added to I_CSR and must be free to be negative": _Clamped,
+        "at ×4 both steps are the same module: each needs weights of its own": (_OneStepTwice),
+        "the first convolution has no padding, so the image shrinks: padding=1": _NoPaddingFirst,
+        "the last convolution has no padding, so the image shrinks: padding=1": _NoPaddingLast,
+        "rows and columns are swapped: (B, H, W, C) to (B, C, H, W) is (0, 3, 1, 2)": (_Transposed),
+        "it returns (B, sH, sW, 3): the head returns an image, (B, 3, sH, sW)": (_ReturnsTokens),
+        "the result is clamped: Θ is added to I_CSR, so it must be able to be negative": _Clamped,
     },
     run=run_module,
     tolerance=1e-4,  # float32 rounds differently in another order
@@ -175,7 +169,7 @@ paper_head = Exercise(
 
 
 class _Steps(GLANet):
-    """GLANet with each step a method of its own, so that a mistake is one method gone wrong."""
+    """GLANet with a method for each step, so that a mistake replaces one method."""
 
     def forward(self, image):
         centred = self.centre(image)
@@ -332,31 +326,33 @@ gla_net = Exercise(
     GLANet,
     _draw_networks,
     {
-        "the mean is added at the end and was never subtracted": _NotCentred,
-        "the mean is not added again at the end: the image comes out too dark": _NotUncentred,
-        "the mean plays no part: subtract it first, add it last": _NoMeanAtAll,
-        "the image is padded with zeros: reflect it": _PadsWithZeros,
-        "the image's edge is repeated outwards: reflect it, with reflect_to_multiple": (
+        "the mean is added at the end but never subtracted: subtract it first": _NotCentred,
+        "the mean is not added again at the end: the image is too dark": _NotUncentred,
+        "the mean is never used: subtract it first, add it last": _NoMeanAtAll,
+        "the image is padded with zeros: reflect it, with reflect_to_multiple": _PadsWithZeros,
+        "the image is padded by repeating its edge: reflect it, with reflect_to_multiple": (
             _PadsWithEdge
         ),
-        "it pads to multiples of 8, whatever config.window is": _PadsToEight,
+        "it pads to multiples of 8: pad to multiples of config.window": _PadsToEight,
         "the head reads F_d alone: the long skip adds F_s": _NoLongSkip,
-        "the head reads F_s alone: F_d, the trunk's answer, is missing": _NoDeepFeatures,
-        "the long skip adds LayerNorm(F_s): it is F_s itself that Eq. 4 adds": _SkipOfTheNorm,
-        "the head runs on F_s and F_d apart: add them first, Θ is not linear": _TwoHeads,
+        "the head reads F_s alone: F_d, the trunk's output, is missing": _NoDeepFeatures,
+        "the long skip adds LayerNorm(F_s): Eq. 4 adds F_s itself": _SkipOfTheNorm,
+        "the head runs on F_s and F_d separately: add them first, since Θ is not linear": _TwoHeads,
         "I_CSR is missing: add the coarse image, Eq. 4": _NoBase,
         "I_CSR is added even where config.bilinear_base is False": _AlwaysBase,
-        "I_CSR is made with the mean in it, which is then added twice": _BaseWithMean,
-        "I_CSR is made of the image before padding: at the right and bottom edges it should see "
-        "the reflection": _BaseUnpadded,
+        "I_CSR includes the mean, which is then added twice: make it from the centred image": (
+            _BaseWithMean
+        ),
+        "I_CSR is made from the image before padding: make it from the padded image, so that the "
+        "right and bottom edges see the reflection": _BaseUnpadded,
         "I_CSR is stretched from corner to corner: use coarse_image, align_corners=False": (
             _BaseCornerToCorner
         ),
         "the padding is still there: crop to scale·H rows and scale·W columns": _NotCropped,
-        "it is cropped to H × W: of an enlarged image keep scale·H × scale·W": _CroppedToSmall,
+        "it is cropped to H × W: the enlarged image has scale·H × scale·W": _CroppedToSmall,
         "it is cropped at the top left: the padding is at the bottom right": _CroppedAtStart,
-        "height and width have changed places in the crop": _CroppedSideways,
-        "the result is clamped to [0, 1]: where it is, no gradient gets through in training": (
+        "height and width are swapped in the crop: height comes first": _CroppedSideways,
+        "the result is clamped to [0, 1]: clamped pixels pass no gradient on in training": (
             _ClampedImage
         ),
     },
@@ -367,9 +363,9 @@ gla_net = Exercise(
 # Exercise 4: the parameters of a layer
 
 
-@cache  # the mistakes ask again and again
+@cache  # every mistake needs the same counts
 def count_layer(channels, heads, window, mlp_ratio):
-    """The parameters of a GLALayer, counted in the module itself."""
+    """The number of parameters of a GLALayer, counted in the module itself."""
     layer = GLALayer(channels, heads, window, shift=0, mlp_ratio=mlp_ratio)
     return sum(parameter.numel() for parameter in layer.parameters())
 
@@ -381,7 +377,7 @@ def _draw_layers(rng):
 
 
 def _plus(extra):
-    """The right number plus ``extra``, which gets C, h, the window w, and two widths.
+    """The right number plus ``extra``, a function of C, the heads h, the window w, and two widths.
 
     B is the width of a branch, M that of the MLP's hidden layer.
     """
@@ -400,36 +396,36 @@ layer_parameters = Exercise(
     count_layer,
     _draw_layers,
     {
-        "the biases are missing: one for each output of every linear layer and convolution": (
+        "the biases are missing: every linear layer and convolution has one for each output": (
             _plus(lambda C, B, h, w, M: -(3 * C + C + 10 * B + C + M + C))
         ),
-        "the relative-position bias table is missing: (2·window - 1)² rows, a column each head": (
+        "the bias table is missing: it has (2·window - 1)² rows, and a column for each head": (
             _plus(lambda C, B, h, w, M: -((2 * w - 1) ** 2) * h)
         ),
         "the bias table has a row for each offset between two pixels, (2·window - 1)² of them, "
         "not for each pixel": _plus(lambda C, B, h, w, M: (w**2 - (2 * w - 1) ** 2) * h),
         "the bias table has a row for each offset between two pixels, (2·window - 1)² of them, "
         "not for each pair": _plus(lambda C, B, h, w, M: (w**4 - (2 * w - 1) ** 2) * h),
-        "the bias table has one column: every head has its own": (
+        "the bias table has one column: every head has a column of its own": (
             _plus(lambda C, B, h, w, M: (2 * w - 1) ** 2 * (1 - h))
         ),
-        "2·C are missing: there are two norms, each with a scale and a shift for every channel": (
+        "one norm is missing: there are two, each with a scale and a shift for every channel": (
             _plus(lambda C, B, h, w, M: -2 * C)
         ),
-        "the norms are missing: two, each with a scale and a shift for every channel": (
+        "both norms are missing: each has a scale and a shift for every channel": (
             _plus(lambda C, B, h, w, M: -4 * C)
         ),
-        "the convolutions are counted as k×k: each is a row of k and then a column of k": (
+        "the convolutions are counted as k×k: each is a 1×k and then a k×1": (
             _plus(
                 lambda C, B, h, w, M: sum(
                     k**2 * B**2 + B - 2 * (k * B**2 + B) for k in KERNEL_SIZES
                 )
             )
         ),
-        "each convolution branch has a row of k and a column of k, and one of the two is missing": (
+        "one convolution of each branch is missing: the branches have both a 1×k and a k×1": (
             _plus(lambda C, B, h, w, M: -sum(k * B**2 + B for k in KERNEL_SIZES))
         ),
-        "the branches are counted C wide: each is C/4 wide, and together they make C": (
+        "the branches are counted C wide: each is C/4 wide, together they have C channels": (
             _plus(
                 lambda C, B, h, w, M: (
                     4 * (C**2 + C - C * B - B)
@@ -437,28 +433,28 @@ layer_parameters = Exercise(
                 )
             )
         ),
-        "the 1×1 convolutions that open the branches 3, 5 and 7 are missing": (
+        "the 1×1 convolutions at the start of the branches 3, 5 and 7 are missing": (
             _plus(lambda C, B, h, w, M: -3 * (C * B + B))
         ),
-        "one 1×1 convolution into a branch is missing: all four have one, max-pooling's too": (
+        "the 1×1 convolution of one branch is missing: all four have one, the max branch too": (
             _plus(lambda C, B, h, w, M: -(C * B + B))
         ),
-        "the fusion reads 2·C channels: attention's C and Inception's C": (
+        "the fusion is counted with C inputs: it reads 2·C, attention's C and Inception's C": (
             _plus(lambda C, B, h, w, M: -(C**2))
         ),
-        "the fusion is missing: a 1×1 convolution from 2·C channels to C": (
+        "the fusion is missing: it is a 1×1 convolution from 2·C channels to C": (
             _plus(lambda C, B, h, w, M: -(2 * C**2 + C))
         ),
-        "the projection that ends attention is missing: C to C": (
+        "attention's output projection is missing: proj, from C to C": (
             _plus(lambda C, B, h, w, M: -(C**2 + C))
         ),
-        "query, key and value each have a matrix, so that qkv leads from C to 3·C": (
+        "qkv is counted from C to C: query, key and value have a matrix each, so it is C to 3·C": (
             _plus(lambda C, B, h, w, M: -2 * (C**2 + C))
         ),
         "the hidden width is always 2·C: it is mlp_ratio·C": (
             _plus(lambda C, B, h, w, M: (2 * C - M) * (2 * C + 1))
         ),
-        "the MLP has two linear layers, C to hidden and hidden to C: one is missing": (
+        "the MLP's second layer is missing: it has two, C to hidden and hidden to C": (
             _plus(lambda C, B, h, w, M: -(M * C + C))
         ),
     },

@@ -1,4 +1,4 @@
-"""Figures of the whole network: its padding, Eq. 4 as pictures, and where its parameters sit."""
+"""Figures of the whole network: its padding, Eq. 4 as pictures, and where its parameters are."""
 
 from dataclasses import astuple, dataclass
 
@@ -11,11 +11,11 @@ from glanet.model.reconstruction import HEAD_CHANNELS
 
 
 def padding(image, *, height, width):
-    """A padded image, float (H, W, 3) in [0, 1]; what was there, ``height`` × ``width``, framed."""
+    """A padded image, float (H, W, 3) in [0, 1], with a frame around its ``height`` × ``width``."""
     figure = new_figure(4.6, 4.6 * image.shape[0] / image.shape[1])
     axes = figure.subplots()
     axes.imshow(image, extent=(0, image.shape[1], image.shape[0], 0), interpolation="nearest")
-    for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+    for colour, thickness in (("black", 4), ("white", 2)):  # visible on dark and on light
         axes.add_patch(Rectangle((0, 0), width, height, fill=False, color=colour, lw=thickness))
     axes.set_xticks([0, width, image.shape[1]])
     axes.set_yticks([0, height, image.shape[0]])
@@ -53,7 +53,7 @@ def equation_4(added, base, result):
 
 @dataclass(frozen=True)
 class Terms:
-    """A number of parameters as square·C² + linear·C + heads·h + constant, to add and multiply."""
+    """A number of parameters, square·C² + linear·C + heads·h + constant; supports + and scaling."""
 
     square: float = 0
     linear: float = 0
@@ -82,10 +82,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Part:
-    """One row of the account: ``times`` modules, each with the parameters of the formula ``one``.
+    """One row of `account`: ``times`` modules, each with as many parameters as ``one`` says.
 
-    ``names`` is the pattern (as `fnmatch` reads it) of these parameters' names in a GLANet, and
-    ``group`` the bar of `parameter_bars` to which they belong.
+    ``names`` is the `fnmatch` pattern of these parameters' names in a GLANet, and ``group`` the bar
+    of `parameter_bars` to which they belong.
     """
 
     label: str
@@ -100,7 +100,7 @@ class Part:
 
 
 def account(config) -> list[Part]:
-    """Every parameter of the GLANet of ``config``, each in exactly one part."""
+    """The parts of the GLANet of ``config``; each parameter is in exactly one of them."""
     inside, layers = "trunk.blocks.*.layers.*.", config.blocks * config.layers
     first = 0 if config.first_transition else 1
     transitions = range(first, config.blocks if config.dense else first)
@@ -175,7 +175,7 @@ PAPER = ModelConfig.preset("paper")
 
 
 def by_group(config) -> dict[str, int]:
-    """Parameters in each of the ``GROUPS``, zeros included; they sum to the whole network's."""
+    """Number of parameters in each of the ``GROUPS``, zeros included; they sum to the total."""
     counts = dict.fromkeys(GROUPS, 0)
     for part in account(config):
         counts[part.group] += part.count(config)
@@ -183,10 +183,10 @@ def by_group(config) -> dict[str, int]:
 
 
 def parameter_bars(config):
-    """Where the parameters of the network of ``config`` sit; outlined, the paper's at ×2.
+    """Each part's share of the parameters of a GLANet of ``config``; outlined, the paper's at ×2.
 
-    A bar is a part's share of the whole, the number at its end its parameters. The Inception
-    module's bar is cut into its four branches: max, 3, 5 and 7.
+    The number at the end of a bar is the part's number of parameters. The Inception module's bar is
+    divided into its four branches: max, 3, 5 and 7.
     """
     figure = new_figure(8.4, 3.9)
     axes = figure.subplots()
@@ -203,7 +203,7 @@ def parameter_bars(config):
             branch, share = part.label.removeprefix("branch "), 100 * part.count(config) / total
             colour = LOOKS[branch]["color"]
             axes.barh(part.group, share, left=start, height=0.55, color=colour, edgecolor="white")
-            if share > 1:  # narrower than its name
+            if share > 1:  # otherwise narrower than its name
                 place = (start + share / 2, GROUPS.index(part.group))
                 axes.text(*place, branch, ha="center", va="center", fontsize=8)
             start += share

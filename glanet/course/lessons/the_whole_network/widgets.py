@@ -1,4 +1,4 @@
-"""Sliders around the figures of the whole network."""
+"""Sliders for the figure of the parameters."""
 
 from ipywidgets import Checkbox, Dropdown, IntSlider
 
@@ -8,7 +8,7 @@ from glanet.model.config import ModelConfig
 
 
 def explore_parameters():
-    """``figures.network.parameter_bars`` with a control for each size and switch; 6 heads."""
+    """`parameter_bars` with a control for each size and switch; 6 heads."""
 
     def draw(**settings):
         return parameter_bars(ModelConfig(heads=PAPER.heads, **settings))
@@ -19,7 +19,7 @@ def explore_parameters():
             PAPER.channels,
             min=12,
             max=240,
-            step=12,  # what both 6 heads and 4 branches divide
+            step=12,  # divisible by both 6 heads and 4 branches
             description="channels",
             continuous_update=False,
         ),
