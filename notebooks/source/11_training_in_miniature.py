@@ -74,8 +74,8 @@ l1_gradient = exercises.l1_gradient.check(l1_gradient)
 # PSNR (peak signal-to-noise ratio) is computed from the squared error, L2. So why not train with
 # L2?
 #
-# **Prediction.** Answer one number $c$ to the five values 1, 2, 3, 4 and 15. The $c$ with the least
-# *squared* error is their mean, 5. Which $c$ has the least *absolute* error?
+# **Prediction.** Replace the five values 1, 2, 3, 4 and 15 by one number $c$. The $c$ with the
+# least *squared* error is their mean, 5. Which $c$ has the least *absolute* error?
 
 # %%
 guess = ...
@@ -90,7 +90,7 @@ print(
     reveal(
         guess,
         int(np.median(values)),
-        unit="in place of 5",
+        unit="(the median)",
         because="There the gradients cancel: two values lie below it, and two above.",
         close=0,
     )
@@ -184,8 +184,8 @@ adam_step = exercises.adam_step.check(adam_step)
 # %% [markdown]
 # What does Adam gain? The next figure shows a bowl, $x^2 + 100\,y^2$, which is a hundred times
 # steeper along $y$ than along $x$. Plain *gradient descent* needs a rate small enough for $y$ (at
-# 0.01 it would swing for ever), and with such a rate it crawls along $x$. Adam has a step size of
-# its own for each of the two.
+# 0.01 it would oscillate for ever), and with such a rate it crawls along $x$. Adam has a step size
+# of its own for each of the two.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import descents
@@ -629,9 +629,9 @@ scores(*early, bicubic=bicubic)
 # %% [markdown]
 # In a training from scratch, the average only lags behind: it contains older and worse weights.
 #
-# **Prediction.** Repeat the experiment after a long training, when the weights hardly improve any
-# more. Which scores higher at its end, `"the weights"` or `"their average"`? Section 10 gives the
-# answer.
+# **Prediction.** You repeat the experiment after a long training, when the weights hardly improve
+# any more. Which scores higher at its end, `"the weights"` or `"their average"`? Section 10 gives
+# the answer.
 
 # %%
 guess_late = ...
@@ -678,9 +678,9 @@ guess_gain = ...
 
 # %% [markdown]
 # Now train. Every 50 steps `train` passes an entry of its log to `watch`. The plot starts empty and
-# is redrawn with the new entries. PSNR is measured with the averaged weights, which are also what
-# `train` saves at the end, on the whole held-out images. Jupyter's stop button ends the training
-# and loses nothing: run the second cell again, and it resumes.
+# is redrawn with the new entries. PSNR is measured with the averaged weights on the whole held-out
+# images. `train` also saves the averaged weights at the end. Jupyter's stop button ends the
+# training and loses nothing: run the second cell again, and it resumes.
 
 # %%
 from glanet.course.lessons.training_in_miniature.widgets import LivePlot
@@ -720,8 +720,8 @@ from glanet.training.log import read_log
 curve(read_log(folder / "log.jsonl"), bicubic=bicubic_whole)
 
 # %% [markdown]
-# The loss soon looks flat, because batches differ by more than it still falls. PSNR keeps rising.
-# So watch PSNR, measured on images that are always the same.
+# The loss soon looks flat: it still falls, but by less than the loss of single batches varies. PSNR
+# keeps rising. So watch PSNR, which is always measured on the same images.
 
 # %%
 trained = GLANet.from_pretrained(weights)
@@ -849,8 +849,8 @@ print(f"the average {psnr:.3f} dB, the weights themselves {psnr_raw:.3f} dB")
 
 # %% [markdown]
 # At the end of section 8 the cosine had lowered the rate to 0, and that removed the jitter as well.
-# So the two hardly differ. A falling rate and an average have the same effect. But the average has
-# it at any moment, so a validation in the middle of a run says more with it.
+# So the two hardly differ. A falling rate and an average have the same effect. But the average
+# works at any moment, so it makes a validation in the middle of a run more meaningful.
 #
 # **bf16.** A float32 has 24 bits of precision. A *bfloat16* (bf16) has 8, with the range of a
 # float32. A *float16* has 11, with a small range.

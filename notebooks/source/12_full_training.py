@@ -299,9 +299,9 @@ explore_shares(store)
 #
 # ![Browser and kernel may end; the training process has a session of its own, writes into the run's folder, and the kernel reads there](figures/12_detached.svg)
 #
-# When a terminal or a kernel ends, all processes of its *session* receive the signal. A program
-# that must continue needs its own session. It cannot print into a cell either, because the cell may
-# be gone: its output, including errors, goes to a file.
+# When a terminal or a kernel ends, all processes of its *session* receive a signal that ends them.
+# A program that must continue needs its own session. It cannot print into a cell either, because
+# the cell may be gone: its output, including errors, goes to a file.
 #
 # **Exercise 3 · Start** ★★★, 15 minutes. `start(command, output)` starts a program without waiting
 # for it, and returns its process number, the *pid*. `command` is a list such as `["sleep", "5"]`.
@@ -650,7 +650,7 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 # measurement: accelerate connects processes on a CPU only if you tell it that they run on a CPU.
 # Otherwise each of two processes has rank 0, and each would train the whole network alone, into the
 # same folder. The lock of the folder rejects the second one. `launch.launch(..., processes=2)`
-# tells accelerate.
+# tells accelerate that it is a CPU.
 
 # %% [markdown]
 # ## What can go wrong

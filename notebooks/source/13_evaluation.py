@@ -8,8 +8,8 @@
 # | **Takes** | 4 minutes, 3 GB of memory; about 75 minutes to work through |
 # | **Becomes** | `glanet/evaluation/benchmark.py`, `glanet/inference/upscale.py` |
 #
-# Notebook 02 measured one image. A row of Table 1 needs weights and five sets of images. Between
-# the two lie a mean, file names, memory, and some temptations.
+# Notebook 02 measured one image. A row of Table 1 needs weights and five sets of images. The way
+# from one image to a row involves a mean, file names, memory, and some temptations.
 
 # %% [markdown]
 # ## 1 · From images to a row
@@ -769,8 +769,7 @@ def blend(left, right, overlap):
 blend = exercises.blend.check(blend)
 
 # %% [markdown]
-# Try it on the toy, with tiles of five numbers that share two. The step in the middle is almost 1
-# again:
+# Try it on the toy, with tiles of five numbers that share two. The seam is nearly gone:
 
 # %% tags=["nbval-check-output"]
 tiles = [torch.tensor(smooth(part)) for part in (row[:5], row[3:])]
@@ -778,8 +777,8 @@ print(blend(*tiles, overlap=2).numpy().round(2))
 
 # %% [markdown]
 # An image is blended twice: first tiles to strips, from left to right, then strips to the image,
-# from top to bottom. It remains to place the tiles. They start at multiples of 8, so that the
-# attention windows are in the same places as in the whole image.
+# from top to bottom. Now place the tiles. They start at multiples of 8, so that the attention
+# windows are in the same places as in the whole image.
 
 # %%
 from functools import reduce
