@@ -384,8 +384,8 @@ log = [
 
 # %% [markdown]
 # The first 50 steps took 40 s, and the next 50 only 20 s. That is usual: caches fill, memory is
-# allocated, kernels are selected. So leave out the steps of the first entry. Steps 50 to 150 took
-# 40 s, which is 0.4 s per step. To step 1150 there are 1000 steps left, so 400 s.
+# allocated, kernels are selected. So leave out the steps of the first entry. The 100 steps from 50
+# to 150 took 40 s, which is 0.4 s per step. To step 1150 there are 1000 steps left, so 400 s.
 #
 # **Exercise 4 · Seconds left** ★★☆, 8 minutes. `entries` has two entries or more. Use the recent
 # pace: from the entry 20 before the last to the last. If there are fewer entries, use the first and
