@@ -4,27 +4,27 @@
 # | | |
 # |---|---|
 # | **You will** | build the training loop line by line, and train a GLA-Net that leaves bicubic interpolation far behind |
-# | **It enables** | 12, the paper's recipe on a GPU, and knowing where to look when a training fails |
+# | **It enables** | 12, which trains on a GPU by the recipe of the paper ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/), ICIP 2023), and knowing where to look when a training fails |
 # | **Takes** | 10 minutes, 2 GB of memory; about 90 minutes to work through |
 # | **Becomes** | `glanet/training/`: `loop.py`, `schedule.py`, `checkpoint.py`, `log.py` |
 #
-# Notebooks 03 to 09 built the network. Its weights still are what chance made of them. Training is
-# one small step, done many times: enlarge a few patches, measure how wrong they are, and turn every
-# weight a little so that they would be less wrong.
+# Notebooks 03 to 09 built the network. Its weights are still random numbers. Training is one small
+# step, repeated many times: enlarge a few patches, measure how wrong they are, and change every
+# weight a little so that they become less wrong.
 #
 # ![One step of training: batch, network, loss, gradients, Adam, average](figures/11_loop.svg)
 #
-# The notebook goes round this picture once, builds each box, and then lets it turn.
+# This notebook goes round the picture once and builds each box. Then it runs the whole loop.
 
 # %% [markdown]
 # ## 1 · The loss
 #
-# The paper (§2.3) compares the enlarged image with the true one by
+# The paper (§2.3) compares the enlarged image with the original by
 #
 # $$\mathcal{L}_1(I_{HR}, I_{GT}), \quad (6)$$
 #
-# the mean of the absolute differences over all pixels and channels. Three numbers will do to see it:
-# the differences are 0.1, 0 and 0.5, together 0.6, and their mean is 0.2.
+# the mean of the absolute differences over all pixels and channels. Three numbers are enough to see
+# it: the differences are 0.1, 0 and 0.5. They add up to 0.6, and their mean is 0.2.
 
 # %% tags=["nbval-check-output"]
 import torch
@@ -38,8 +38,9 @@ loss.backward()
 print(f"loss {loss.item():.3f}, gradient {output.grad}")
 
 # %% [markdown]
-# The first output is too small by 0.1, the third too large by 0.5, and both pull with the same force,
-# one third. The gradient of L1 is a *sign*: it says in which direction to go, and not how far.
+# The first output is too small by 0.1, and the third is too large by 0.5. Both have a gradient of
+# the same size, one third. The gradient of L1 is a *sign*: it says in which direction to go, but
+# not how far.
 #
 # **Exercise 1 · The gradient of L1** ★☆☆, 5 minutes. Write it for tensors of any shape, without
 # autograd.
@@ -58,7 +59,7 @@ print(f"loss {loss.item():.3f}, gradient {output.grad}")
 
 # %%
 def l1_gradient(output, target):
-    """Gradient of the L1 loss with respect to each value of output; its shape is output's."""
+    """Gradient of the L1 loss with respect to each value of output, in output's shape."""
     # >>>
     return (output - target).sign() / output.numel()
     # <<<
@@ -70,10 +71,11 @@ from glanet.course.lessons.training_in_miniature import exercises
 l1_gradient = exercises.l1_gradient.check(l1_gradient)
 
 # %% [markdown]
-# Why not the squared error, L2? PSNR is made from it, after all.
+# PSNR (peak signal-to-noise ratio) is computed from the squared error, L2. So why not train with
+# L2?
 #
-# **Prediction.** Answer one number $c$ to the five values 1, 2, 3, 4 and 15. The $c$ with the least
-# *squared* error is their mean, 5. Which $c$ has the least *absolute* error?
+# **Prediction.** Replace the five values 1, 2, 3, 4 and 15 by one number $c$. The $c$ with the
+# least *squared* error is their mean, 5. Which $c$ has the least *absolute* error?
 
 # %%
 guess = ...
@@ -88,8 +90,8 @@ print(
     reveal(
         guess,
         int(np.median(values)),
-        unit="in place of 5",
-        because="There the pulls of both sides are equal: two values below, two above.",
+        unit="(the median)",
+        because="There the gradients cancel: two values lie below it, and two above.",
         close=0,
     )
 )
@@ -100,27 +102,27 @@ from glanet.course.lessons.training_in_miniature.figures import one_number_for_a
 one_number_for_all(values)
 
 # %% [markdown]
-# L1 wants the median. Put 150 in place of 15 and it does not move, while the mean goes after the outlier
-# and is wrong for everybody else. In a photograph the outliers are the few pixels at hard edges that no
-# network gets right. Following SwinIR, the paper takes L1.
+# The minimum of L1 is at the median. Replace 15 by 150: the median stays, but the mean follows the
+# outlier and becomes wrong for all other values. In a photograph the outliers are the few pixels at
+# hard edges that no network gets right. The paper follows SwinIR and uses L1.
 
 # %% [markdown]
 # ## 2 · Adam
 #
-# A gradient says where to turn a weight. How far is up to the *optimizer*; the paper (§2.4) uses Adam.
-# For every weight $w$ it keeps two moving averages: $m$ of the gradient $g$, and $v$ of its square.
-# Both start at 0. In step $t = 1, 2, \dots$
+# A gradient says in which direction to change a weight. The *optimizer* decides how far; the paper
+# (§2.4) uses Adam. For every weight $w$, Adam keeps two moving averages: $m$ of the gradient $g$,
+# and $v$ of its square. Both start at 0. In step $t = 1, 2, \dots$
 #
 # $$m \leftarrow \beta_1 m + (1 - \beta_1)\, g \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2$$
 #
 # $$\hat m = \frac{m}{1 - \beta_1^t} \qquad \hat v = \frac{v}{1 - \beta_2^t} \qquad
 # w \leftarrow w - \text{rate} \cdot \frac{\hat m}{\sqrt{\hat v} + \varepsilon}$$
 #
-# with $\beta_1 = 0.9$, $\beta_2 = 0.999$, $\varepsilon = 10^{-8}$. The *learning rate* is the paper's
-# $10^{-4}$.
+# with $\beta_1 = 0.9$, $\beta_2 = 0.999$, $\varepsilon = 10^{-8}$. The *learning rate* is $10^{-4}$
+# in the paper.
 #
-# **Prediction.** A weight is 5, the learning rate 0.1, and the very first gradient is 1000. How far does
-# Adam move the weight? Put $t = 1$ into the formulas, or guess.
+# **Prediction.** A weight is 5, the learning rate is 0.1, and the very first gradient is 1000. How
+# far does Adam move the weight? Put $t = 1$ into the formulas, or guess.
 
 # %%
 guess = ...
@@ -135,31 +137,31 @@ print(
         guess,
         round(5 - weight.item(), 4),
         unit="(the learning rate itself)",
-        because="m̂ is g and v̂ is g², so their quotient is a sign: 1000 counts as much as 0.001.",
+        because="m̂ is g and v̂ is g², so m̂/√v̂ is a sign: 1000 counts as much as 0.001.",
     )
 )
 
 # %% [markdown]
-# That is what the two divisions by $1 - \beta^t$ are for, the *bias correction*. Without them, $m$ would
-# be 0.1 g and $\sqrt{v}$ about 0.03 g in the first step, only because both began at 0.
+# The two divisions by $1 - \beta^t$ are the *bias correction*. Without them, $m$ would be 0.1 g and
+# $\sqrt{v}$ about 0.03 g in the first step, only because both started at 0.
 #
-# **Exercise 2 · A step of Adam** ★★☆, 10 minutes. All arguments but `step` and `rate` are tensors of one
-# shape. `step` counts from 1.
+# **Exercise 2 · A step of Adam** ★★☆, 10 minutes. All arguments except `step` and `rate` are
+# tensors of the same shape. `step` counts from 1.
 #
 # <details><summary>Hint 1</summary>
 #
-# Four lines, in the order of the formulas: $m$, $v$, the two with hats, and the weight.
+# Write four lines, in the order of the formulas: $m$, $v$, the two with hats, and the weight.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `gradient**2` squares each value, `v_hat.sqrt()` is the root of each.
+# `gradient**2` squares each value, and `v_hat.sqrt()` takes the square root of each.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `m_hat = m / (1 - 0.9**step)`. Return the new weight with `m` and `v`, not with the hats: the next step
-# goes on from those.
+# `m_hat = m / (1 - 0.9**step)`. Return the new weight with `m` and `v`, not with the hats: the next
+# step continues from `m` and `v`.
 #
 # </details>
 
@@ -180,9 +182,10 @@ def adam_step(weight, gradient, m, v, step, rate):
 adam_step = exercises.adam_step.check(adam_step)
 
 # %% [markdown]
-# What is gained? Here is a bowl, $x^2 + 100\,y^2$, a hundred times steeper in one direction. Plain
-# *gradient descent* must take a rate that is small enough for $y$ (at 0.01 it would swing for ever), and then
-# it crawls along $x$. Adam gives each of the two a step of its own.
+# What does Adam gain? The next figure shows a bowl, $x^2 + 100\,y^2$, which is a hundred times
+# steeper along $y$ than along $x$. Plain *gradient descent* needs a rate small enough for $y$ (at
+# 0.01 it would oscillate for ever), and with such a rate it crawls along $x$. Adam has a step size
+# of its own for each of the two.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import descents
@@ -207,12 +210,14 @@ descents(
 # %% [markdown]
 # ## 3 · Batches
 #
-# A step does not look at whole photographs. It takes a *batch*: a few small patches from here and
-# there, of LR and HR at the same place, flipped and turned by chance. `PatchStore` holds all images in
-# memory and cuts them.
+# A step does not look at whole photographs. It takes a *batch*: a few small patches of
+# low-resolution (LR) images and the high-resolution (HR) patches at the same places. Image, place,
+# flip and rotation of each patch are random. `PatchStore` holds all images in memory and cuts the
+# patches.
 #
-# If the 291 images that small networks are often trained on are here, they are used; else the photographs of
-# scikit-image. The images to measure on are others, *held out*.
+# If the 291 images that small networks are often trained on are on this machine, the notebook uses
+# them. If not, it uses the photographs of scikit-image. It measures on other images, which are
+# *held out* of training.
 
 # %%
 from contextlib import redirect_stderr
@@ -224,35 +229,35 @@ from glanet.data.patches import PatchStore
 
 training = practice.training_images()[: by_profile(smoke=4, learn=None, full=None)]
 held_out = practice.held_out_images()[by_profile(smoke=-1, learn=0, full=0) :]
-with redirect_stderr(StringIO()):  # a progress bar, which is gone before it is read
+with redirect_stderr(StringIO()):  # hide the progress bar
     store = PatchStore.from_images(training, scale=2, patch=16)
 print(f"{store}; {len(held_out)} held out")
 
 # %% [markdown]
-# Which patches are in a batch is decided by chance, and by nothing else than `(seed, step)`: ask twice
-# for a step, and you get the same. Here are four of the eight patches of step 7.
+# The patches of a batch are random, but they depend on `(seed, step)` alone: ask twice for the same
+# step, and you get the same patches. Here are four of the eight patches of step 7.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import patches
 
-low, high = store.batch(seed=0, step=7, size=8)  # (8, 3, 16, 16), (8, 3, 32, 32)
+lr, hr = store.batch(seed=0, step=7, size=8)  # (8, 3, 16, 16), (8, 3, 32, 32)
 again, _ = store.batch(seed=0, step=7, size=8)
 other, _ = store.batch(seed=0, step=8, size=8)
-print("step 7 again:", torch.equal(low, again), "· step 8:", torch.equal(low, other))
-patches(low[:4], high[:4])
+print("step 7 again:", torch.equal(lr, again), "· step 8:", torch.equal(lr, other))
+patches(lr[:4], hr[:4])
 
 # %% [markdown]
-# So there is no state to lose. A run that was cut off at step 7 goes on with the batch of step 7, as if
-# nothing had happened. Section 9 makes use of that.
+# So the sampling has no state that could be lost. A run that stopped at step 7 resumes with the
+# batch of step 7, as if nothing had happened. Section 9 uses that.
 
 # %% [markdown]
 # ## 4 · Overfit one patch first
 #
 # Before any long training, train on *one* patch. A network has far more weights than a patch has
-# numbers, so it should learn it by heart, and the loss should go to 0. If it does not, something is
-# broken, and you know after seconds and not after a night.
+# numbers, so it should memorise the patch, and the loss should fall to almost 0. If it does not,
+# something is broken, and you know it after seconds instead of after a night.
 #
-# This small network serves all of this notebook. The loop is the shortest there is.
+# This small network serves the whole notebook. The loop below is the shortest possible one.
 
 # %%
 from glanet import GLANet, ModelConfig
@@ -260,24 +265,22 @@ from glanet import GLANet, ModelConfig
 config = ModelConfig(channels=24, blocks=2, layers=2, heads=4, stochastic_depth=0.0)
 
 
-def new_network():
+def new_model():
     torch.manual_seed(0)
     return GLANet(config)
 
 
-network = new_network()
-adam = torch.optim.Adam(network.parameters(), lr=1e-3)
-low, high = store.batch(seed=0, step=7, size=1)
+model = new_model()
+adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+lr, hr = store.batch(seed=0, step=7, size=1)
 one_patch = []
 for _ in range(by_profile(smoke=3, learn=400, full=400)):
-    loss = F.l1_loss(network(low), high)
+    loss = F.l1_loss(model(lr), hr)
     adam.zero_grad()
     loss.backward()
     adam.step()
     one_patch.append(loss.item())
-print(
-    f"{sum(p.numel() for p in network.parameters()):,} weights, {high.numel():,} numbers in a patch"
-)
+print(f"{sum(p.numel() for p in model.parameters()):,} weights, {hr.numel():,} numbers in a patch")
 print(f"off by {255 * one_patch[0]:.1f} of 255 grey levels before, {255 * one_patch[-1]:.1f} after")
 
 # %%
@@ -288,44 +291,47 @@ loss_lines({"one patch": one_patch})
 # %% [markdown]
 # ## 5 · The loop, line by line
 #
-# A loop that can be trusted does six things in each step. All but the last are yours to write.
+# A reliable loop does six things in each step. You write all but the last.
 #
 # | | |
 # |---|---|
-# | mode | `train()`: layers that behave otherwise when used, such as stochastic depth, train |
-# | rate | put this step's learning rate into Adam |
+# | mode | `train()`: some layers, such as stochastic depth, work differently in training and in use |
+# | rate | give Adam the learning rate of this step |
 # | forward | enlarge, and compare: Eq. 6 |
 # | clear | `zero_grad()`: PyTorch *adds* new gradients to old ones |
-# | backward, step | gradients; then Adam turns the weights |
+# | backward, step | compute the gradients; then Adam changes the weights |
 # | average | section 7 |
 #
-# **Exercise 3 · One step** ★★☆, 8 minutes. `adam` is `torch.optim.Adam` from here on; it keeps $m$, $v$ and
-# the step's number for itself. Return the loss as a plain number.
+# **Exercise 3 · One step** ★★☆, 8 minutes. From here on, `adam` is `torch.optim.Adam`, which stores
+# $m$, $v$ and the step number itself. `lr` and `hr` are the LR and HR patches of a batch, and
+# `rate` is the learning rate. Return the loss as a plain number.
 #
 # <details><summary>Hint 1</summary>
 #
-# `adam.param_groups[0]["lr"]` is where torch's Adam keeps its learning rate; assign to it.
+# torch's Adam keeps its learning rate in `adam.param_groups[0]["lr"]` (this `"lr"` is short for
+# learning rate). Assign to it.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Forward, clear, backward and step stand in section 4, in the right order.
+# Section 4 has forward, clear, backward and step in the right order.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# The last line is `return loss.item()`: `loss` itself would keep all that backward needed in memory.
+# The last line is `return loss.item()`. `loss` itself would keep in memory everything that backward
+# needed.
 #
 # </details>
 
 
 # %%
-def train_step(network, adam, low, high, rate):
-    """Turn the weights once, on one batch, at this learning rate; returns the loss, a number."""
+def train_step(model, adam, lr, hr, rate):
+    """Change the weights once, on one batch, at this learning rate; returns the loss, a number."""
     # >>>
-    network.train()
+    model.train()
     adam.param_groups[0]["lr"] = rate
-    loss = F.l1_loss(network(low), high)
+    loss = F.l1_loss(model(lr), hr)
     adam.zero_grad()
     loss.backward()
     adam.step()
@@ -337,45 +343,47 @@ def train_step(network, adam, low, high, rate):
 train_step = exercises.train_step.check(train_step)
 
 # %% [markdown]
-# The loop goes round it. It gets the rates, one for each step, so that a schedule is just a list.
+# The loop calls `train_step` once for each learning rate in a list. So a schedule is just a list of
+# rates.
 
 # %%
 from tqdm.auto import tqdm
 
 
-def fit(network, rates, take_step=train_step, after_step=lambda step: None):
+def fit(model, rates, take_step=train_step, after_step=lambda step: None):
     """One step for each of the rates; returns the losses."""
-    adam = torch.optim.Adam(network.parameters())
+    adam = torch.optim.Adam(model.parameters())
     losses = []
     for step, rate in enumerate(tqdm(rates, leave=False, unit=" steps")):
-        low, high = store.batch(seed=0, step=step, size=8)
-        losses.append(take_step(network, adam, low, high, rate))
+        lr, hr = store.batch(seed=0, step=step, size=8)
+        losses.append(take_step(model, adam, lr, hr, rate))
         after_step(step)
     return losses
 
 
 # %% [markdown]
-# Why Adam and not plain gradient descent, here? Take one step, and look at how large the gradients of
-# the network's weight tensors came out.
+# Why Adam and not plain gradient descent here? Take one step, and look at the size of the gradient
+# of each weight tensor.
 
 # %%
-network = new_network()
-fit(network, [1e-4])
-sizes = {name: p.grad.square().mean().sqrt().item() for name, p in network.named_parameters()}
+model = new_model()
+fit(model, [1e-4])
+sizes = {name: p.grad.square().mean().sqrt().item() for name, p in model.named_parameters()}
 for name in sorted(sizes, key=sizes.get)[:: len(sizes) // 6]:
     print(f"{sizes[name]:.1e}  {name}")
 
 # %% [markdown]
-# The sizes differ by orders of magnitude. No single rate suits all of them; Adam divides each by its own.
+# The sizes differ by orders of magnitude. No single rate suits all of them. Adam divides each
+# gradient by its own size.
 #
 # ### Which learning rate?
 #
-# Too small, and the weights hardly move before the time is over. Too large, and every step jumps over what
-# it aims at.
+# If the rate is too small, the weights hardly move before training ends. If it is too large, every
+# step jumps past the minimum.
 #
-# **Prediction.** A hundred steps with each of five rates, from the same weights, on the same
-# batches. Which ends with the least loss? The paper trains with `1e-4`, a larger network, for 500,000
-# steps.
+# **Prediction.** Train a hundred steps with each of five rates, from the same weights, on the same
+# batches. Which rate ends with the lowest loss? The paper trains a larger network with `1e-4`, for
+# 500,000 steps.
 
 # %%
 rates = (2e-5, 1e-4, 5e-4, 2e-3, 1e-2)
@@ -385,14 +393,14 @@ guess = ...
 from glanet.course.kit.predictions import reveal_choice
 
 steps = by_profile(smoke=2, learn=100, full=300)
-by_rate = {rate: fit(new_network(), [rate] * steps) for rate in rates}
+by_rate = {rate: fit(new_model(), [rate] * steps) for rate in rates}
 last = {rate: np.mean(found[-20:]) for rate, found in by_rate.items()}
 print(
     reveal_choice(
         guess,
         min(last, key=last.get),
         choices=rates,
-        because="Below it, steps are too short to get far; above it, too long to settle.",
+        because="At lower rates the steps are too short to get far; at higher rates they overshoot.",
     )
 )
 
@@ -402,45 +410,46 @@ from glanet.course.lessons.training_in_miniature.figures import losses_by_rate
 losses_by_rate(last, start=by_rate[rates[0]][0])
 
 # %% [markdown]
-# The loss of a rate here is a mean over its last 20 steps: each batch has other patches, some hard, some
-# easy, so single losses jump. And a hundred steps are few. Which rate is best for longer is another question,
-# and it need not stay the same all the way.
+# The loss of each rate is a mean over its last 20 steps. Every batch has other patches, some hard
+# and some easy, so the loss of a single step jumps. And a hundred steps are few: for a longer
+# training another rate may be best, and the best rate may change along the way.
 
 # %% [markdown]
 # ## 6 · The schedule
 #
-# A *schedule* changes the rate while training goes on. Two are in use here.
+# A *schedule* changes the learning rate during training. Two schedules are common here.
 #
-# - **Halving.** SwinIR's; the paper names only the rate. It is halved after 50, 80, 90 and 95 % of the
-#   steps, the *milestones*.
+# - **Halving.** SwinIR uses it; the paper names only the rate. The rate is halved after 50, 80, 90
+#   and 95 % of the steps, the *milestones*.
 # - **Cosine.** The rate falls along half a cosine from its full height to 0:
 #   $\text{rate} \cdot \frac{1}{2}\left(1 + \cos \pi s\right)$, where $s$ goes from 0 to 1.
 #
-# Before either, a *warm-up* lets the rate rise in equal parts: Adam's $v$ knows little yet in its first
-# steps, and a wrong start is hard to mend.
+# Before either of them, a *warm-up* raises the rate in equal increments. In the first steps Adam's
+# $v$ has seen few gradients, and a bad start is hard to repair.
 #
-# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `config` is a `Recipe`. You need its
-# `learning_rate`, `steps`, `schedule` (`"halving"` or `"cosine"`), `milestones` (shares of all steps, such as
-# 0.5) and `warm_up` (steps). Steps count from 0.
+# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `config` is a `Recipe`. You
+# need its `learning_rate`, `steps`, `schedule` (`"halving"` or `"cosine"`), `milestones` (fractions
+# of all steps, such as 0.5) and `warm_up` (a number of steps). Steps count from 0.
 #
-# - Step $t$ of a warm-up of $n$ steps gets $(t + 1) / n$ of the rate.
-# - The cosine begins where the warm-up ends: there $s = 0$; it would be 1 at `config.steps`.
-# - At a milestone's own step the rate is halved already.
+# - In a warm-up of $n$ steps, step $t$ has $(t + 1) / n$ of the rate.
+# - The cosine starts where the warm-up ends: there $s = 0$. At `config.steps`, $s$ would be 1.
+# - At a milestone's own step the rate is already halved.
 #
 # <details><summary>Hint 1</summary>
 #
-# Three cases, each with a `return` of its own: in the warm-up, cosine, halving.
+# There are three cases, each with its own `return`: warm-up, cosine, halving.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `s = (step - config.warm_up) / (config.steps - config.warm_up)`, and `math.cos` wants radians.
+# `s = (step - config.warm_up) / (config.steps - config.warm_up)`, and `math.cos` takes radians.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# How many milestones are passed: `sum(step >= share * config.steps for share in config.milestones)`. Halving
-# $k$ times is multiplying by $0.5^k$.
+# The number of milestones reached is
+# `sum(step >= share * config.steps for share in config.milestones)`. Halving $k$ times means
+# multiplying by $0.5^k$.
 #
 # </details>
 
@@ -480,7 +489,8 @@ schedules(
 )
 
 # %% [markdown]
-# With sliders, and of *your* function. (Without a kernel, the figure above shows the same.)
+# Move the sliders to draw *your* function for other values. (Without a kernel, the figure above
+# shows the same.)
 
 # %%
 from glanet.course.lessons.training_in_miniature.widgets import explore_schedule
@@ -490,36 +500,38 @@ explore_schedule(learning_rate)
 # %% [markdown]
 # ## 7 · The average of the weights
 #
-# Batches differ, so each step pulls a little aside, and the weights jitter around the place they aim at.
-# An *exponential moving average* (EMA) of the weights jitters less. It takes no part in training; it
-# watches, and is what is kept at the end.
+# Batches differ, so each step pulls the weights a little to one side, and they jitter around their
+# target. An *exponential moving average* (EMA) of the weights jitters less. It follows the training
+# and has no influence on it.
 #
 # $$\bar w \leftarrow d\, \bar w + (1 - d)\, w$$
 #
-# The *decay* $d$ is 0.999 in SwinIR's recipe. By hand, with $d = 0.9$: the average is 2, the weight 3, so
-# the new average is 0.9 · 2 + 0.1 · 3 = 2.1.
+# The *decay* $d$ is 0.999 in SwinIR's recipe. By hand, with $d = 0.9$: the average is 2 and the
+# weight is 3, so the new average is 0.9 · 2 + 0.1 · 3 = 2.1.
 #
-# One thing is special. The first update *copies* the weights instead of mixing them. Otherwise the
-# random weights of the beginning would stay in the average for long.
+# There is one special case. The first update *copies* the weights instead of mixing them. Otherwise
+# the random initial weights would stay in the average for a long time.
 #
-# **Exercise 5 · Average** ★★★, 12 minutes. A module that holds a copy of a network. Write
-# `update_parameters`; the names are those of `torch.optim.swa_utils.AveragedModel`, which the package
-# uses.
+# **Exercise 5 · Average** ★★★, 12 minutes. `Average` is a module that holds a copy of a model.
+# Write `update_parameters`. The names are those of `torch.optim.swa_utils.AveragedModel`, which the
+# package uses.
 #
 # <details><summary>Hint 1</summary>
 #
-# `zip(self.module.parameters(), network.parameters(), strict=True)` gives the tensors in pairs. `mine = ...` only gives a
-# name to a new tensor; to change the one in the module, use a method that ends in `_`.
+# `zip(self.module.parameters(), model.parameters(), strict=True)` gives the tensors in pairs.
+# `mine = ...` only gives a name to a new tensor. To change the tensor in the module, use a method
+# that ends in `_`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `mine.copy_(theirs)` while `self.n_averaged == 0`, else `mine.copy_(...)` of the formula.
+# Use `mine.copy_(theirs)` while `self.n_averaged == 0`. After that, use `mine.copy_(...)` with the
+# formula.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# After the loop `self.n_averaged += 1`, or it copies for ever.
+# After the loop add `self.n_averaged += 1`. Without it, every update copies.
 #
 # </details>
 
@@ -530,11 +542,11 @@ from torch import nn
 
 
 class Average(nn.Module):
-    """A copy of a network whose weights are a moving average of the network's."""
+    """A copy of a model; its weights are a moving average of the model's weights."""
 
-    def __init__(self, network, decay):
+    def __init__(self, model, decay):
         super().__init__()
-        self.module = copy.deepcopy(network)
+        self.module = copy.deepcopy(model)
         self.decay = decay
         self.register_buffer("n_averaged", torch.tensor(0))  # updates so far
 
@@ -542,10 +554,10 @@ class Average(nn.Module):
         return self.module(image)
 
     @torch.no_grad()
-    def update_parameters(self, network):
-        """Take the network's weights of now into the average."""
+    def update_parameters(self, model):
+        """Update the average with the current weights of the model."""
         # >>>
-        for mine, theirs in zip(self.module.parameters(), network.parameters(), strict=True):
+        for mine, theirs in zip(self.module.parameters(), model.parameters(), strict=True):
             if self.n_averaged == 0:
                 mine.copy_(theirs)
             else:
@@ -558,8 +570,8 @@ class Average(nn.Module):
 Average = exercises.Average.check(Average)
 
 # %% [markdown]
-# Is it better than the weights that it averages? We need something to measure on: the middles of the
-# images that were held out, and PSNR as in notebook 02.
+# Is the average better than the weights that it averages? To measure it, take the centres of the
+# held-out images, and PSNR in decibels (dB) as in notebook 02.
 
 # %%
 from glanet.data.degradation import imresize, modcrop
@@ -577,15 +589,15 @@ middles = [middle(modcrop(read_rgb(path), 2)) for path in held_out]
 
 
 def score(upscaler):
-    """Mean PSNR on Y over the middles of the images held out, in dB."""
-    return np.mean([psnr_y(upscaler(imresize(high, 1 / 2)), high, border=2) for high in middles])
+    """Mean PSNR on Y, in dB, over the centres of the held-out images."""
+    return np.mean([psnr_y(upscaler(imresize(hr, 1 / 2)), hr, border=2) for hr in middles])
 
 
-bicubic = score(lambda low: imresize(low, 2))
+bicubic = score(lambda lr: imresize(lr, 2))
 print(f"bicubic: {bicubic:.2f} dB")
 
 # %% [markdown]
-# Watch both from the first step on, at a constant rate.
+# Measure both from the first step on, at a constant rate.
 
 # %%
 from functools import partial
@@ -593,33 +605,33 @@ from functools import partial
 from glanet.course.lessons.training_in_miniature.figures import scores
 
 
-def watch_both(network, rates, decay):
-    """Train on, and score the weights and their average ten times: steps, and {name: dB}."""
-    average = Average(network, decay)
+def watch_both(model, rates, decay):
+    """Train, and score the weights and their average ten times: steps, and {name: dB}."""
+    average = Average(model, decay)
     every = max(1, len(rates) // 10)
     moments, found = [], {"the weights": [], f"their average, decay {decay}": []}
 
     def after_step(step):
-        average.update_parameters(network)
+        average.update_parameters(model)
         if (step + 1) % every == 0:
             moments.append(step + 1)
-            for values, module in zip(found.values(), (network, average.module), strict=True):
+            for values, module in zip(found.values(), (model, average.module), strict=True):
                 values.append(score(partial(upscale, module)))
 
-    fit(network, rates, after_step=after_step)
+    fit(model, rates, after_step=after_step)
     return moments, found
 
 
 steps = by_profile(smoke=2, learn=100, full=300)
-early = watch_both(new_network(), [5e-4] * steps, decay=0.95)
+early = watch_both(new_model(), [5e-4] * steps, decay=0.95)
 scores(*early, bicubic=bicubic)
 
 # %% [markdown]
-# From scratch the average only lags behind. It is made of weights that were worse.
+# In a training from scratch, the average only lags behind: it contains older and worse weights.
 #
-# **Prediction.** After a long training, when the weights hardly improve any more and only jitter, the same
-# experiment is done again. Which is ahead at its end, `"the weights"` or `"their average"`? Section 10
-# will tell.
+# **Prediction.** You repeat the experiment after a long training, when the weights hardly improve
+# any more. Which scores higher at its end, `"the weights"` or `"their average"`? Section 10 gives
+# the answer.
 
 # %%
 guess_late = ...
@@ -627,11 +639,12 @@ guess_late = ...
 # %% [markdown]
 # ## 8 · The package's loop, live
 #
-# `glanet.training.train` is the loop that you built, and what a long run needs besides: it validates, writes
-# a log and checkpoints, resumes, and shares the work among devices. It takes a network, a recipe, and a
-# folder, here a temporary one. With the 291 images and Set5 at hand it uses them; with scikit-image's
-# photographs alone the numbers will be others. The rate stands above section 5's: a warm-up goes before it, and the cosine
-# takes it down again.
+# `glanet.training.train` is the loop that you built, plus everything that a long run needs: it
+# validates, writes a log and checkpoints, resumes, and shares the work among devices. It takes a
+# config, a recipe and a folder, here a temporary one. If the 291 images and Set5 are on this
+# machine, the cell uses them. With scikit-image's photographs alone, your numbers will differ. The
+# rate is higher than the best one of section 5, because a warm-up comes before it and the cosine
+# lowers it again.
 
 # %%
 from pathlib import Path
@@ -646,8 +659,8 @@ recipe = Recipe(
     learning_rate=2e-3,
     schedule="cosine",
     warm_up=by_profile(smoke=2, learn=300, full=300),
-    gradient_clip=0.05,  # a longer gradient, over all weights, is shortened to this
-    average=0.99,  # 0.999 remembers a thousand steps: too many for so short a run
+    gradient_clip=0.05,  # maximum norm of the gradient over all weights
+    average=0.99,  # 0.999 averages about a thousand steps: too many for so short a run
     precision="float32",
     validate_every=by_profile(smoke=2, learn=250, full=500),
     save_every=by_profile(smoke=2, learn=250, full=500),
@@ -656,16 +669,18 @@ temporary = TemporaryDirectory()  # gone when the kernel ends
 folder = Path(temporary.name) / "miniature"
 
 # %% [markdown]
-# **Prediction.** Bicubic interpolation is the rival. How many dB above it will this network be on images
-# that it never saw? SRCNN, in 2014 the first network for the task, was 3.0 dB above it on Set5.
+# **Prediction.** Compare with bicubic interpolation. By how many dB will this network beat it on
+# images that it never saw? SRCNN, in 2014 the first network for the task, was 3.0 dB above bicubic
+# on Set5.
 
 # %%
 guess_gain = ...
 
 # %% [markdown]
-# Now let it turn. Every 50 steps `train` hands an entry of its log to `watch`, and the plot, which is empty
-# as yet, draws itself anew. PSNR is that of the averaged network on the whole images held out. Jupyter's
-# stop button ends it and loses nothing; run the second cell again, and it goes on.
+# Now train. Every 50 steps `train` passes an entry of its log to `watch`. The plot starts empty and
+# is redrawn with the new entries. PSNR is measured with the averaged weights on the whole held-out
+# images. `train` also saves the averaged weights at the end. Jupyter's stop button ends the
+# training and loses nothing: run the second cell again, and it resumes.
 
 # %%
 from glanet.course.lessons.training_in_miniature.widgets import LivePlot
@@ -674,12 +689,12 @@ from glanet.training import train
 
 
 def whole_images(upscaler):
-    """Mean PSNR on Y of the whole images held out, in dB."""
-    found = evaluate(lambda low: (upscaler(low), None), "held out", held_out, scale=2)
+    """Mean PSNR on Y, in dB, over the whole held-out images."""
+    found = evaluate(lambda lr: (upscaler(lr), None), "held out", held_out, scale=2)
     return mean_scores(found)["held out"][0]
 
 
-bicubic_whole = whole_images(lambda low: imresize(low, 2))
+bicubic_whole = whole_images(lambda lr: imresize(lr, 2))
 plot = LivePlot(bicubic=bicubic_whole)
 plot
 
@@ -692,10 +707,11 @@ def quietly(*arguments, **options):
 
 
 weights = quietly(config, recipe, folder, watch=plot)
-plot.draw()  # the last entry, too
+plot.draw()  # include the last entry
 
 # %% [markdown]
-# The same plot, drawn once from the log file, for readers without a kernel. The loss is a mean of 50 steps.
+# For readers without a kernel, here is the same plot, drawn once from the log file. Each loss is a
+# mean over 50 steps.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import curve
@@ -704,12 +720,12 @@ from glanet.training.log import read_log
 curve(read_log(folder / "log.jsonl"), bicubic=bicubic_whole)
 
 # %% [markdown]
-# The loss soon looks flat, lost in the noise of the batches, while PSNR still rises. So look at PSNR, on images
-# that are always the same.
+# The loss soon looks flat: it still falls, but by less than the loss of single batches varies. PSNR
+# keeps rising. So watch PSNR, which is always measured on the same images.
 
 # %%
 trained = GLANet.from_pretrained(weights)
-psnr = whole_images(lambda low: upscale(trained, low))
+psnr = whole_images(lambda lr: upscale(trained, lr))
 gain = psnr - bicubic_whole
 print(f"bicubic {bicubic_whole:.2f} dB, trained here {psnr:.2f} dB")
 print(
@@ -717,7 +733,7 @@ print(
         guess_gain,
         round(float(gain), 2),
         unit="dB above bicubic",
-        because=f"The squared error is {10 ** (gain / 10):.2f} times smaller.",
+        because=f"So its squared error is {10 ** (gain / 10):.2f} times smaller.",
     )
 )
 
@@ -725,23 +741,23 @@ print(
 from glanet.course.kit.photo import details
 
 photo = modcrop(read_rgb(held_out[len(held_out) // 2]), 2)
-small = imresize(photo, 1 / 2)
+lr = imresize(photo, 1 / 2)
 details(
-    {"original": photo, "bicubic": imresize(small, 2), "trained here": upscale(trained, small)},
+    {"original": photo, "bicubic": imresize(lr, 2), "trained here": upscale(trained, lr)},
     top=photo.shape[0] // 4,
     left=photo.shape[1] // 4,
     side=32,
 )
 
 # %% [markdown]
-# ## 9 · Stop, and go on
+# ## 9 · Stop and resume
 #
-# A run of days will be stopped: by you, by the power company, by the queue of a cluster. A *checkpoint* holds
-# all that matters between two steps: the weights, their average, Adam's $m$ and $v$, and the number of the
-# step. Batches need no entry, they follow from seed and step.
+# A run that takes days will be stopped: by you, by a power failure, by the queue of a cluster. A
+# *checkpoint* holds everything that the next step needs: the weights, their average, Adam's $m$ and
+# $v$, and the step number. It need not hold batches, because they follow from seed and step.
 #
-# Here is a tiny run with a hand on the stop button: at the first entry of its log it gets the signal that
-# Jupyter's button sends.
+# Here is a tiny run that is stopped: at the first entry of its log it gets the signal that
+# Jupyter's stop button sends.
 
 # %%
 import signal
@@ -763,8 +779,9 @@ print("train returned", quietly(tiny, short, stopped, watch=press_stop))
 print([path.name for path in checkpoint.checkpoints(stopped / "checkpoints")])
 
 # %% [markdown]
-# It ended the step that it was in, saved, and returned nothing. The same call goes on. Beside it, the
-# same run without a stop: are the weights alike?
+# The run finished its current step, saved a checkpoint, and returned None. The same call resumes
+# it. For comparison, the second run below goes through without a stop. Are the final weights the
+# same?
 
 # %%
 from safetensors.torch import load_file
@@ -774,12 +791,12 @@ ends = [
     for where in (stopped, folder.with_name("straight"))
 ]
 same = all(torch.equal(ends[0][name], ends[1][name]) for name in ends[1])
-print("the same weights, to the last bit:", same)
+print("the weights are bit-identical:", same)
 
 # %% [markdown]
-# The other way for a run to end is a loss or a gradient that is NaN or infinite. One such step would spoil
-# every weight, and the average with them. So `train` looks at both before Adam does, and stops. An absurd
-# learning rate will do to see it.
+# A run can also end because the loss or a gradient is NaN (not a number) or infinite. One such step
+# would spoil every weight, and the average with them. So `train` checks the loss and the gradient
+# before Adam uses them, and stops. An absurd learning rate shows it.
 
 # %%
 from glanet.training import NotFiniteError
@@ -790,13 +807,15 @@ except NotFiniteError as error:
     print(str(error).replace(temporary.name, "…"))
 
 # %% [markdown]
-# It names the step and the patches, so that a broken image can be found, and it keeps the network as it was
-# before. For a long run that meets a bad batch once in a while there is `on_nan="skip"`.
+# The message names the step and the patches, so that you can find a broken image. A checkpoint
+# keeps the network as it was before that step. For a long run that sometimes meets a bad batch,
+# there is `on_nan="skip"`.
 
 # %% [markdown]
 # ## 10 · What the average and bf16 change
 #
-# **The average, late.** Train on from the end of section 8, at a constant rate, and watch both again.
+# **The average, late in training.** Train on from the end of section 8, at a constant rate, and
+# measure both again.
 
 # %%
 steps = by_profile(smoke=2, learn=100, full=300)
@@ -816,8 +835,8 @@ print(
 )
 
 # %% [markdown]
-# Late in a training the jitter costs more than the lag. And without any average? The last checkpoint of section
-# 8 still has the weights that were averaged.
+# Late in training the jitter costs more than the lag. And what if you use no average at all? The
+# last checkpoint of section 8 still has the weights from which the average was made.
 
 # %%
 tensors = load_file(checkpoint.checkpoints(folder / "checkpoints")[-1])
@@ -825,16 +844,16 @@ raw = GLANet(config)
 raw.load_state_dict(
     {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
 )
-psnr_raw = whole_images(lambda low: upscale(raw, low))
+psnr_raw = whole_images(lambda lr: upscale(raw, lr))
 print(f"the average {psnr:.3f} dB, the weights themselves {psnr_raw:.3f} dB")
 
 # %% [markdown]
-# There the cosine had taken the rate down to 0, and with it the jitter: the two differ little. A falling rate and an
-# average do the same work. The average does it at any moment, so a validation in the middle of a run is
-# worth more.
+# At the end of section 8 the cosine had lowered the rate to 0, and that removed the jitter as well.
+# So the two hardly differ. A falling rate and an average have the same effect. But the average
+# works at any moment, so it makes a validation in the middle of a run more meaningful.
 #
-# **bf16.** A float32 has 24 bits for its digits. A *bfloat16* has 8, and the range of a float32;
-# a *float16* has 11, and a small range.
+# **bf16.** A float32 has 24 bits of precision. A *bfloat16* (bf16) has 8, with the range of a
+# float32. A *float16* has 11, with a small range.
 
 # %% tags=["nbval-check-output"]
 numbers = torch.tensor([1.0, 1.001, 1.01, 3.14159, 70_000.0])
@@ -843,9 +862,9 @@ for kind in (torch.float32, torch.bfloat16, torch.float16):
     print(f"{str(kind)[6:]:9}", *(f"{value:>8}" for value in shown))
 
 # %% [markdown]
-# In bf16, 1.001 is 1: a weight near 1 would never move by a step of $10^{-3}$ or less. So weights, gradients and
-# Adam stay float32, and `torch.autocast` rounds only what goes into matrix products. What does that
-# change, and is it faster *here*?
+# In bf16, 1.001 becomes 1: a weight near 1 would never move by a step of $10^{-3}$ or less. So
+# weights, gradients and Adam stay in float32, and `torch.autocast` rounds only the inputs of matrix
+# products. How much does that change, and is it faster on *this* machine?
 
 # %%
 import time
@@ -857,14 +876,14 @@ device = choose_device()
 
 
 def train_in(bf16, steps):
-    """Losses of a few steps, and seconds a step."""
-    network = new_network().to(device)
-    adam = torch.optim.Adam(network.parameters(), lr=5e-4)
+    """The losses of a few steps, and the seconds per step."""
+    model = new_model().to(device)
+    adam = torch.optim.Adam(model.parameters(), lr=5e-4)
     found, started = [], time.perf_counter()
     for step in range(steps):
-        low, high = (part.to(device) for part in store.batch(seed=0, step=step, size=8))
+        lr, hr = (part.to(device) for part in store.batch(seed=0, step=step, size=8))
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = F.l1_loss(network(low), high)
+            loss = F.l1_loss(model(lr), hr)
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -875,51 +894,52 @@ def train_in(bf16, steps):
 steps = by_profile(smoke=1, learn=12, full=100)
 full, seconds = train_in(bf16=False, steps=steps)
 half, seconds_bf16 = train_in(bf16=True, steps=steps)
-print(f"this {device} computes in bf16 by itself: {has_bf16(cpu=device.type == 'cpu')}")
-print(f"losses differ by {np.abs(half / full - 1).max():.1%} at most")
-print(f"speed in bf16: {seconds / seconds_bf16:.1f} times that of float32")
+print(f"this {device} has instructions for bf16: {has_bf16(cpu=device.type == 'cpu')}")
+print(f"the losses differ by at most {np.abs(half / full - 1).max():.1%}")
+print(f"speed in bf16: {seconds / seconds_bf16:.1f} × the speed in float32")
 
 # %% [markdown]
-# The loss hardly notices. Speed is a matter of the machine: where the processor has no bf16 of its own, each
-# product is computed by a detour, and `precision="auto"` stays with float32. Where it has, most of a
-# transformer runs faster. Notebook 14 measures that.
+# The loss hardly changes. Speed depends on the machine. A CPU without bf16 instructions has to
+# emulate each product, so `precision="auto"` stays with float32 there. On hardware with bf16, most
+# of a transformer runs faster. Notebook 14 measures that.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - **The loss explodes or is NaN**: the rate is too large, or no warm-up. Divide it by 10.
-# - **The loss falls, then wanders off**: `zero_grad` is missing.
+# - **The loss explodes or is NaN**: the rate is too large, or the warm-up is missing. Divide the
+#   rate by 10.
+# - **The loss falls, then rises again**: `zero_grad` is missing.
 # - **Scores differ from call to call**: the network is in training mode.
 # - **Scores are too good**: they were measured on images that the network was trained on.
 #
-# Trigger them. First a rate a hundred times too large, and a step that never clears its gradients; both
-# beside the right one.
+# Cause each of them on purpose. The first two are a rate that is a hundred times too large, and a
+# step that never clears its gradients. Both are drawn beside a correct training.
 
 
 # %%
-def forgetful_step(network, adam, low, high, rate):
+def forgetful_step(model, adam, lr, hr, rate):
     adam.param_groups[0]["lr"] = rate
-    loss = F.l1_loss(network(low), high)
-    loss.backward()  # onto the gradients of all steps before
+    loss = F.l1_loss(model(lr), hr)
+    loss.backward()  # adds to the gradients of all earlier steps
     adam.step()
     return loss.item()
 
 
 steps = by_profile(smoke=2, learn=60, full=200)
-too_large = fit(new_network(), [5e-2] * steps)
-forgetful = fit(new_network(), [5e-4] * steps, take_step=forgetful_step)
-mended = fit(new_network(), [5e-4] * steps)
+too_large = fit(new_model(), [5e-2] * steps)
+forgetful = fit(new_model(), [5e-4] * steps, take_step=forgetful_step)
+mended = fit(new_model(), [5e-4] * steps)
 loss_lines(
-    {"as it should be": mended, "rate × 100": too_large, "no zero_grad": forgetful},
+    {"correct": mended, "rate × 100": too_large, "no zero_grad": forgetful},
     rolling=min(10, steps),
 )
 
 # %% [markdown]
-# The first is easy to see. The second is treacherous: it learns for a while. But old gradients go on pulling,
-# and it overshoots.
+# The first mistake is easy to see. The second is treacherous, because the network learns for a
+# while. But the old gradients keep pulling, and the weights overshoot.
 #
-# Then the mode. With stochastic depth, which leaves out layers by chance in training, the same image gives
-# another answer each time, until `eval()`.
+# Next, the mode. With stochastic depth, which skips random layers in training, the same image gets
+# a different output each time, until you call `eval()`.
 
 # %%
 dropping = GLANet(replace(config, stochastic_depth=0.5))
@@ -929,10 +949,11 @@ with torch.no_grad():
         getattr(dropping, name)()  # dropping.train(), dropping.eval()
         answers = [dropping(image) for _ in range(8)]
         spread = max((answer - answers[0]).abs().max().item() for answer in answers)
-        print(f"{name}(): eight answers to one image differ by up to {spread:.4f}")
+        print(f"{name}(): eight outputs for one image differ by up to {spread:.4f}")
 
 # %% [markdown]
-# Last, an image on both sides. `train` compares the files' contents, so renaming does not help.
+# Last, an image that is in both the training and the validation set. `train` compares the contents
+# of the files, so renaming one does not help.
 
 # %%
 from glanet.training import TrainError
@@ -982,19 +1003,19 @@ def flat(module):
     return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
 
 
-def make_averaged(network, decay):
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+def make_averaged(model, decay):
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def after_five_updates(make, seed):
-    """An average that watched a network on a random walk."""
+    """The average of a model whose weights took five random steps."""
     torch.manual_seed(seed)
-    network = GLANet(tiny)
-    average = make(network, 0.9)
+    model = GLANet(tiny)
+    average = make(model, 0.9)
     for _ in range(5):
-        for parameter in network.parameters():
+        for parameter in model.parameters():
             parameter.data += 0.01 * torch.randn_like(parameter)
-        average.update_parameters(network)
+        average.update_parameters(model)
     return average
 
 
@@ -1011,8 +1032,9 @@ mine, theirs = (after_five_updates(make, seed=0) for make in (Average, make_aver
 print(same_module(mine, theirs, torch.rand(2, 3, 16, 24)))
 
 # %% [markdown]
-# And the whole loop: the weights after a few of your steps, and after as many of the package's `Run`, which
-# `train` calls; without clipping, which your loop does not do.
+# Finally, the whole loop. Compare the weights after a few of your steps with the weights after as
+# many steps of the package's `Run`, which `train` uses. Gradient clipping is off, because your loop
+# has none.
 
 # %%
 from glanet.training.loop import Run
@@ -1022,13 +1044,13 @@ plain = replace(short, gradient_clip=0.0)
 
 def weights_by_my_loop(steps):
     torch.manual_seed(plain.seed)
-    network = GLANet(config)
-    adam = torch.optim.Adam(network.parameters(), betas=plain.betas)
+    model = GLANet(config)
+    adam = torch.optim.Adam(model.parameters(), betas=plain.betas)
     patches = PatchStore.from_images(training[:4], scale=2, patch=16)
     for step in range(steps):
         batch = patches.batch(plain.seed, step, plain.batch)
-        train_step(network, adam, *batch, learning_rate(plain, step))
-    return flat(network)
+        train_step(model, adam, *batch, learning_rate(plain, step))
+    return flat(model)
 
 
 def weights_by_run(steps):

@@ -3,23 +3,25 @@
 #
 # | | |
 # |---|---|
-# | **You will** | train by the paper's recipe, on whatever this machine has, in a process that survives the notebook; kill it, and see it go on |
-# | **It enables** | weights of your own, for 13, the paper's tables |
+# | **You will** | train by the recipe of the paper ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/), ICIP 2023) on whatever this machine has, in a process that survives the notebook; kill that process, and resume it |
+# | **It enables** | your own weights, for 13, the paper's tables |
 # | **Takes** | 8 minutes, 3 GB of memory; about 60 minutes to work through |
 # | **Becomes** | `glanet/training/launch.py`, `room.py` |
 #
-# Notebook 11 trained a small network while you looked on. The paper's network has 18 million weights
-# and trains for 500,000 steps: days, on a GPU. Nobody keeps a browser open for days. So this notebook is
-# about what stands *around* the loop: room, several devices, and a process that goes on without you.
+# Notebook 11 trained a small network while you watched. The paper's network has 18 million weights
+# and trains for 500,000 steps. That takes days on a GPU, and nobody keeps a browser open for days.
+# So this notebook is about what *surrounds* the loop: memory and disk, several devices, and a
+# process that continues without you.
 #
-# The cells are the same everywhere. How much they do is up to the profile, `GLANET_PROFILE`: in `learn`
-# you train a small network for a few minutes; in `full`, on a machine with GPUs, the paper's.
+# The cells are the same on every machine. The profile, `GLANET_PROFILE`, sets how much they do: in
+# `learn` you train a small network for a few minutes; in `full`, on a machine with GPUs, you train
+# the paper's network.
 
 # %% [markdown]
 # ## 1 · What is trained
 #
-# All choices stand in this cell. Edit it, or set the variables that it reads before the kernel starts:
-# that is how a machine without a browser is told.
+# The next cell holds all choices. Edit it, or set the environment variables that it reads before
+# the kernel starts. On a machine without a browser, use the variables.
 
 # %%
 import os
@@ -30,13 +32,13 @@ preset = os.environ.get("GLANET_TRAIN_PRESET") or by_profile(
     smoke="tiny", learn="tiny", full="paper"
 )
 scale = int(os.environ.get("GLANET_TRAIN_SCALE") or 2)
-wanted = os.environ.get("GLANET_TRAIN_DATA", "")  # such as "T91,BSDS200"; without it, see below
-steps = os.environ.get("GLANET_TRAIN_STEPS", "")  # without it, those of the recipe
-print(f"profile {profile()}: {preset}, ×{scale}, {steps or 'its own number of'} steps")
+wanted = os.environ.get("GLANET_TRAIN_DATA", "")  # such as "T91,BSDS200"; if empty, see below
+steps = os.environ.get("GLANET_TRAIN_STEPS", "")  # if empty, as in the recipe
+print(f"profile {profile()}: {preset}, ×{scale}, {steps or 'the default number of'} steps")
 
 # %% [markdown]
-# The paper's recipe (§2.4) is the default of `Recipe`. What it leaves open follows SwinIR, from which
-# the paper starts.
+# The paper's recipe (§2.4) is the default of `Recipe`. What the paper leaves open follows
+# SwinIR, on which it builds.
 
 # %% tags=["nbval-check-output"]
 from glanet import ModelConfig
@@ -47,8 +49,8 @@ for name in ("data", "steps", "batch", "patch", "learning_rate", "schedule", "mi
     print(f"{name:14} {getattr(paper, name)}")
 
 # %% [markdown]
-# **Prediction.** The milestones are shares of all steps, and at each the learning rate is halved. What is it at
-# step 460,000?
+# **Prediction.** The milestones are fractions of all steps. At each milestone the learning rate is
+# halved. What is the learning rate at step 460,000?
 
 # %%
 guess = ...
@@ -62,7 +64,7 @@ print(
         guess,
         learning_rate(paper, 460_000),
         unit="at that step",
-        because="Steps 250,000, 400,000 and 450,000 have passed: 1e-4 / 2 / 2 / 2.",
+        because="It has passed the milestones 250,000, 400,000 and 450,000: 1e-4 / 2 / 2 / 2.",
     )
 )
 
@@ -73,15 +75,18 @@ moments = range(0, paper.steps, 1000)
 schedules({"the paper's": (moments, [learning_rate(paper, step) for step in moments])})
 
 # %% [markdown]
-# ## 2 · Room
+# ## 2 · Memory and disk
 #
-# The paper trains on DIV2K (§3): 800 photographs, each 2040 pixels wide or high. Decoding a PNG in every step
-# would keep a GPU waiting. So all images are decoded *once*, HR and LR, and their bytes lie in memory.
+# The paper trains on DIV2K (§3): 800 photographs, each 2040 pixels wide or high. If every step
+# decoded PNG files, the GPU would wait for them. So all images, low-resolution (LR) and
+# high-resolution (HR), are decoded *once* and kept in memory as bytes.
 #
-# By hand: an image of 4 × 6 pixels, for ×2. LR has 2 × 3 = 6 pixels, HR has 24, a pixel has three bytes:
-# 30 · 3 = 90 bytes. Of an image of 5 × 7 the last row and column are cut off first, so it takes 90 as well.
+# By hand: take an image of 4 × 6 pixels, for ×2. LR has 2 × 3 = 6 pixels, HR has 24, and a pixel
+# has three bytes: 30 · 3 = 90 bytes. An image of 5 × 7 first loses its last row and column, so it
+# also takes 90 bytes.
 #
-# **Exercise 1 · Room for decoded images** ★☆☆, 5 minutes. `sizes` lists (height, width) of each HR image.
+# **Exercise 1 · Memory for decoded images** ★☆☆, 5 minutes. `sizes` lists (height, width) of each
+# HR image.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -90,19 +95,20 @@ schedules({"the paper's": (moments, [learning_rate(paper, step) for step in mome
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Each LR pixel has `scale**2` HR pixels beside it, so the two together are `1 + scale**2`.
+# Each LR pixel comes with `scale**2` HR pixels, which makes `1 + scale**2` pixels together.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `sum((height // scale) * (width // scale) for height, width in sizes)`, times two factors.
+# Take `sum((height // scale) * (width // scale) for height, width in sizes)`. Multiply it by the
+# number from hint 2 and by the bytes of a pixel.
 #
 # </details>
 
 
 # %%
 def decoded_bytes(sizes, scale):
-    """What images take as pixels, LR and HR, one byte a colour: an int."""
+    """Bytes of all images as pixels, LR and HR, one byte per colour: an int."""
     # >>>
     lr_pixels = sum((height // scale) * (width // scale) for height, width in sizes)
     return 3 * lr_pixels * (1 + scale**2)
@@ -115,8 +121,8 @@ from glanet.course.lessons.full_training import exercises
 decoded_bytes = exercises.decoded_bytes.check(decoded_bytes)
 
 # %% [markdown]
-# **Prediction.** DIV2K's training images come as an archive of 3.5 GB. No image is larger than 2040 × 2040. How
-# many GB do they take decoded, for ×2, at most?
+# **Prediction.** DIV2K's training images come as an archive of 3.5 GB. No image is larger than
+# 2040 × 2040. How many GB do they take at most when decoded, for ×2?
 
 # %%
 guess = ...
@@ -128,14 +134,16 @@ print(
         guess,
         round(most / 1e9, 1),
         unit="GB",
-        because="PNG packs pixels; and most of these photographs are not square, so it will be less.",
+        because="PNG compresses. Most of these photographs are not square, so it will be less.",
     )
 )
 
 # %% [markdown]
-# Before hours of downloading and training, look whether it all fits. `requirements` looks at this machine; `needs`, below it,
-# is plain arithmetic. Where something lacks, the line says what helps. Half of the free memory is left to the network, so what is
-# needed is twice the pixels' bytes. Memory is the one need that may lack: then the pixels are read from a file.
+# Before hours of downloading and training, check that everything fits. `requirements` checks this
+# machine; it uses `needs`, which is pure arithmetic. Where something is short, the line says what
+# helps. Half of the free memory stays reserved for the network, so the line asks for twice the
+# bytes of the pixels. Only memory can be short without stopping the run: the pixels are then read
+# from a file.
 
 # %%
 from pathlib import Path
@@ -151,9 +159,10 @@ for need in room.requirements(ModelConfig.preset("paper", scale), paper, runs / 
     print(need)
 
 # %% [markdown]
-# Which images are there for *this* run? In the full profile DIV2K is brought, if it is not here yet. Where it
-# cannot be had, the 291 images that small networks are trained on stand in; without those, scikit-image's
-# photographs. What is measured on must be other images: Set5, or two photographs held out.
+# Which images are available for *this* run? In the full profile the cell downloads DIV2K if it is
+# not here yet. If the download fails, it uses the 291 images that small networks are trained on;
+# without those, scikit-image's photographs. The validation images must be different ones: Set5, or
+# two held-out photographs.
 
 # %%
 from glanet.course.kit import practice
@@ -162,7 +171,7 @@ from glanet.data.catalog import DataError
 
 
 def at_hand(sets):
-    """Whether all of some sets are here; in the full profile, what can be downloaded is brought."""
+    """Whether all these sets are here; in the full profile, missing ones are downloaded."""
     try:
         for name in sets:
             catalog.get(name) if profile() == "full" else catalog.hr_images(name)
@@ -189,12 +198,13 @@ for what, names in {"trained": data, "measured": validation}.items():
 # %% [markdown]
 # ## 3 · One batch, several devices
 #
-# The paper's batch has 32 patches. Two GPUs take 16 each: every *process* (one for each GPU) computes the
-# gradient of its share, and before Adam steps, the processes *average* their gradients. Processes are
-# numbered from 0, the number is called *rank*, and how many there are, the *world*.
+# The paper's batch has 32 patches. Two GPUs take 16 each. There is one *process* for each GPU.
+# Every process computes the gradient of its share, and before Adam takes its step, the processes
+# *average* their gradients. Processes are numbered from 0. The number of a process is its *rank*,
+# and the number of processes is the *world*.
 #
-# In what sense is that the same training? The loss is a mean over the batch. Try it: the gradient of a whole
-# batch, and the mean of the gradients of its halves.
+# Why is this the same training? The loss is a mean over the batch. Try it: compute the gradient of
+# a whole batch, and the mean of the gradients of its two halves.
 
 # %%
 import torch
@@ -208,32 +218,32 @@ from glanet.data.patches import PatchStore
 
 small = ModelConfig(channels=8, blocks=1, layers=2, heads=2, window=4, light_head=True)
 two = [path for path in catalog.hr_images("photos") if path.stem in ("astronaut", "coffee")]
-with redirect_stderr(StringIO()):  # a progress bar, which is gone before it is read
+with redirect_stderr(StringIO()):  # hide the progress bar
     store = PatchStore.from_images(two, scale=2, patch=16)
 
 torch.manual_seed(0)
-network = GLANet(small).double().eval()  # in float64, so that rounding is out of the way
+model = GLANet(small).double().eval()  # float64 makes rounding negligible
 
 
-def gradient(low, high):
-    """The gradient of the loss of a batch, all weights' in one vector."""
-    loss = F.l1_loss(network(low.double()), high.double())
-    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(network.parameters()))])
+def gradient(lr, hr):
+    """The gradient of the loss of a batch, as one vector over all weights."""
+    loss = F.l1_loss(model(lr.double()), hr.double())
+    return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))])
 
 
-low, high = store.batch(seed=0, step=7, size=8)
-whole = gradient(low, high)
-halves = [gradient(low[:4], high[:4]), gradient(low[4:], high[4:])]
+lr, hr = store.batch(seed=0, step=7, size=8)
+whole = gradient(lr, hr)
+halves = [gradient(lr[:4], hr[:4]), gradient(lr[4:], hr[4:])]
 mean = sum(halves) / 2
 print(f"largest entry {whole.abs().max():.3f}, largest difference {(whole - mean).abs().max():.0e}")
 
 # %% [markdown]
-# The same but for rounding, *if* the shares are equally large and together are the batch. Who takes which patches?
-# They are numbered in the order of the batch, and the shares are consecutive: of 8 patches, rank 0 of 2 takes 0, 1, 2, 3,
-# and rank 1 takes 4, 5, 6, 7.
+# They are equal up to rounding, *if* the shares are equally large and together make up the batch.
+# Which process takes which patches? The patches are numbered in the order of the batch, and the
+# shares are consecutive: of 8 patches, rank 0 of 2 takes 0, 1, 2, 3, and rank 1 takes 4, 5, 6, 7.
 #
-# **Exercise 2 · A share** ★☆☆, 5 minutes. The numbers of the patches that a process takes, as a list. `batch` is a
-# multiple of `world`.
+# **Exercise 2 · A share** ★☆☆, 5 minutes. Return the numbers of the patches that a process takes,
+# as a list. `batch` is a multiple of `world`.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -242,7 +252,8 @@ print(f"largest entry {whole.abs().max():.3f}, largest difference {(whole - mean
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Rank 0 begins with patch 0, and each next rank where the one before ended: `rank * each`. `range(start, end)` leaves out `end`.
+# Rank 0 starts with patch 0, and each next rank starts where the previous one ended: `rank * each`.
+# `range(start, end)` leaves out `end`.
 #
 # </details>
 
@@ -263,12 +274,13 @@ share = exercises.share.check(share)
 from glanet.course.lessons.full_training.figures import shares
 
 print([share(8, rank, world=2) for rank in range(2)])
-shares(low, world=2)
+shares(lr, world=2)
 
 # %% [markdown]
-# Patches are drawn from `(seed, step)`, as in notebook 11. Neither rank nor world has a say in it. So a run may go on with
-# another number of GPUs than it began with, and sees the same patches. Move the step: the patches change. Change the number
-# of processes: only the frames do. (Without a kernel, the figure above shows the same.)
+# As in notebook 11, the patches depend on `(seed, step)` alone, not on rank or world. So a run may
+# resume with another number of GPUs, and it sees the same patches. Move the step slider: the
+# patches change. Change the number of processes: only the frames change. (Without a kernel, the
+# figure above shows the same.)
 
 # %%
 from glanet.course.lessons.full_training.widgets import explore_shares
@@ -276,39 +288,43 @@ from glanet.course.lessons.full_training.widgets import explore_shares
 explore_shares(store)
 
 # %% [markdown]
-# The learning rate stays, as the batch does: four GPUs make the same 500,000 steps, each of them faster.
+# The batch stays the same, so the learning rate stays the same too: four GPUs run the same 500,000
+# steps, and each step is faster.
 
 # %% [markdown]
-# ## 4 · A process that outlives you
+# ## 4 · A process that outlives the notebook
 #
-# A cell that trains for days has three enemies: the browser that closes, the kernel that restarts, and the
-# terminal that Jupyter was started in. So the training is not a cell. It is a program of its own, and all that it
-# and the notebook have in common is a folder.
+# Three things can end a cell that trains for days: the browser closes, the kernel restarts, or the
+# terminal that started Jupyter is closed. So the training does not run in a cell. It is a separate
+# program, and it shares only a folder with the notebook.
 #
 # ![Browser and kernel may end; the training process has a session of its own, writes into the run's folder, and the kernel reads there](figures/12_detached.svg)
 #
-# When a terminal or a kernel is ended, the signal goes to all processes of its *session*. A program that shall live on gets
-# a session of its own. It cannot print into a cell that may be gone, either: what it says, errors too, goes into a file.
+# When a terminal or a kernel ends, all processes of its *session* receive a signal that ends them.
+# A program that must continue needs its own session. It cannot print into a cell either, because
+# the cell may be gone: its output, including errors, goes to a file.
 #
-# **Exercise 3 · Start** ★★★, 15 minutes. `start(command, output)` starts a program and returns its number, the *pid*, without
-# waiting for it. `command` is a list such as `["sleep", "5"]`; `output` is the path of the file, which may hold what an earlier
-# process said.
+# **Exercise 3 · Start** ★★★, 15 minutes. `start(command, output)` starts a program without waiting
+# for it, and returns its process number, the *pid*. `command` is a list such as `["sleep", "5"]`.
+# `output` is the path of the file. The file may already hold the output of an earlier process,
+# which must stay.
 #
 # <details><summary>Hint 1</summary>
 #
-# `subprocess.Popen(command)` starts a program and does not wait, as `subprocess.run` does. The object that it returns has an
-# attribute `pid`.
+# `subprocess.Popen(command)` starts a program without waiting; `subprocess.run` waits. The object
+# that Popen returns has an attribute `pid`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Popen takes `stdout=file`, where `file` is open for writing; `stderr=subprocess.STDOUT` sends errors to the same place.
-# `Path(output).open("ab")` adds to what is there.
+# Popen takes `stdout=file`, where `file` is open for writing. `stderr=subprocess.STDOUT` sends
+# errors to the same place. `Path(output).open("ab")` opens the file to append to it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# A session of its own is `start_new_session=True`. With `stdin=subprocess.DEVNULL` it never waits for a keyboard.
+# `start_new_session=True` gives the program its own session. With `stdin=subprocess.DEVNULL` it
+# never waits for the keyboard.
 #
 # </details>
 
@@ -317,7 +333,7 @@ import subprocess
 
 
 def start(command, output):
-    """Start a program that outlives this one; its output is added to a file. Returns its pid."""
+    """Start a program that outlives this one, append its output to a file, return its pid."""
     # >>>
     with Path(output).open("ab") as file:
         process = subprocess.Popen(
@@ -335,7 +351,7 @@ def start(command, output):
 start = exercises.start.check(start)
 
 # %% [markdown]
-# Try yours. The sessions are numbers too: the child's is not the kernel's.
+# Try yours. Sessions have numbers too: the session of the child is not the session of the kernel.
 
 # %%
 import sys
@@ -350,14 +366,15 @@ while not said.read_text():
 print(said.read_text())
 
 # %% [markdown]
-# The package's `launch.detach` starts the training in this way, and writes down the pid. In that process, accelerate's
-# `notebook_launcher` starts one process for each GPU; where there is one or none, it just calls `train`.
+# The package's `launch.detach` starts the training in this way, and records the pid. In that
+# process, accelerate's `notebook_launcher` starts one process for each GPU. With one GPU or none,
+# it just calls `train`.
 
 # %% [markdown]
 # ## 5 · How long?
 #
-# The training writes an entry into its log every 50 steps. An entry tells, among other things, how many `seconds` of
-# training have passed by its `step`:
+# The training writes an entry to its log every 50 steps. Among other things, an entry holds its
+# `step` and the `seconds` of training up to that step:
 
 # %%
 log = [
@@ -367,21 +384,23 @@ log = [
 ]
 
 # %% [markdown]
-# The first 50 steps took 40 s, the next 50 only 20 s. That is usual: caches fill, memory is fetched, kernels are chosen.
-# So leave the first entry's steps out. From step 50 to 150 it is 40 s for 100 steps, 0.4 s a step; to step 1150 there are 1000
-# steps left, 400 s.
+# The first 50 steps took 40 s, and the next 50 only 20 s. That is usual: caches fill, memory is
+# allocated, kernels are selected. So leave out the steps of the first entry. The 100 steps from 50
+# to 150 took 40 s, which is 0.4 s per step. To step 1150 there are 1000 steps left, so 400 s.
 #
-# **Exercise 4 · Seconds left** ★★☆, 8 minutes. `entries` has two entries or more. Take the pace of late: from the entry 20
-# before the last to the last; where there are fewer, from the first to the last.
+# **Exercise 4 · Seconds left** ★★☆, 8 minutes. `entries` has two entries or more. Use the recent
+# pace: from the entry 20 before the last to the last. If there are fewer entries, use the first and
+# the last.
 #
 # <details><summary>Hint 1</summary>
 #
-# The last 21 entries are `entries[-21:]`, and if there are fewer, these are all.
+# `entries[-21:]` are the last 21 entries, or all entries if there are fewer.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# With `first` and `last` of those, the pace is a quotient of two differences: seconds by steps.
+# With `first` and `last` of those, the pace is the difference in seconds divided by the difference
+# in steps.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -393,7 +412,7 @@ log = [
 
 # %%
 def seconds_left(entries, steps):
-    """Seconds of training from the last entry to `steps`, at the pace of late."""
+    """Seconds of training from the last entry to `steps`, at the recent pace."""
     # >>>
     first, last = entries[-21:][0], entries[-1]
     pace = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
@@ -414,9 +433,10 @@ print(
 # %% [markdown]
 # ## 6 · The run
 #
-# Network, recipe, folder. In the full profile nothing of the preset is changed. The folder has a fixed place, so that a kernel
-# that was restarted finds it again; in the learn profile a short digest of all settings is in its name, so that other settings get
-# another folder.
+# A run needs a config, a recipe and a folder. In the full profile nothing in the preset changes.
+# The folder has a fixed place, so that a restarted kernel finds it again. In the learn profile its
+# name contains a short digest of the config and the recipe, so that a different run gets a
+# different folder.
 
 # %%
 import zlib
@@ -440,22 +460,28 @@ print(run.name)
 if launch.status(run).state == launch.NEW:
     for need in room.requirements(network, recipe, run):
         print(need)
-        assert not need.lacking or "memory" in need.what, "make room first, see the line above"
+        assert not need.lacking or "memory" in need.what, "free the space first, see the line above"
 
 # %% [markdown]
-# Now start it. `ensure` starts the process, *unless* this very training is running or finished already. So you may run
-# this cell at any time, and again tomorrow after the kernel was restarted: nothing is started twice, nothing is lost.
+# Now start it. `ensure` starts the process, *unless* this run is already running or finished. So
+# you may run this cell at any time, even tomorrow after a restart of the kernel: it never starts a
+# run twice, and nothing is lost.
 
 # %%
 print(launch.ensure(network, recipe, run))
 
 # %% [markdown]
-# Watch it. The plot fills as entries come; how long it will take is printed after 100 steps, and twenty times in all.
+# Watch it. The plot grows as entries arrive. The remaining time is printed for the first time after
+# 100 steps, and about twenty times in all.
 #
-# - **Jupyter's stop button** ends the watching, and the training goes on. Run the cell again, and watch on.
-# - **The browser closes, or the kernel restarts**: the training goes on. Run the cells above, then this one.
-# - **The machine restarts**: the training is gone, and its checkpoints are not. The cell above goes on from the last.
-# - **You want it to end**: `launch.stop(run)` lets it save. From a terminal, the pid in `process.json` gets a plain `kill`.
+# - **Jupyter's stop button** ends the watching, and the training goes on. Run the cell again to
+#   watch again.
+# - **The browser closes, or the kernel restarts**: the training goes on. Run the cells above, then
+#   this one.
+# - **The machine restarts**: the training is gone, but its checkpoints remain. The cell above
+#   resumes from the last one.
+# - **You want to end it**: `launch.stop(run)` lets it save first. From a terminal, send a plain
+#   `kill` to the pid in `process.json`.
 
 # %%
 from glanet.course.lessons.training_in_miniature.widgets import LivePlot
@@ -465,10 +491,10 @@ plot
 
 # %%
 progress = launch.watch(run, plot)
-plot.draw()  # the last entry, too
+plot.draw()  # include the last entry
 
 # %% [markdown]
-# The same plot, drawn once from the log, for readers without a kernel.
+# For readers without a kernel, here is the same plot, drawn once from the log.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import curve
@@ -477,8 +503,9 @@ from glanet.training.log import read_log
 curve(read_log(run / "log.jsonl"))
 
 # %% [markdown]
-# At its end, training left `weights/` in the run's folder: the averaged weights, their configuration, and a *model card* that says
-# where they come from. `GLANet.from_pretrained`, `glanet upscale --weights` and notebook 13 take that folder.
+# At its end the training left `weights/` in the run's folder: the averaged weights, their config,
+# and a *model card* that says where they come from. `GLANet.from_pretrained`,
+# `glanet upscale --weights` and notebook 13 accept that folder.
 
 # %%
 from IPython.display import display
@@ -494,8 +521,8 @@ if progress.state == launch.FINISHED:
     print(card[card.index("# ") : card.index("The weights are")])
     trained = GLANet.from_pretrained(run / "weights")
     photo = modcrop(read_rgb(practice.held_out_images()[-1]), scale)
-    low = imresize(photo, 1 / scale)
-    found = {"bicubic": imresize(low, scale), "trained here": upscale(trained, low)}
+    lr = imresize(photo, 1 / scale)
+    found = {"bicubic": imresize(lr, scale), "trained here": upscale(trained, lr)}
     for name, image in found.items():
         print(f"{name:13} {psnr_y(image, photo, border=scale):.2f} dB")
     top, left = photo.shape[0] // 4, photo.shape[1] // 4
@@ -504,13 +531,14 @@ else:
     print(progress)
 
 # %% [markdown]
-# To train it anew in the learn profile, move the folder away, or give `run` another name.
+# To train from the start again in the learn profile, move the folder away, or give `run` another
+# name.
 
 # %% [markdown]
 # ## 7 · Kill it
 #
-# `kill -9` is as rude as it gets: the process is gone at once, without a last word, as in a power failure. Take a small
-# run, with a checkpoint every 10 steps, on the processor and in float32.
+# `kill -9` ends a process at once, without letting it save, like a power failure. Take a small run
+# with a checkpoint every 10 steps, on the CPU and in float32.
 
 # %%
 from dataclasses import replace
@@ -531,7 +559,8 @@ first = launch.ensure(*job, device="cpu")
 print(first)
 
 # %% [markdown]
-# While it trains: what if you start it a second time, say from another notebook? Two processes would write the same files.
+# While it trains: what if you start it a second time, for example from another notebook? Two
+# processes would write the same files.
 
 # %%
 from glanet.training.launch import LaunchError
@@ -542,7 +571,7 @@ except LaunchError as error:
     print(str(error).replace(temporary.name, "…"))
 
 # %% [markdown]
-# It is refused. Now wait until it has come a little way, and kill it.
+# The second start is rejected. Now wait until the run has made some progress, and kill it.
 
 # %%
 import psutil
@@ -556,10 +585,11 @@ died = launch.status(victim)
 print(died)
 
 # %% [markdown]
-# Nobody knows how many steps after the last checkpoint it had done; ten at most, and they are lost.
+# Nobody knows how many steps it had done after the last checkpoint. At most ten, and they are lost.
 #
-# **Prediction.** It goes on from that checkpoint. Beside it, the same training without any disturbance. How do the weights
-# compare at the end: `"the same bits"`, `"nearly the same"` or `"other weights"`?
+# **Prediction.** The run resumes from that checkpoint. For comparison, the same training also runs
+# once without interruption. How do the weights compare at the end: `"bit-identical"`,
+# `"nearly the same"` or `"different"`?
 
 # %%
 guess = ...
@@ -578,14 +608,14 @@ with redirect_stderr(StringIO()):
     undisturbed = train(small, short, victim.with_name("undisturbed"), device="cpu")
 ends = [load_file(folder / "model.safetensors") for folder in (victim / "weights", undisturbed)]
 gap = max((ends[0][name] - ends[1][name]).abs().max().item() for name in ends[1])
-answers = ("the same bits", "nearly the same", "other weights")
+answers = ("bit-identical", "nearly the same", "different")
 print(
     reveal_choice(
         guess,
         answers[0 if gap == 0 else 1 if gap < 1e-4 else 2],
         choices=answers,
-        because=f"Weights differ by up to {gap:g}. A checkpoint holds the weights, their average "
-        "and Adam's numbers; batches follow from seed and step.",
+        because=f"The weights differ by up to {gap:g}. A checkpoint holds the weights, their "
+        "average and Adam's numbers; batches follow from seed and step.",
     )
 )
 
@@ -595,43 +625,50 @@ from glanet.course.lessons.full_training.figures import lives
 lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], steps=short.steps)
 
 # %% [markdown]
-# On a GPU, and on several, sums are added up in an order that may change. There the end is nearly the same, and as good.
+# On one or more GPUs, the order in which sums are added may change from run to run. There the final
+# weights are nearly the same, and equally good.
 
 # %% [markdown]
 # ## 8 · Several GPUs, several machines, no browser
 #
-# Several GPUs in one machine need nothing from you: `ensure` takes all of them, and the log tells of the whole batch. For several
-# machines there is accelerate's own command; the README has the lines.
+# Several GPUs in one machine need nothing from you: `ensure` uses all of them, and the log covers
+# the whole batch. For several machines, use accelerate's own command; the README has the lines.
 #
-# A machine without a browser runs this very notebook, too. In a terminal,
+# A machine without a browser can run this notebook, too. In a terminal,
 #
 # ```
 # make train-full
 # ```
 #
-# executes it in the full profile, prints what the cells print, and leaves the executed copy in `runs/notebooks`, saved cell by
-# cell. Bounded, for a first try:
+# executes it in the full profile, prints what the cells print, and writes the executed copy to
+# `runs/notebooks`, saved after each cell. For a short first try:
 #
 # ```
 # GLANET_TRAIN_PRESET=tiny GLANET_TRAIN_DATA=T91,BSDS200 GLANET_TRAIN_STEPS=200 make train-full
 # ```
 #
-# Several processes on a *processor* gain nothing, but let you test. A trap lies there, and it was measured: accelerate
-# joins processes on a processor only where it is told that it is one. Otherwise each of two processes has rank 0 and would train the
-# whole network by itself, into one folder, whose lock refuses the second. `launch.launch(..., processes=2)` tells it.
+# Several processes on a *CPU* are not faster, but they let you test. There is a trap, found by
+# measurement: accelerate connects processes on a CPU only if you tell it that they run on a CPU.
+# Otherwise each of two processes has rank 0, and each would train the whole network alone, into the
+# same folder. The lock of the folder rejects the second one. `launch.launch(..., processes=2)`
+# tells accelerate that it is a CPU.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - **A second process in one folder**: refused, as in section 7, and by `glanet train` too: a lock, which ends with the process that
-#   holds it.
-# - **Disk full in the third night**: looked up before the start, as in section 2. If a checkpoint cannot be written all the same, the
-#   older ones are whole; make room, and go on.
-# - **An image on both sides**: scores on images that were trained on say nothing.
-# - **Other settings in an old folder**: a run with half its steps at one rate and half at another is neither.
-# - **A batch that the GPUs cannot share equally**: refused, too; choose a multiple of their number.
+# - **A second process in one folder**: rejected, as in section 7, and by `glanet train` too. Each
+#   run holds a lock that ends with its process.
+# - **The disk fills up in the third night**: disk space is checked before the start, as in
+#   section 2. If a checkpoint cannot be written anyway, the older ones are intact. Free some space,
+#   and resume.
+# - **An image in both the training and the validation set**: scores on trained images say nothing.
+# - **A changed recipe in an old folder**: a run with half its steps at one learning rate and half
+#   at another follows neither recipe.
+# - **A batch that the GPUs cannot share equally**: rejected, too. Choose a multiple of their
+#   number.
 #
-# Trigger three of them. First, a disk that is nearly full. `needs` is a pure function, so any machine can be tried:
+# Cause three of them on purpose. First, a disk that is nearly full. `needs` is a pure function, so
+# you can try any machine:
 
 # %%
 machine = {"data_disk": 5e9, "run_disk": 5e9, "one_disk": True, "memory": 64e9}
@@ -639,19 +676,19 @@ needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, 
 print("\n".join(map(str, needed)))
 
 # %%
-machine |= {"data_disk": 50e9, "run_disk": 50e9}  # mended: a larger disk
+machine |= {"data_disk": 50e9, "run_disk": 50e9}  # fixed: a larger disk
 needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
 print("\n".join(map(str, needed)))
 
 # %% [markdown]
-# Then the images. `train` says what is wrong before the first step.
+# Next, the images. `train` reports an invalid setup before the first step.
 
 # %%
 from glanet.training import TrainError
 
 
 def attempt(recipe, folder):
-    """Train in this process; say what is wrong, or that nothing is."""
+    """Train in this process, and print the error or that it trained."""
     with redirect_stderr(StringIO()):
         try:
             train(small, recipe, folder, device="cpu")
@@ -662,20 +699,20 @@ def attempt(recipe, folder):
 
 brief = replace(short, steps=2)
 attempt(replace(brief, validation=brief.data), Path(temporary.name) / "both-sides")
-attempt(brief, Path(temporary.name) / "apart")  # mended: measured on none of them
+attempt(brief, Path(temporary.name) / "apart")  # fixed: no image in both sets
 
 # %% [markdown]
 # Last, the finished run of section 7, with another learning rate.
 
 # %%
 attempt(replace(short, learning_rate=2e-4), victim)
-attempt(replace(brief, learning_rate=2e-4), Path(temporary.name) / "other-rate")  # mended
+attempt(replace(brief, learning_rate=2e-4), Path(temporary.name) / "other-rate")  # fixed
 
 # %% [markdown]
 # ## The same as the package's
 #
-# Your arithmetic against the package's, and your shares against the batches that it cuts: every rank's patches are those that
-# `share` names.
+# Compare your arithmetic with the package's, and your shares with the batches that the package
+# cuts: each rank gets the patches that `share` lists.
 
 # %%
 import numpy as np
@@ -683,7 +720,7 @@ import numpy as np
 from glanet.course.kit.sameness import same_function
 
 rng = np.random.default_rng(0)
-cases = [(rng.integers(50, 2041, (20, 2)).tolist(), factor) for factor in (2, 3, 4)]
+cases = [(rng.integers(50, 2041, (20, 2)).tolist(), scale) for scale in (2, 3, 4)]
 print(same_function(decoded_bytes, room.decoded_bytes, cases))
 
 entries = [
@@ -715,7 +752,7 @@ theirs.__name__ = "start_process"
 print(same_function(facts_of(start), theirs, [("earlier\n",)]))
 
 # %% [markdown]
-# And `decoded_bytes` is not only arithmetic: it is what the store of section 3 takes.
+# `decoded_bytes` gives exactly the memory that the store of section 3 takes:
 
 # %%
 from glanet.data.images import image_size
@@ -723,7 +760,8 @@ from glanet.data.images import image_size
 print(decoded_bytes([image_size(path) for path in two], scale=2), "=", store.nbytes, "bytes")
 
 # %% [markdown]
-# Notebook 13 measures the weights that you trained on the paper's image sets, beside the published ones.
+# Notebook 13 measures the weights that you trained. It uses the paper's image sets and shows your
+# results next to the published ones.
 
 # %%
 from glanet.course.report import report as progress_report

@@ -3,27 +3,28 @@
 #
 # | | |
 # |---|---|
-# | **You will** | measure weights on the paper's image sets, set them into its Table 1, and find out what self-ensemble, tiles and time do to a comparison |
+# | **You will** | measure weights on the image sets of the paper ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/), ICIP 2023), add them to its Table 1, and find out how self-ensemble, tiles and time affect a comparison |
 # | **It enables** | a number for your own network that stands beside the published ones |
 # | **Takes** | 4 minutes, 3 GB of memory; about 75 minutes to work through |
 # | **Becomes** | `glanet/evaluation/benchmark.py`, `glanet/inference/upscale.py` |
 #
-# Notebook 02 built the yardstick for one image. A row of Table 1 takes five sets of images, and weights. On the
-# way from the one to the other lie a mean, file names, memory, and some temptations.
+# Notebook 02 measured one image. A row of Table 1 needs weights and five sets of images. The way
+# from one image to a row involves a mean, file names, memory, and some temptations.
 
 # %% [markdown]
 # ## 1 · From images to a row
 #
-# Two methods, two images, PSNR in decibels (dB):
+# Here are two methods and two images, with the PSNR (peak signal-to-noise ratio) of each in
+# decibels (dB):
 #
 # | | image 1 | image 2 |
 # |---|---|---|
 # | method A | 30 | 40 |
 # | method B | 31 | 38 |
 #
-# By the mean of the decibels, A leads: 35 to 34.5.
+# By the mean of the decibels, A leads with 35 to 34.5.
 #
-# **Prediction.** Somebody averages the *squared errors* of the two images instead, and turns their mean into
+# **Prediction.** Average the *squared errors* of the two images instead, and convert their mean to
 # decibels. Who leads now: `"A"`, `"B"`, or `"neither"`?
 
 # %%
@@ -38,7 +39,7 @@ decibels = {"A": np.array([30, 40]), "B": np.array([31, 38])}
 
 
 def of_mean_error(values):
-    """PSNR of the mean squared error of several images, from their PSNRs."""
+    """PSNR of the mean of several images' squared errors, computed from their PSNRs."""
     errors = 255**2 / 10 ** (values / 10)
     return 10 * np.log10(255**2 / errors.mean())
 
@@ -49,18 +50,19 @@ print(
         guess,
         max(numbers, key=numbers.get),
         choices=("A", "B", "neither"),
-        because="The error of image 1 is larger by far, and decides alone.",
+        because="Image 1 has by far the larger error, so it decides alone.",
     )
 )
 for method, values in decibels.items():
-    print(f"{method}: mean of decibels {values.mean():.2f}, of mean error {numbers[method]:.2f}")
+    print(f"{method}: mean of decibels {values.mean():.2f}, by mean error {numbers[method]:.2f}")
 
 # %% [markdown]
-# Neither mean is wrong. But they rank the methods differently, and every row of Table 1 is a *mean of the
-# decibels*: each image counts alike. A row that was made in the other way cannot stand there, even if all
-# images were the same.
+# Neither mean is wrong, but they rank the methods differently. Every row of Table 1 is a *mean of
+# the decibels*: each image has the same weight. A row made in the other way does not belong in
+# Table 1, even if all images are the same.
 #
-# In the package, the numbers of one image are a `Score`:
+# In the package, a `Score` holds the numbers of one image. Besides PSNR it has SSIM (structural
+# similarity). Both are measured on Y, the brightness:
 
 # %% tags=["nbval-check-output"]
 from glanet.evaluation.benchmark import Score
@@ -73,25 +75,26 @@ scores = [
 print(scores[0].set, scores[0].psnr_y)
 
 # %% [markdown]
-# **Exercise 1 · A row** ★☆☆, 10 minutes. `mean_scores(scores)` takes a list of `Score`, and returns a dictionary:
-# for each set the pair (mean PSNR, mean SSIM). The sets come in the order in which they first appear; the images
-# of a set need not stand side by side. Of the three above, it makes `{"Set5": (35.0, 0.85), "Set14": (28.0, 0.7)}`.
+# **Exercise 1 · A row** ★☆☆, 10 minutes. `mean_scores(scores)` takes a list of `Score` and returns
+# a dictionary that maps each set to the pair (mean PSNR, mean SSIM). The sets are in the order of
+# their first appearance. The images of a set need not be neighbours in the list. For the three
+# scores above the result is `{"Set5": (35.0, 0.85), "Set14": (28.0, 0.7)}`.
 #
 # <details><summary>Hint 1</summary>
 #
-# First collect, then average. A dictionary from each set to a list of pairs keeps the order of first appearance by
-# itself.
+# First collect, then average. A dictionary that maps each set to a list of pairs keeps the order of
+# first appearance by itself.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `pairs.setdefault(score.set, [])` gives the set's list, and makes an empty one where there is none yet. Append
-# `(score.psnr_y, score.ssim_y)` to it.
+# `pairs.setdefault(score.set, [])` returns the list of the set, and creates an empty one if there
+# is none yet. Append `(score.psnr_y, score.ssim_y)` to it.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `np.mean(list_of_pairs, axis=0)` is the mean PSNR and the mean SSIM. Then
+# `np.mean(list_of_pairs, axis=0)` is the mean PSNR and the mean SSIM. Then use
 # `{name: tuple(np.mean(found, axis=0)) for name, found in pairs.items()}`.
 #
 # </details>
@@ -118,11 +121,11 @@ for name, (psnr, ssim) in mean_scores(scores).items():
     print(f"{name:6} {psnr:.2f} / {ssim:.4f}")
 
 # %% [markdown]
-# ## 2 · Whose picture is it?
+# ## 2 · Which image does an output belong to?
 #
-# Often a method comes as a folder of pictures that it made. Each has to be held against its own original. Here are
-# three originals, and the outputs that somebody made of them at ×2. Both lists are sorted by name, as a folder shows
-# them:
+# Often you get a method's results as a folder of images. You have to compare each with its own
+# original. Here are three originals, and the outputs of some method at ×2. Both lists are sorted by
+# name, as a folder shows them:
 
 # %% tags=["nbval-check-output"]
 originals = sorted(["1", "2", "10"])
@@ -131,30 +134,33 @@ for pair in zip(originals, outputs, strict=True):
     print(*pair)
 
 # %% [markdown]
-# Two of three are wrong. "1" comes before "10", since it ends first; but "10x2" comes before "1x2", since 0 comes
-# before x. No error is raised, and a PSNR comes out all the same. So pair by name.
+# Two of the three pairs are wrong. "1" comes before "10" because it is shorter, but "10x2" comes
+# before "1x2" because 0 comes before x. No error is raised, and you still get a PSNR. So pair by
+# name.
 #
-# What names do people give? For an original `boat` at ×2: `boat`, or `boatx2`, or one of these with a suffix that
-# begins with an underscore, as in `boat_SwinIR` and `boatx2_SwinIR`.
+# Which names are in use? For an original `boat` at ×2 they are `boat` and `boatx2`, or one of these
+# with a suffix that starts with an underscore, such as `boat_SwinIR` and `boatx2_SwinIR`.
 #
-# **Exercise 2 · Pairing** ★☆☆, 10 minutes. `outputs_of(name, outputs, scale)` returns a list of those of `outputs`
-# that belong to the original `name`, by these four forms and no others. All are names without their endings.
+# **Exercise 2 · Pairing** ★☆☆, 10 minutes. `outputs_of(name, outputs, scale)` returns a list of
+# those of `outputs` that belong to the original `name`. Accept these four forms and no others. All
+# names are without file extensions.
 #
 # <details><summary>Hint 1</summary>
 #
-# There are two heads, `name` and `f"{name}x{scale}"`. An output is right if it *is* a head, or goes on behind it with
-# an underscore.
+# There are two beginnings, `name` and `f"{name}x{scale}"`. An output belongs to the original if it
+# *equals* one of them, or continues it with an underscore.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Names may hold underscores themselves, such as `img_001`. So do not cut the output; compare its beginning:
-# `output.startswith(head + "_")`.
+# A name may contain underscores itself, such as `img_001`. So do not split the output. Compare its
+# beginning: `output.startswith(head + "_")`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `any(output == head or output.startswith(head + "_") for head in heads)` is the condition, for each `output`.
+# For each `output`, the condition is
+# `any(output == head or output.startswith(head + "_") for head in heads)`.
 #
 # </details>
 
@@ -181,24 +187,28 @@ for name in originals:
 print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 
 # %% [markdown]
-# `benchmark.evaluate_folder` scores such a folder, and refuses it before the first number unless *each* original has
-# exactly one output, of the right size. From a terminal:
+# `benchmark.evaluate_folder` scores such a folder. It rejects the folder before it computes
+# anything unless *each* original has exactly one output of the right size. From a terminal:
 # `glanet evaluate --images their_outputs/ --scale 2 --sets Set5`.
 
 # %% [markdown]
 # ## 3 · Weights at hand
 #
-# What can be measured? Three kinds of weights: those *shipped* with the package, those *trained* here (a run's
-# folder `runs/NAME/weights`), and those *released* by others. The released ones you fetch by hand:
+# What can you measure? There are three kinds of weights: weights *shipped* with the package,
+# weights *trained* here (the folder `runs/NAME/weights` of a run), and weights *released* by
+# others. Download the released ones by hand:
 #
-# 1. The authors of GLA-Net publish `GLA-Netx2.pth`, `GLA-Netx3.pth` and `GLA-Netx4.pth`; the authors of SwinIR publish
-#    `001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth`, which is trained as for the row in Table 1, and
-#    `001_classicalSR_DF2K_s64w8_SwinIR-M_x2.pth`, trained on more images, each also with `_x3` and `_x4`.
-# 2. Download those that you want from their authors' own pages: the files of GLA-Net carry no licence, so nobody may
-#    pass them on to you.
-# 3. Put them, under these names, into the folder `weights` of your data root, which the next cell prints.
+# 1. The authors of GLA-Net publish `GLA-Netx2.pth`, `GLA-Netx3.pth` and `GLA-Netx4.pth`. The
+#    authors of SwinIR publish `001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth`, which is trained like
+#    the row in Table 1, and `001_classicalSR_DF2K_s64w8_SwinIR-M_x2.pth`, trained on more images.
+#    Both also exist with `_x3` and `_x4`.
+# 2. Download the files that you want from their authors' own pages. The files of GLA-Net have no
+#    licence, so nobody else may pass them on to you.
+# 3. Put them, under these names, into the folder `weights` of your data root. The next cell prints
+#    that folder.
 #
-# From there on everything is automatic, here and below. You need none of them: what is missing is left out.
+# Everything else is automatic, here and below. You need none of these files: the notebook leaves
+# out what is missing.
 
 # %%
 from glanet.course.kit.paths import NOTEBOOKS
@@ -214,9 +224,10 @@ for found in at_hand:
     print(f"{found.kind:9} {found.name:20}", found.problem or f"×{found.config.scale}")
 
 # %% [markdown]
-# Every file was opened and looked at. A released file says nothing about its network, but its tensors do: scale,
-# width, depth, GLA-Net or SwinIR (notebook 09). Under a published name, they must be those that the name promises.
-# Would a network for ×4 pass as `GLA-Netx2.pth`, and would GLA-Net pass as SwinIR?
+# Every file was opened and checked. A released file does not describe its network, but its tensors
+# show the scale, the width, the depth, and whether it is GLA-Net or SwinIR (notebook 09). If a file
+# has a published name, its tensors must match that name. Would a network for ×4 be accepted as
+# `GLA-Netx2.pth`? Would GLA-Net be accepted as SwinIR?
 
 # %% tags=["nbval-check-output"]
 from glanet import GLANet, ModelConfig
@@ -227,7 +238,8 @@ swinir_x2 = "001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth"
 print(broken_promise(swinir_x2, ModelConfig.preset("paper", scale=2)))
 
 # %% [markdown]
-# Other weights, from anywhere? Put a folder, a `.pth` file or the name of a repository on the hub here.
+# Do you have other weights? Enter a folder, a `.pth` file or the name of a repository on the
+# Hugging Face Hub.
 
 # %%
 my_weights = None  # for example "somebody/their-glanet"
@@ -241,9 +253,10 @@ if my_weights is not None:
 # %% [markdown]
 # ## 4 · Table 1, with yours in it
 #
-# First the images: those of the paper's five sets that are on this machine. (The profile `learn` takes the two small
-# ones; `full` takes all.) Without any, two photographs of scikit-image stand in; they have no published rows.
-# Manga109 may not be passed on, not even a crop of it; so it is measured and never shown.
+# First come the images: those of the paper's five sets that are on this machine. (The profile
+# `learn` uses the two small sets, `full` uses all five.) If there are none, the cell uses two
+# photographs of scikit-image, which have no published rows. Nobody may pass on Manga109, not even a
+# crop of it, so it is measured but never shown.
 
 # %%
 from glanet.course.kit.practice import held_out_images
@@ -254,12 +267,12 @@ from glanet.evaluation.published import SETS, published
 wanted = by_profile(smoke=["Set5"], learn=["Set5", "Set14"], full=SETS)
 sets = {name: catalog.hr_images(name) for name in wanted if name in catalog.present()}
 sets = sets or {"photographs": held_out_images()}
-first = by_profile(smoke=-2, learn=0, full=0)  # in smoke, the last two images do
+first = by_profile(smoke=-2, learn=0, full=0)  # the smoke profile uses only the last two images
 sets = {name: paths[first:] for name, paths in sets.items()}
 print({name: len(paths) for name, paths in sets.items()})
 
 # %% [markdown]
-# Then the networks. Each goes to the device at hand:
+# Next, the networks. The cell loads each onto the available device:
 
 # %%
 from glanet.device import choose_device, free_memory
@@ -272,14 +285,16 @@ for found in at_hand:
         name = found.name.removeprefix("001_classicalSR_").removesuffix(".pth")
         networks[name] = load(found.source).to(device)
 
-for name, network in networks.items():
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    print(f"{name:24} ×{network.config.scale}  {parameters:10,} parameters")
+for name, model in networks.items():
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    print(f"{name:24} ×{model.config.scale}  {parameters:10,} parameters")
 
 # %% [markdown]
-# `benchmark.evaluate` does for every image of a set what notebook 02 did for one: crop, shrink, enlarge, measure. It is
-# given a function from LR image to (SR image, tile). The tile is `None` where the whole image went through at once, as
-# it must for a benchmark; section 8 shows why. Where memory is too short for that, the score remembers it.
+# `benchmark.evaluate` does for every image of a set what notebook 02 did for one: it crops,
+# downscales, enlarges and measures. You give it a function from a low-resolution (LR) image to a
+# pair of the super-resolved (SR) image and the tile. The tile is `None` if the whole image went
+# through the network at once, as a benchmark requires; section 8 shows why. If memory is too small
+# for that, the score records the tile.
 
 # %%
 from glanet.data.degradation import imresize
@@ -287,24 +302,24 @@ from glanet.evaluation.benchmark import evaluate
 from glanet.inference import tile_that_fits, upscale
 
 
-def upscaler(network):
-    """LR image -> (SR image, side of the tiles that it was made in, or None)."""
+def upscaler(model):
+    """A function: LR image -> (SR image, side of its tiles or None)."""
 
     def run(lr):
-        tile = tile_that_fits(network, *lr.shape[:2], free_memory(device) // 2)
-        return upscale(network, lr, tile=tile), tile
+        tile = tile_that_fits(model.config, *lr.shape[:2], free_memory(device) // 2)
+        return upscale(model, lr, tile=tile), tile
 
     return run
 
 
-def sets_for(network):
-    """All sets; in the profile learn, a large network gets only the first."""
-    large = sum(parameter.numel() for parameter in network.parameters()) > 300_000
+def sets_for(model):
+    """All sets; in the learn profile only the first for a large network."""
+    large = sum(parameter.numel() for parameter in model.parameters()) > 300_000
     return list(sets.items())[:1] if large and profile() == "learn" else list(sets.items())
 
 
 def measure(run, scale, sets):
-    """The Score of every image of the sets."""
+    """The `Score` of every image of the sets."""
     return [score for name, paths in sets for score in evaluate(run, name, paths, scale)]
 
 
@@ -312,23 +327,24 @@ def measure(run, scale, sets):
 from tqdm.auto import tqdm
 
 measured = {}  # {scale: {method: [Score, ...]}}
-for scale in sorted({network.config.scale for network in networks.values()}):
+for scale in sorted({model.config.scale for model in networks.values()}):
     bicubic = measure(lambda lr, scale=scale: (imresize(lr, scale), None), scale, sets.items())
     measured[scale] = {"bicubic": bicubic}
 
-for name, network in tqdm(networks.items(), leave=False):
-    scale = network.config.scale
-    measured[scale][name] = measure(upscaler(network), scale, sets_for(network))
+for name, model in tqdm(networks.items(), leave=False):
+    scale = model.config.scale
+    measured[scale][name] = measure(upscaler(model), scale, sets_for(model))
 
 for methods in measured.values():
     for name, scores in methods.items():
         tiled = sum(score.tile is not None for score in scores)
         if tiled:
-            print(f"{name}: {tiled} of {len(scores)} images had to be done in tiles")
+            print(f"{name}: {tiled} of {len(scores)} images had to be upscaled in tiles")
 
 # %% [markdown]
-# The table. Rows in bold were **measured here**, with your `mean_scores`; the others are as their authors published
-# them. They are sorted by the first set, so that you see where yours belong.
+# Now the table. Rows in bold were **measured here**, with your `mean_scores`. The other rows are as
+# their authors published them. The table is sorted by the first set, so that you see where your
+# rows belong.
 
 # %%
 from IPython.display import Markdown, display
@@ -344,7 +360,7 @@ def table_1(scale):
 
 
 def as_markdown(rows):
-    """The rows as a Markdown table, those measured here in bold."""
+    """The rows as a Markdown table; rows measured here are bold."""
     lines = [["method", "trained on", *sets], ["---"] * (2 + len(sets))]
     for method, here, trained_on, known in rows:
         pairs = [known.get(name) for name in sets]
@@ -354,12 +370,12 @@ def as_markdown(rows):
 
 
 for scale in measured:
-    heading = f"×{scale}, PSNR (dB) / SSIM on Y, {scale} pixels cut from each side"
+    heading = f"×{scale}, PSNR (dB) / SSIM on Y, {scale} pixels cut from each border"
     display(Markdown(f"{heading}\n\n{as_markdown(table_1(scale))}"))
 
 # %% [markdown]
-# The same as a picture, as leads over bicubic. Filled marks were measured here. Notice how the distances shrink towards
-# the top: most of what there is to gain, the small networks have already.
+# The figure shows the same as gains over bicubic. Filled marks were measured here. Notice how the
+# distances shrink towards the top: even small networks achieve most of the possible gain.
 
 # %%
 from glanet.course.lessons.evaluation.figures import ladder
@@ -368,11 +384,11 @@ rows = [(method, here, known) for method, here, _, known in table_1(2)]
 ladder(rows, base=mean_scores(measured[2]["bicubic"]))
 
 # %% [markdown]
-# ### Does the yardstick hold?
+# ### Is the measurement right?
 #
-# Some rows are there twice, published and measured: bicubic's always, and those of GLA-Net and SwinIR once their
-# weights are at hand. This is also the last test of a released file: a file of the right shape could still hold other
-# numbers, and then its row would not come out.
+# Some rows exist twice, published and measured: always bicubic's, and those of GLA-Net and SwinIR
+# if their weights are at hand. This is also the last check of a released file. A file of the right
+# shape could still hold the wrong numbers, and then it would not reproduce its published row.
 
 # %%
 for scale, methods in measured.items():
@@ -388,9 +404,10 @@ for scale, methods in measured.items():
                 )
 
 # %% [markdown]
-# Bicubic's published row was made by older programs, which worked on Y alone and left grey files as they are: notebook
-# 02 finds the hundredth on Set5, and the tenth on Set14. A network's row, made from colour images by today's
-# programs, has no such excuse.
+# Bicubic's published row comes from older programs, which worked on Y alone and left grey files as
+# they are. Notebook 02 explains the hundredth of a decibel on Set5 and the tenth on Set14. The row
+# of a network is made from colour images with today's programs, so nothing would explain such a gap
+# there.
 #
 # ### Where the networks here belong
 
@@ -408,9 +425,9 @@ for scale, methods in measured.items():
 # %% [markdown]
 # ### What Table 1 says
 #
-# The paper sums its table up in two sentences (§3.1): GLA-Net "outperforms the existing SISR methods in almost all
-# metrics and datasets", by at most 0.2 dB, on Urban100 at ×2. Check it against the rows that it stands on, those from
-# RCAN on:
+# The paper sums up its table in two sentences (§3.1): GLA-Net "outperforms the existing SISR
+# methods in almost all metrics and datasets" (SISR is single-image super-resolution), by at most
+# 0.2 dB, on Urban100 at ×2. Check this against the rows that it is based on, from RCAN on:
 
 # %% tags=["nbval-check-output"]
 for scale in (2, 4):
@@ -424,17 +441,18 @@ for scale in (2, 4):
         print(f"×{scale} {name:9} {lead:+.2f} dB  {lead_ssim:+.4f}")
 
 # %% [markdown]
-# The sentences hold: the lead is largest on Urban100 at ×2, and one of twenty numbers is below a rival's, one equal.
-# It also shows how narrow leads are. On Set5 and Manga109 at ×2 they are one or two hundredths of a decibel, smaller than
-# what a border or a rounding moved in notebook 02. And a network trained twice, from other random weights, does not end
-# at the same number: section 10 comes back to that.
+# The sentences are right. The lead is largest on Urban100 at ×2. Of twenty numbers, one is below a
+# rival's and one is equal. The table also shows how narrow the leads are. On Set5 and Manga109 at
+# ×2 they are one or two hundredths of a decibel, less than the effect of a border or of rounding in
+# notebook 02. And a network that is trained twice, from different random weights, does not end at
+# the same number: section 10 returns to that.
 
 # %% [markdown]
 # ## 5 · Best and worst
 #
-# A mean hides its images. By how much does `tiny-x2` beat bicubic on each of them?
+# A mean hides the single images. By how much does `tiny-x2` beat bicubic on each of them?
 #
-# **Prediction.** On which of these does it gain most? Choose a name.
+# **Prediction.** On which of these images does it gain most? Choose a name.
 
 # %%
 every = next(iter(sets.values()))
@@ -447,7 +465,7 @@ guess = ...
 
 # %%
 def margins(method, rival, scale):
-    """{image: by how many dB the method beats its rival}, for images that both were measured on."""
+    """{image: gain of the method over its rival in dB}, for images measured with both."""
     theirs = {(score.set, score.image): score.psnr_y for score in measured[scale][rival]}
     return {
         score.image: score.psnr_y - theirs[score.set, score.image]
@@ -464,7 +482,7 @@ print(
         guess,
         best,
         choices=choices,
-        because=f"It gains {among[best]:.2f} dB there, and {among[worst]:.2f} dB on {worst}.",
+        because=f"It gains {among[best]:.2f} dB on {best}, and {among[worst]:.2f} dB on {worst}.",
     )
 )
 
@@ -476,8 +494,9 @@ print(f"bicubic is better on {losing} of {len(gains)} images")
 gain_bars(gains, rival="bicubic")
 
 # %% [markdown]
-# One number for a set stands for all of these. So when a network leads by a tenth of a decibel in the mean, ask on how
-# many images it leads. For GLA-Net against SwinIR, the next cell answers once the files of both are at hand.
+# One number for a set summarises all of these. So when a network leads by a tenth of a decibel in
+# the mean, ask on how many images it leads. The next cell answers that for GLA-Net and SwinIR, once
+# you have the files of both.
 
 # %%
 glanets = [name for name in measured[2] if name.startswith("GLA-Netx2")]
@@ -493,9 +512,10 @@ else:
 # %% [markdown]
 # ## 6 · Look
 #
-# Fig. 4 of the paper compares SwinIR and GLA-Net on crops, and there are many to choose from. So choose for yourself,
-# on photographs that are free of rights. Here are all networks for ×2 that are at hand, with bicubic as the rival.
-# (The photographs are cut, so that large networks do not take long.)
+# Fig. 4 of the paper compares SwinIR and GLA-Net on crops, and there are many crops to choose from.
+# So choose for yourself, on photographs that are free of rights. The next cells compare all ×2
+# networks at hand with bicubic. (The photographs are cropped, so that large networks do not take
+# long.)
 
 # %%
 from skimage import data
@@ -509,14 +529,14 @@ for name, (top, left) in corners.items():
     hr = modcrop(getattr(data, name)()[top : top + side, left : left + side], 2)
     lr = imresize(hr, 1 / 2)
     images = {"bicubic": imresize(lr, 2)}
-    for label, network in networks.items():
-        if network.config.scale == 2:
-            images[label] = upscale(network, lr)
+    for label, model in networks.items():
+        if model.config.scale == 2:
+            images[label] = upscale(model, lr)
     photos[name] = hr, images
 
 # %% [markdown]
-# Where does `tiny-x2` gain most over bicubic, and where least? In square A its gain in decibels is the largest, in B the
-# smallest. The numbers in the titles are the PSNR of the square alone.
+# Where does `tiny-x2` gain most over bicubic, and where least? In square A its gain in decibels is
+# largest, in square B smallest. The numbers in the titles are the PSNR of the square alone.
 
 # %%
 from glanet.course.lessons.evaluation.figures import compared, extreme_squares
@@ -527,9 +547,10 @@ most, least = extreme_squares(hr, images["tiny-x2"], images["bicubic"], side=squ
 compared(hr, images, [most, least], side=square)
 
 # %% [markdown]
-# Now choose: drag the square, or move it with the arrow keys. The menu changes the photograph. This needs a running
-# kernel; without one, the figure above shows the same for two squares. Can you find a square in which bicubic has the
-# higher number? (Try the rocket.) And one in which the number and your eye disagree?
+# Now choose: drag the square, or move it with the arrow keys. The menu changes the photograph. This
+# needs a running kernel. Without one, the figure above shows the same for two squares. Can you find
+# a square where bicubic has the higher PSNR? (Try the rocket.) And a square where you disagree with
+# the number?
 
 # %%
 from glanet.course.lessons.evaluation.widgets import explore_crops
@@ -537,15 +558,15 @@ from glanet.course.lessons.evaluation.widgets import explore_crops
 explore_crops(photos, side=square)
 
 # %% [markdown]
-# Who may choose the crop may choose the winner. A crop shows *what* a difference looks like; how large it is, the means
-# over all images say.
+# By choosing the crop you can choose the winner. A crop shows *what* a difference looks like. The
+# means over all images tell how large it is.
 
 # %% [markdown]
 # ## 7 · Self-ensemble
 #
-# A network need not treat left and right alike. Here is a toy that does not: each number becomes the mean of itself and
-# its right neighbour. (The last one has none, and stands in for it.) Ask it twice, once about the row and once about the
-# mirrored row, and mirror the second answer back:
+# A network may treat left and right differently. Here is a toy that does: it replaces each number
+# by the mean of itself and its right neighbour. (The last number has no right neighbour, so it uses
+# itself.) Apply it twice, to the row and to the mirrored row, and mirror the second answer back:
 
 # %% tags=["nbval-check-output"]
 
@@ -562,35 +583,38 @@ print("mirrored", mirrored)
 print("mean    ", (straight + mirrored) / 2)
 
 # %% [markdown]
-# What the one answer has too much of, the other has too little of. The mean treats both sides alike. An image has eight
-# such views: four quarter turns, and each of them mirrored. Their mean is called *self-ensemble* (Lim et al., EDSR,
-# 2017).
+# Where one answer is too large, the other is too small. Their mean treats both sides alike. An
+# image has eight such views: four quarter turns, each with and without a mirror. The mean of the
+# eight answers is called *self-ensemble* (Lim et al., EDSR, 2017).
 #
 # ![A letter in eight orientations; each answer is mirrored back, turned back, and the mean is taken](figures/13_orientations.svg)
 #
-# **Exercise 3 · Self-ensemble** ★★☆, 15 minutes. `self_ensemble(model, image)` takes any function from images
-# `(B, 3, H, W)` to images `(B, 3, scale·H, scale·W)`, and an image. It returns the mean of the eight answers, each turned
-# back.
+# **Exercise 3 · Self-ensemble** ★★☆, 15 minutes. `self_ensemble(model, image)` takes an image and
+# any function that maps images `(B, 3, H, W)` to images `(B, 3, scale·H, scale·W)`. It returns the
+# mean of the eight answers, each turned back.
 #
 # <details><summary>Hint 1</summary>
 #
-# `image.rot90(turns, (2, 3))` makes quarter turns, and `image.flip(3)` mirrors. A negative number of turns turns back.
+# `image.rot90(turns, (2, 3))` makes quarter turns, and `image.flip(3)` mirrors. A negative number
+# of turns turns the other way.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Undo things in reverse. What was turned and then mirrored is mirrored back first, and then turned back.
+# Undo in reverse order. If you turned first and then mirrored, mirror back first and then turn
+# back.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# For each of `range(4)`: `turned = image.rot90(turns, (2, 3))`. One answer is `model(turned).rot90(-turns, (2, 3))`. For
-# the other, put `.flip(3)` on both sides of the model's call: `model(turned.flip(3)).flip(3)`, before you turn it back.
+# For each of `range(4)`: `turned = image.rot90(turns, (2, 3))`. One answer is
+# `model(turned).rot90(-turns, (2, 3))`. For the other, mirror before and after the model,
+# `model(turned.flip(3)).flip(3)`, and then turn it back.
 #
 # </details>
 # <details><summary>Hint 4</summary>
 #
-# Collect all eight in a list; `torch.stack(answers).mean(0)` is their mean.
+# Collect all eight in a list. `torch.stack(answers).mean(0)` is their mean.
 #
 # </details>
 
@@ -614,8 +638,8 @@ def self_ensemble(model, image):
 self_ensemble = exercises.self_ensemble.check(self_ensemble)
 
 # %% [markdown]
-# **Prediction.** By how many dB does it raise `tiny-x2`, in the mean over the first set? The network was trained on turned
-# and mirrored patches, and had no reason to treat one side better.
+# **Prediction.** How many dB does self-ensemble add to `tiny-x2`, as a mean over the first set? The
+# network was trained on turned and mirrored patches, so it had no reason to prefer one side.
 
 # %%
 guess = ...
@@ -624,12 +648,12 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 from glanet.data.tensors import to_image, to_tensor
 
-network = networks["tiny-x2"]
+model = networks["tiny-x2"]
 
 
 def eightfold(lr):
     with torch.no_grad():
-        return to_image(self_ensemble(network, to_tensor(lr, device))), None
+        return to_image(self_ensemble(model, to_tensor(lr, device))), None
 
 
 name, paths = next(iter(sets.items()))
@@ -642,10 +666,10 @@ ensemble_gains = {
 }
 gain = np.mean(list(ensemble_gains.values()))
 each = ", ".join(f"{image} {value:+.2f}" for image, value in ensemble_gains.items())
-print(reveal(guess, round(float(gain), 2), unit="dB", because=f"One by one: {each}."))
+print(reveal(guess, round(float(gain), 2), unit="dB", because=f"By image: {each}."))
 
 # %% [markdown]
-# Must it gain? Here are the photographs of section 6:
+# Does it always gain? Here are the photographs of section 6:
 
 # %%
 from glanet.evaluation.metrics import psnr_y
@@ -655,17 +679,19 @@ for name, (hr, images) in photos.items():
     print(f"{name:9} {psnr_y(answer, hr, 2) - psnr_y(images['tiny-x2'], hr, 2):+.2f} dB")
 
 # %% [markdown]
-# It can lose on a single image, where the straight answer happens to be one of the better of the eight.
+# It can lose on a single image, if the straight answer happens to be one of the better ones of the
+# eight.
 #
-# Self-ensemble costs eight times the work, and needs no training. Hold the gain against the leads of section 4: a row with
-# self-ensemble does not belong beside rows without. Papers mark such rows with a plus, as in EDSR+. Table 1 has none.
-# In the package it is `upscale(network, image, ensemble=True)`, and `glanet evaluate --ensemble` says so in its label.
+# Self-ensemble costs eight times the computation, and needs no training. Compare the gain with the
+# leads of section 4: a row with self-ensemble does not belong beside rows without it. Papers mark
+# such rows with a plus, as in EDSR+. Table 1 has none. In the package it is
+# `upscale(model, image, ensemble=True)`, and `glanet evaluate --ensemble` marks it in its label.
 
 # %% [markdown]
 # ## 8 · Tiles
 #
-# Memory grows with the image. This is the largest tile, in LR pixels, that the paper's network can do in 4 GB (`None`
-# would mean the whole image):
+# Memory grows with the image. The next cell prints the largest tile, in LR pixels, that the paper's
+# network can process in 4 GB (`None` means the whole image):
 
 # %%
 for height, width in ((256, 256), (1024, 1536), (4000, 6000)):
@@ -673,9 +699,10 @@ for height, width in ((256, 256), (1024, 1536), (4000, 6000)):
     print(f"{height} × {width} LR pixels: {tile}")
 
 # %% [markdown]
-# So a large photograph is cut into tiles, which go through the network one by one. What does a cut do? A toy network
-# again: the mean of three neighbours, where the first and the last stand in for those who are missing. The row 0 … 7,
-# whole and in two tiles of four:
+# So a large photograph is cut into tiles, which go through the network one by one. What does a cut
+# do? Here is a toy network again: the mean of three neighbours, where the first and the last number
+# stand in for a missing neighbour. It processes the row 0 … 7, first whole and then in two tiles of
+# four:
 
 # %% tags=["nbval-check-output"]
 
@@ -691,34 +718,38 @@ print("whole    ", smooth(row).round(2))
 print("two tiles", np.concatenate([smooth(row[:4]), smooth(row[4:])]).round(2))
 
 # %% [markdown]
-# In the middle, 3 and 4 became 2.67 and 4.33. The step between them has grown from 1 to 1.67: a *seam*. Each tile knows
-# nothing of its neighbour. So let them overlap, and blend them where they do:
+# In the middle, 3 and 4 became 2.67 and 4.33. The step between them grew from 1 to 1.67: a *seam*.
+# Each tile knows nothing of its neighbour. So let the tiles overlap, and blend them in the overlap:
 #
 # ![Two tiles overlap; the left one's share falls from 1 to 0 across the overlap, the right one's rises](figures/13_tiles.svg)
 #
-# A tile is worst at its very edge. There its share is smallest. With an overlap of two columns, the right tile's share is
-# taken at the middles of the columns: at ¼ and at ¾ of the way.
+# A tile is worst at its very edge, and there its share is smallest. With an overlap of two columns,
+# the right tile's share is evaluated at the centres of the columns: at ¼ and at ¾ of the way.
 #
-# **Exercise 4 · Blend** ★★☆, 10 minutes. `blend(left, right, overlap)` takes two tensors, `(..., A)` and `(..., B)`. The
-# last `overlap` columns of the left one are the first of the right one. It returns `(..., A + B - overlap)`. In the shared
-# column `j` the right tile's share is `(j + ½) / overlap`, the left one's is the rest. An overlap of 0 just joins them.
+# **Exercise 4 · Blend** ★★☆, 10 minutes. `blend(left, right, overlap)` takes two tensors,
+# `(..., A)` and `(..., B)`. The last `overlap` columns of the left one and the first `overlap`
+# columns of the right one show the same place. It returns `(..., A + B - overlap)`. In shared
+# column `j` the right tile's share is `(j + ½) / overlap`, and the left tile has the rest. With an
+# overlap of 0, just join the two.
 #
 # <details><summary>Hint 1</summary>
 #
-# Three pieces, joined by `torch.cat(..., dim=-1)`: the left tile's own columns, the blended ones, the right tile's own.
+# Use `torch.cat(..., dim=-1)` to join three pieces: the left tile's own columns, the blended ones,
+# and the right tile's own columns.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `share = (torch.arange(overlap, device=left.device) + 0.5) / overlap` has one number a column, and broadcasts over all
-# axes before it. The middle piece is `(1 - share)` times the end of the left tile plus `share` times the beginning of
-# the right one.
+# `share = (torch.arange(overlap, device=left.device) + 0.5) / overlap` has one number per column,
+# and broadcasts over all axes before it. The middle piece is `(1 - share)` times the end of the
+# left tile plus `share` times the beginning of the right one.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# Where does the overlap begin in the left tile? `left[..., :-overlap]` is empty for an overlap of 0. Count from the front:
-# `start = left.shape[-1] - overlap`, then `left[..., :start]` and `left[..., start:]`.
+# Where does the overlap start in the left tile? `left[..., :-overlap]` is empty for an overlap of
+# 0. Count from the front: `start = left.shape[-1] - overlap`, then `left[..., :start]` and
+# `left[..., start:]`.
 #
 # </details>
 
@@ -738,34 +769,35 @@ def blend(left, right, overlap):
 blend = exercises.blend.check(blend)
 
 # %% [markdown]
-# On the toy: tiles of five numbers that share two. The step in the middle is nearly right again:
+# Try it on the toy, with tiles of five numbers that share two. The seam is nearly gone:
 
 # %% tags=["nbval-check-output"]
 tiles = [torch.tensor(smooth(part)) for part in (row[:5], row[3:])]
 print(blend(*tiles, overlap=2).numpy().round(2))
 
 # %% [markdown]
-# An image is blended twice: tiles to strips from left to right, strips to the image from top to bottom. All that is left
-# is where the tiles lie. They start at multiples of 8, so that the windows of attention lie as they do in the whole image.
+# An image is blended twice: first tiles to strips, from left to right, then strips to the image,
+# from top to bottom. Now place the tiles. They start at multiples of 8, so that the attention
+# windows are in the same places as in the whole image.
 
 # %%
 from functools import reduce
 
 
 def spans(size, tile, overlap):
-    """Slices of at most ``tile`` that share ``overlap`` with the next, and cover 0 … size."""
+    """Slices of at most ``tile`` that cover 0 … size; neighbours share ``overlap``."""
     step = tile - overlap
     count = max(1, -(-(size - overlap) // step))
     return [slice(i * step, min(i * step + tile, size)) for i in range(count)]
 
 
-def in_tiles(network, image, tile, overlap):
-    """The network on an image (1, 3, H, W) in tiles: (1, 3, scale·H, scale·W)."""
-    shared = network.config.scale * overlap
+def in_tiles(model, image, tile, overlap):
+    """Enlarge an image in tiles: (1, 3, H, W) -> (1, 3, scale·H, scale·W)."""
+    shared = model.config.scale * overlap
     strips = []
     for rows in spans(image.shape[2], tile, overlap):
         tiles = [
-            network(image[:, :, rows, columns]) for columns in spans(image.shape[3], tile, overlap)
+            model(image[:, :, rows, columns]) for columns in spans(image.shape[3], tile, overlap)
         ]
         strips.append(reduce(lambda left, right: blend(left, right, shared), tiles))
     upright = [strip.mT for strip in strips]  # rows become columns
@@ -773,9 +805,10 @@ def in_tiles(network, image, tile, overlap):
 
 
 # %% [markdown]
-# **Prediction.** Users of another network report that tiling a benchmark cost them 0.15 dB (HAT, issue 16). The smallest tile
-# that `upscale` takes is 72 LR pixels; neighbours share 32. What does it cost `tiny-x2` on a photograph?
-# Choose `"over 0.1 dB"`, `"0.01 to 0.1 dB"` or `"under 0.01 dB"`.
+# **Prediction.** Users of another network report that tiles cost them 0.15 dB on a benchmark (HAT,
+# issue 16). The smallest tile that `upscale` accepts is 72 LR pixels, and neighbours share 32. How
+# much does it cost `tiny-x2` on a photograph? Choose `"over 0.1 dB"`, `"0.01 to 0.1 dB"` or
+# `"under 0.01 dB"`.
 
 # %%
 guess = ...
@@ -783,11 +816,11 @@ guess = ...
 # %%
 rows, columns = by_profile(smoke=(176, 208), learn=(426, 640), full=(426, 640))
 hr = modcrop(data.rocket()[:rows, :columns], 2)
-small = to_tensor(imresize(hr, 1 / 2), device)
+lr = to_tensor(imresize(hr, 1 / 2), device)
 
 with torch.no_grad():
-    whole = network(small)
-    tiled = in_tiles(network, small, tile=72, overlap=32)
+    whole = model(lr)
+    tiled = in_tiles(model, lr, tile=72, overlap=32)
 whole_psnr, tiled_psnr = (psnr_y(to_image(answer), hr, 2) for answer in (whole, tiled))
 
 loss = whole_psnr - tiled_psnr
@@ -797,19 +830,19 @@ print(
         guess,
         choices[0] if loss > 0.1 else choices[1] if loss >= 0.01 else choices[2],
         choices=choices,
-        because=f"Whole {whole_psnr:.3f} dB, in tiles {tiled_psnr:.3f} dB.",
+        because=f"Whole: {whole_psnr:.3f} dB. In tiles: {tiled_psnr:.3f} dB.",
     )
 )
 
 # %% [markdown]
-# Do not carry this number over to another network: it depends on how far a network looks, and this one is small
-# (notebook 10 measures how far).
+# Do not assume this number for another network. It depends on how far a network looks, and this one
+# is small (notebook 10 measures how far it looks).
 #
-# Tiles also cost time: what is shared is computed twice, or four times. How many LR pixels go through the network, for
-# each that the image has?
+# Tiles also cost time: shared pixels are computed twice, or four times. How many LR pixels go
+# through the network for each pixel of the image?
 
 # %%
-height, width = small.shape[2:]
+height, width = lr.shape[2:]
 for tile, overlap in ((72, 32), (128, 32), (128, 0)):
     areas = [
         (rows.stop - rows.start) * (columns.stop - columns.start)
@@ -817,46 +850,48 @@ for tile, overlap in ((72, 32), (128, 32), (128, 0)):
         for columns in spans(width, tile, overlap)
     ]
     with torch.no_grad():
-        answer = in_tiles(network, small, tile, overlap)
+        answer = in_tiles(model, lr, tile, overlap)
     lost = whole_psnr - psnr_y(to_image(answer), hr, 2)
     print(
         f"tiles of {tile:3}, overlap {overlap:2}: {sum(areas) / (height * width):.2f} times the "
-        f"pixels, {round(lost, 3) + 0:+.3f} dB lost"  # + 0 turns -0 to 0
+        f"pixels, {round(lost, 3) + 0:+.3f} dB lost"  # + 0 turns -0 into 0
     )
 
 # %% [markdown]
-# Without overlap the number hardly suffers: seams are thin. Your eye finds them all the same; "What can go wrong"
-# below makes some. For photographs, take large tiles that overlap. For a benchmark, take none, or say so in the table, as
-# `glanet evaluate` does.
+# Without overlap the PSNR hardly suffers, because seams are thin. But your eye sees them: "What can
+# go wrong" below makes some. For photographs, use large tiles that overlap. For a benchmark, use no
+# tiles, or report them in the table, as `glanet evaluate` does.
 
 # %% [markdown]
 # ## 9 · Time
 #
-# §3.1 of the paper reports 2.46 seconds an image for GLA-Net, and 1.91 for SwinIR. It does not say for which images.
-# Each `Score` kept its seconds, so here is the same for what was measured above, on the first set:
+# §3.1 of the paper reports 2.46 seconds per image for GLA-Net, and 1.91 for SwinIR. It does not
+# name the images. Each `Score` stores its seconds, so here are the times of the measurements above,
+# on the first set:
 
 # %%
 name = next(iter(sets))
 for scale, methods in measured.items():
     for method, scores in methods.items():
         seconds = np.mean([score.seconds for score in scores if score.set == name])
-        print(f"×{scale} {method:24} {seconds:7.3f} seconds an image of {name}")
+        print(f"×{scale} {method:24} {seconds:7.3f} seconds per image of {name}")
 
 # %% [markdown]
-# Seconds belong to a machine. The *ratio* of two networks, measured side by side, can be compared a little better. For
-# that no weights are needed: how long a network takes depends on its shape, and random numbers do. Here are the two of
-# the paper:
+# Seconds depend on the machine. The *ratio* of two networks, measured side by side, depends on it
+# less. You need no weights for that: the time of a network depends on its shape, so random weights
+# are enough. Here are the paper's two networks:
 
 # %% tags=["nbval-check-output"]
 shapes = {
     "GLA-Net": ModelConfig.preset("paper"),
     "SwinIR": ModelConfig.preset("paper", inception=False, dense=False, bilinear_base=False),
 }
-print(f"by the paper's seconds: {2.46 / 1.91:.2f}")
+print(f"ratio of the paper's seconds: {2.46 / 1.91:.2f}")
 
 # %% [markdown]
-# Three habits make it a measurement. The first round does not count, as it also finds memory. The two take *turns*, so
-# that a busy minute hits both. And of all rounds the *fastest* is kept: other programs can only make a round slower.
+# Three rules make it a measurement. Ignore the first round, because it also allocates memory. Let
+# the two networks take *turns*, so that a busy minute affects both. And keep the *fastest* of all
+# rounds: other programs can only make a round slower.
 
 # %%
 from time import perf_counter
@@ -867,12 +902,12 @@ image = torch.rand(1, 3, side, side, device=device)
 contenders = {name: GLANet(shape).to(device).eval() for name, shape in shapes.items()}
 
 
-def seconds_of(network):
+def seconds_of(model):
     started = perf_counter()
     with torch.no_grad():
-        network(image)
+        model(image)
     if device.type != "cpu":
-        torch.accelerator.synchronize()  # a GPU computes while Python goes on
+        torch.accelerator.synchronize()  # a GPU still computes when Python continues
     return perf_counter() - started
 
 
@@ -883,8 +918,8 @@ for _ in range(1 + rounds):
 fastest = {name: min(values[1:]) for name, values in times.items()}
 
 # %% [markdown]
-# **Prediction.** GLA-Net has 18.1 million parameters and SwinIR 11.8 million, a ratio of 1.54 (notebook 09). How many
-# times as long as SwinIR does GLA-Net take on this machine?
+# **Prediction.** GLA-Net has 18.1 million parameters and SwinIR has 11.8 million, a ratio of 1.54
+# (notebook 09). How many times as long as SwinIR does GLA-Net take on this machine?
 
 # %%
 guess = ...
@@ -903,20 +938,22 @@ print(
 )
 
 # %% [markdown]
-# How far do the rounds lie apart? Where they differ much, the machine was busy: close other programs, and run the cell
-# with the rounds again.
+# How much do the rounds differ? If they differ much, the machine was busy: close other programs,
+# and run the cell with the rounds again.
 
 # %%
 for name, values in times.items():
     print(f"{name:8}", " ".join(f"{value:.2f}" for value in values[1:]), "seconds")
 
 # %% [markdown]
-# The ratio depends on the machine, on the size of the image and on how the layers are written. Notebook 14 takes it apart.
+# The ratio depends on the machine, on the image size and on the implementation of the layers.
+# Notebook 14 analyses it.
 
 # %% [markdown]
 # ## 10 · Table 2
 #
-# Which of its parts makes GLA-Net better? Table 2 takes out one at a time, trains again, and measures on Urban100 at ×2:
+# Which part makes GLA-Net better? Table 2 leaves out one part at a time, trains again, and measures
+# on Urban100 at ×2:
 
 # %% tags=["nbval-check-output"]
 table_2 = {
@@ -932,12 +969,14 @@ for variant, (left_out, psnr, ssim) in table_2.items():
     )
 
 # %% [markdown]
-# Two questions stay open. Is 0.14 dB more than chance? Every row is one training; with another *seed* each would be another
-# number. And is it the part that helps, or the parameters that go with it?
+# Two questions remain open. Is 0.14 dB more than chance? Every row is one training, and another
+# *seed* would give another number. And does the part help, or do its additional parameters?
 #
-# This project asks both, at the size of `tiny`, which can be trained often: three seeds, and three comparisons. `unmatched`
-# takes a part out, as the paper does. `parameters` makes the network without it as large again. `minutes` lets it train as
-# many minutes. The result lies in the project's ledger, the folder `results`, as soon as somebody has run it:
+# This project studies both questions at the size of `tiny`, which can be trained often: with three
+# seeds, and in three comparisons. `unmatched` takes a part out, as the paper does. `parameters`
+# also enlarges the remaining network to GLA-Net's number of parameters. `minutes` lets the
+# remaining network train for as many minutes as GLA-Net. The result is in the project's ledger, the
+# folder `results`, as soon as somebody has run it:
 
 # %%
 import json
@@ -952,13 +991,14 @@ if ledger.is_file():
 else:
     entry = None
     print(
-        "There is no results/ablation.json yet: python -m benchmarks.ablation makes it, in hours."
+        "There is no results/ablation.json yet. python -m benchmarks.ablation makes it in some hours."
     )
 
 # %% [markdown]
-# Does a part help? The next cell asks whether even the best seed without it falls short of the worst seed with it, or the
-# other way about. Where the ranges overlap, three seeds cannot tell. And where they do not, it may still be chance: deal
-# six numbered cards to two players, and in 2 of the 20 ways one of them holds the three highest.
+# Does a part help? The next cell checks whether even the best seed without it is below the worst
+# seed with it, or the reverse. If the ranges overlap, three seeds cannot decide. If they do not
+# overlap, it may still be chance: deal six numbered cards to two players, and in 2 of the 20
+# possible deals one of them has the three highest.
 
 # %%
 if entry is not None:
@@ -975,51 +1015,52 @@ if entry is not None:
             print(f"{comparison:10} {variant:26} {'; '.join(verdicts)}")
 
 # %% [markdown]
-# Read it with care, whatever it says: `tiny` has six layers where the paper's network has 36, learned from other images,
-# and is measured on other sets. It says what is true at its size.
+# Interpret this result with care: `tiny` has six layers, the paper's network has 36. It also
+# learned from other images, and is measured on other sets. The result holds at its size only.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# **Tiles without overlap.** Do it on purpose. Here is how far the tiled answer is from the whole one, in grey levels, without
-# overlap:
+# **Tiles without overlap.** Make the seams on purpose. The next cell prints how far the result in
+# tiles without overlap is from the result for the whole image, in grey levels:
 
 # %%
 from glanet.course.lessons.evaluation.figures import seams
 
 
 def difference(answer):
-    """Largest difference of the three colours from the whole answer, in grey levels: (H, W)."""
+    """Largest difference over the colours from the whole-image result, in grey levels: (H, W)."""
     return 255 * (answer - whole).abs().amax(1)[0].cpu().numpy()
 
 
 with torch.no_grad():
-    naive = in_tiles(network, small, tile=64, overlap=0)
+    naive = in_tiles(model, lr, tile=64, overlap=0)
 print(f"up to {difference(naive).max():.0f} grey levels")
 
 # %% [markdown]
-# Mended, with the overlap and the blend:
+# The fix is to overlap and blend:
 
 # %%
 print(f"up to {difference(tiled).max():.0f} grey levels")
 seams({"tiles of 64, no overlap": difference(naive), "tiles of 72, overlap 32": difference(tiled)})
 
 # %% [markdown]
-# **Weights and scale that disagree.** The network doubles, and the benchmark is told ×4. The LR image is a quarter as wide,
-# and the answer comes out at half the size of the original:
+# **Weights and scale that disagree.** The network doubles the image, but the benchmark runs at ×4.
+# The LR image is a quarter as wide as the original, so the result has half the width of the
+# original:
 
 # %%
 path = next(iter(sets.values()))[-1]
-for scale in (4, network.config.scale):
+for scale in (4, model.config.scale):
     try:
-        score = next(evaluate(upscaler(network), "any", [path], scale))
+        score = next(evaluate(upscaler(model), "any", [path], scale))
         print(f"×{scale}: {score.psnr_y:.2f} dB")
     except ValueError as error:
         print(f"×{scale}: {error}")
 
 # %% [markdown]
-# Mended in the second line: the scale is read from the weights. A folder's `config.json` can also be changed by hand. Then the
-# tensors do not fit, and that is said before anything is computed:
+# The second line is the fix: take the scale from the weights. Somebody could also edit a folder's
+# `config.json` by hand. Then the tensors do not fit, and loading fails before anything is computed:
 
 # %%
 import os
@@ -1045,12 +1086,13 @@ try:
 except WeightsError as error:
     print(without_folder(error))
 
-config.write_text(right)  # mended
+config.write_text(right)  # fixed
 print("×", load(folder / "copy").config.scale, sep="")
 
 # %% [markdown]
-# **A wrong file.** Save the web page in place of the file; or fetch a network for something else, under a name that looks
-# right; or lose the connection halfway. All three are in this folder:
+# **A wrong file.** You save the web page instead of the file; or you download a different kind of
+# network under a name that looks right; or the connection breaks halfway. This folder has all
+# three:
 
 # %%
 (folder / "GLA-Netx2.pth").write_text("<!DOCTYPE html><title>Download</title>")
@@ -1063,23 +1105,28 @@ for found in find_weights(runs=folder / "none", released=folder):
         print(without_folder(found.problem), "\n")
 
 # %% [markdown]
-# No exception stops the notebook: a wrong file is named, left out, and the rest is measured. And in short:
+# No exception stops the notebook: it names a wrong file, leaves it out, and measures the rest. Some
+# more mistakes, in short:
 #
-# - **Numbers on R, G and B beside numbers on Y**: notebook 02.
-# - **An image that was trained on.** `glanet train` refuses the same file, whatever its name. It does not see the same
-#   photograph in another size, and there is one: Set5's `woman` is `302003` of BSDS200, made smaller. So networks that
-#   were trained on the 291 images knew one image of Set5's five: VDSR, DRRN, and `tiny-x2`. A comparison of
-#   all thumbnails found no other. Of released weights only their authors know.
-# - **The best of many checkpoints on Set5, reported on Set5.** Choose on one set, report on others.
-# - **The mean over fewer images.** One file missing changes a row by more than its rivals are apart. `glanet data verify`
-#   counts.
+# - **Numbers on R, G and B beside numbers on Y**: see notebook 02.
+# - **An image that was trained on.** `glanet train` rejects the same file under any name. It does
+#   not recognise the same photograph in another size, and there is one: Set5's `woman` is `302003`
+#   of BSDS200, downscaled. So networks that were trained on the 291 images knew one of Set5's five
+#   images: VDSR, DRRN, and `tiny-x2`. A comparison of all thumbnails found no other. For released
+#   weights, only their authors know.
+# - **The best of many checkpoints on Set5, reported on Set5.** Choose on one set, and report on
+#   others.
+# - **The mean over fewer images.** One missing file changes a row by more than the gap to its
+#   rivals. `glanet data verify` counts the files.
 
 # %% [markdown]
 # ## The same as the package's
 #
-# Your means, your self-ensemble, and your tiles, against `glanet.evaluation` and `glanet.inference`. Tiles end as bytes, and
-# where a value stands at a half, rounding may tip: one grey level is allowed. (Where the last tile is narrower than two
-# overlaps, the package's shares fall at its other edge too, and differ a little from yours.)
+# Compare your means, your self-ensemble and your tiles with `glanet.evaluation` and
+# `glanet.inference`. Tiles end as bytes, and a value halfway between two bytes may round either
+# way, so one grey level of difference is allowed. (Where the last tile is narrower than two
+# overlaps, the package also lowers the shares at its other edge, and the result differs a little
+# from yours.)
 
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.sameness import same_function
@@ -1088,7 +1135,7 @@ from glanet.inference.upscale import self_ensemble as package_ensemble
 
 
 def numbers_of(means):
-    """The means of a dictionary as an array, under the function's own name."""
+    """A function of the same name that returns the means as an array."""
 
     def function(scores):
         return np.array(list(means(scores).values()))
@@ -1102,9 +1149,9 @@ many = [Score(str(n % 3), str(n), *rng.uniform((20, 0.6), (45, 1))) for n in ran
 cases = [(scores,), (many,)]
 print(same_function(numbers_of(mean_scores), numbers_of(benchmark.mean_scores), cases, 1e-6))
 
-small_network = GLANet(ModelConfig(channels=8, blocks=1, layers=2, heads=2)).eval()
+small_model = GLANet(ModelConfig(channels=8, blocks=1, layers=2, heads=2)).eval()
 with torch.no_grad():
-    cases = [(small_network, torch.rand(2, 3, height, 10)) for height in (1, 8, 13)]
+    cases = [(small_model, torch.rand(2, 3, height, 10)) for height in (1, 8, 13)]
     print(same_function(self_ensemble, package_ensemble, cases, tolerance=1e-6))
 
 # %% tags=["nbval-check-output"]
@@ -1112,12 +1159,12 @@ with torch.no_grad():
 
 def my_tiles(image, tile):
     with torch.no_grad():
-        answer = to_image(in_tiles(small_network, to_tensor(image), tile, overlap=32))
+        answer = to_image(in_tiles(small_model, to_tensor(image), tile, overlap=32))
     return answer.astype(int)
 
 
 def upscale_in_tiles(image, tile):
-    return upscale(small_network, image, tile=tile).astype(int)
+    return upscale(small_model, image, tile=tile).astype(int)
 
 
 cases = [
@@ -1129,8 +1176,10 @@ print(same_function(my_tiles, upscale_in_tiles, cases, tolerance=1))
 # %% [markdown]
 # ## How far you are
 #
-# From a terminal, `glanet evaluate --weights tiny-x2 --sets Set5 Set14 --published --json-file scores.json` prints the
-# table of section 4 for one set of weights, and keeps the score of every image. Notebook 14 is about the seconds.
+# From a terminal,
+# `glanet evaluate --weights tiny-x2 --sets Set5 Set14 --published --json-file scores.json` prints
+# the table of section 4 for one set of weights, and stores the score of every image. Notebook 14 is
+# about the seconds.
 
 # %%
 from glanet.course.report import report as progress_report

@@ -107,20 +107,20 @@ def in_order_of_names(scores):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (by_sets(in_decibels_of_the_mean_error), "decibels of the mean error"),
-        (one_mean, "all images are thrown together"),
-        (over_all, "divided by the number of all images"),
-        (by_sets(lambda psnr, ssim: (psnr.sum(), ssim.sum())), "those are sums"),
-        (by_sets(lambda psnr, ssim: (np.median(psnr), np.median(ssim))), "those are medians"),
+        (by_sets(in_decibels_of_the_mean_error), "the PSNR of the mean error"),
+        (one_mean, "the mean over all images"),
+        (over_all, "by the number of all images"),
+        (by_sets(lambda psnr, ssim: (psnr.sum(), ssim.sum())), "these are sums"),
+        (by_sets(lambda psnr, ssim: (np.median(psnr), np.median(ssim))), "these are medians"),
         (by_sets(lambda psnr, ssim: (psnr.max(), ssim.max())), "the best images of the sets"),
         (by_sets(lambda psnr, ssim: (psnr[-1], ssim[-1])), "only the last image"),
         (first_of_each, "only the first image"),
-        (groups_as_they_come, "a set that comes again starts anew"),
-        (by_sets(lambda psnr, ssim: (ssim.mean(), psnr.mean())), "SSIM comes first"),
+        (groups_as_they_come, "a set that appears again replaces its earlier images"),
+        (by_sets(lambda psnr, ssim: (ssim.mean(), psnr.mean())), "SSIM is first"),
         (in_order_of_names, "the sets are sorted"),
         (by_sets(lambda p, s: (float(f"{p.mean():.2f}"), float(f"{s.mean():.4f}"))), "rounded"),
-        (lambda scores: [(s.psnr_y, s.ssim_y) for s in scores], "returns a list"),
-        (by_sets(lambda psnr, ssim: psnr.mean()), "each set gets two numbers"),
+        (lambda scores: [(s.psnr_y, s.ssim_y) for s in scores], "returns a list: return a dict"),
+        (by_sets(lambda psnr, ssim: psnr.mean()), "must be two numbers"),
     ],
 )
 def test_each_mistake_in_a_row_is_named(mistaken, says):
@@ -135,7 +135,7 @@ def test_an_error_of_no_known_kind_is_told_without_listing_all_that_was_given():
     assert "outputs, 2" in told(evaluation.outputs_of, lambda name, outputs, scale: [])
 
 
-# Whose output it is
+# Pairing
 
 
 def matching(pattern):
@@ -161,16 +161,19 @@ def test_pairing_may_be_written_in_other_ways():
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (matching("NAME.*"), "whatever begins with the name"),
-        (matching(".*NAME.*"), "whatever holds the name"),
-        (matching("NAME(_.*)?|NAMExSCALE.*"), "an underscore is missing"),
-        (matching("NAME"), "only NAME itself"),
-        (matching("NAMExSCALE"), "only NAMExSCALE"),
-        (matching("NAME(xSCALE)?"), "with a suffix, as in boat_mine, are not found"),
-        (matching("NAMExSCALE(_.*)?"), "without the scale in their name"),
-        (matching("NAME(_.*)?"), "with the scale in their name"),
+        (matching("NAME.*"), "everything that starts with the name"),
+        (matching(".*NAME.*"), "everything that contains the name"),
+        (
+            matching("NAME(_.*)?|NAMExSCALE.*"),
+            "the check for an underscore after the scale is missing",
+        ),
+        (matching("NAME"), "you find only NAME itself"),
+        (matching("NAMExSCALE"), "you find only NAMExSCALE"),
+        (matching("NAME(xSCALE)?"), "you miss outputs with a suffix, such as boat_mine"),
+        (matching("NAMExSCALE(_.*)?"), "you miss outputs without the scale in their name"),
+        (matching("NAME(_.*)?"), "you miss outputs with the scale in their name"),
         (matching("NAME(xSCALE|_.*)?"), "both the scale and a suffix"),
-        (matching("NAME(x[234])?(_.*)?"), "only one is of this scale"),
+        (matching("NAME(x[234])?(_.*)?"), "only one of them has this scale"),
         (
             lambda name, outs, scale: [
                 o for o in outs if o[: (o + "_").index("_")] in {name, f"{name}x{scale}"}
@@ -181,10 +184,10 @@ def test_pairing_may_be_written_in_other_ways():
             lambda name, outs, scale: [
                 o for o in outs if re.sub("_[^_]*$", "", o) in {name, f"{name}x{scale}"}
             ],
-            "cut at the last underscore, img_1 is img",
+            "cut at the last underscore, so img_1 becomes img",
         ),
         (matching("(NAME|NAMExSCALE)_[^_]*"), "a name may have no suffix"),
-        (lambda name, outputs, scale: True, "a list of names is expected"),
+        (lambda name, outputs, scale: True, "return a list of names"),
     ],
 )
 def test_each_mistake_in_pairing_is_named(mistaken, says):
@@ -248,7 +251,7 @@ def test_self_ensemble_may_be_written_in_other_ways():
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (of_views(lambda views: views[0]), "that is one answer"),
+        (of_views(lambda views: views[0]), "this is one answer"),
         (
             lambda model, image: (
                 sum(turned(model(turned(image, turns)), -turns) for turns in range(4)) / 4
@@ -258,18 +261,18 @@ def test_self_ensemble_may_be_written_in_other_ways():
         (of_views(lambda views: views[:4].mean(0)), "the quarter turns are missing"),
         (
             of_turns(lambda a, turns, mirror: turned(a.flip(-1) if mirror else a, turns)),
-            "turned on instead of back",
+            "further instead of back",
         ),
         (of_turns(lambda a, turns, mirror: turned(a, -turns)), "are not mirrored back"),
-        (of_turns(unmirrored_last), "undo in reverse"),
-        (of_views(lambda views: views.sum(0)), "those are sums"),
-        (of_views(lambda views: views.sum(0) / 4), "divided by 4"),
+        (of_turns(unmirrored_last), "undo in reverse order"),
+        (of_views(lambda views: views.sum(0)), "this is the sum"),
+        (of_views(lambda views: views.sum(0) / 4), "the sum of eight answers by 4"),
         (of_views(lambda views: torch.from_numpy(np.median(views, axis=0))), "the median"),
         (of_views(lambda views: views.sort(0).values[3]), "the lower median"),
-        (of_views(lambda views: views[1:].mean(0)), "the image as it is is missing"),
+        (of_views(lambda views: views[1:].mean(0)), "the unchanged image is missing"),
         (last_view, "only the last orientation"),
-        (of_views(lambda views: views.clip(0, 1).mean(0)), "each answer is clamped"),
-        (of_views(lambda views: views.mean(0).clip(0, 1)), "the mean is clamped"),
+        (of_views(lambda views: views.clip(0, 1).mean(0)), "you clamp each answer"),
+        (of_views(lambda views: views.mean(0).clip(0, 1)), "you clamp the mean"),
     ],
 )
 def test_each_mistake_in_self_ensemble_is_named(mistaken, says):
@@ -339,23 +342,23 @@ def test_blend_may_be_written_in_other_ways():
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (lambda left, right, overlap: torch.cat([left, right], -1), "are there twice"),
-        (column_by_column(lambda j, o: 0), "the left tile has the shared columns"),
-        (column_by_column(lambda j, o: 1), "the right tile has the shared columns"),
-        (column_by_column(lambda j, o: 0.5), "half of each"),
-        (column_by_column(lambda j, o: middles(o - 1 - j, o)), "have changed places"),
+        (lambda left, right, overlap: torch.cat([left, right], -1), "appear twice"),
+        (column_by_column(lambda j, o: 0), "from the left tile alone"),
+        (column_by_column(lambda j, o: 1), "from the right tile alone"),
+        (column_by_column(lambda j, o: 0.5), "both shares are ½"),
+        (column_by_column(lambda j, o: middles(o - 1 - j, o)), "the shares are swapped"),
         (column_by_column(lambda j, o: j / (o - 1)), "the share runs from 0 to 1"),
-        (column_by_column(lambda j, o: j / o), "half a column is missing"),
+        (column_by_column(lambda j, o: j / o), "half a column too little"),
         (column_by_column(lambda j, o: (j + 1) / o), "half a column too much"),
         (column_by_column(lambda j, o: (j + 1) / (o + 1)), "(j + 1) / (overlap + 1)"),
-        (column_by_column(middles, lambda s, a, b: a + b), "are added up"),
+        (column_by_column(middles, lambda s, a, b: a + b), "you add the shared columns"),
         (
             column_by_column(lambda j, o: np.sin(np.pi / 2 * middles(j, o)) ** 2),
             "smoothed with a cosine",
         ),
         (from_the_wrong_end(False, True), "the right tile's last columns"),
         (from_the_wrong_end(True, False), "the left tile's first columns"),
-        (empty_at_0, "right but for an overlap of 0"),
+        (empty_at_0, "right except for an overlap of 0"),
         (everything_at_0, "left[..., -0:] is the whole tile"),
     ],
 )
@@ -364,13 +367,13 @@ def test_each_mistake_in_blend_is_named(mistaken, says):
 
 
 def test_two_blended_tiles_are_what_the_package_makes_of_them():
-    network = GLANet(ModelConfig(channels=8, blocks=1, layers=1, heads=2)).eval()
+    model = GLANet(ModelConfig(channels=8, blocks=1, layers=1, heads=2)).eval()
     image = np.random.default_rng(0).integers(0, 256, (24, 112, 3), dtype=np.uint8)
     whole = torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)[None]
     with torch.no_grad():
-        tiles = [network(whole[..., :72]), network(whole[..., 40:])]
+        tiles = [model(whole[..., :72]), model(whole[..., 40:])]
     blended = evaluation.blend_tiles(*tiles, overlap=64)[0].clamp(0, 1) * 255
-    made = upscale(network, image, tile=72).astype(float)
+    made = upscale(model, image, tile=72).astype(float)
     # vertically, the package's one row of tiles weighs itself: the weights cancel
     assert np.abs(blended.permute(1, 2, 0).numpy() - made).max() <= 0.51
 
@@ -479,7 +482,7 @@ def test_an_ablation_is_drawn_as_differences_from_the_whole_network_with_all_see
     figure = ablation(ledger(), "GLA-Net")
     for axes, name in zip(figure.axes, ("Set5", "Set14"), strict=True):
         assert axes.get_title() == name
-        assert axes.get_xlabel() == "dB against GLA-Net"
+        assert axes.get_xlabel() == "dB relative to GLA-Net"
         band = axes.patches[0].get_bbox()
         assert (band.x0, band.x1) == pytest.approx((-0.1, 0.1))
         for container in axes.containers:
@@ -513,6 +516,14 @@ def test_the_page_holds_the_images_and_errors_that_give_the_psnr_of_any_square(p
         for square in (np.s_[10:26, 40:56], np.s_[48:64, 32:48]):
             psnr = 10 * np.log10(255**2 / errors[square].mean())
             assert psnr == pytest.approx(psnr_y(method[square], hr[square], 0), abs=1e-4)
+
+
+def test_the_page_holds_its_script_and_needs_no_other_file(photo):
+    page = crops_page(*photo, side=16)
+    assert page.count("<script>") == 1
+    assert "whole.onpointerdown" in page
+    assert page.count('"images": ') == 1
+    assert "PAGE_" not in page
 
 
 def test_two_pages_in_a_notebook_do_not_share_a_name(photo):

@@ -31,7 +31,7 @@ def test_every_known_mistake_is_told_from_all_others(exercise):
         assert told(exercise, mistaken) == message
 
 
-# Room for decoded images
+# Bytes of decoded images
 
 
 def bytes_by_loop(sizes, scale):
@@ -59,13 +59,13 @@ def bytes_of(text):
     ("text", "says_so"),
     [
         ("3 * (h - h % s) * (w - w % s)", "the LR images are missing"),
-        ("3 * (h // s) * (w // s)", "that is the LR images alone"),
+        ("3 * (h // s) * (w // s)", "these are the LR images alone"),
         ("(h // s) * (w // s) * (s * s + 1)", "a pixel takes three bytes"),
         ("3 * ((h // s) * (w // s) + (h // s) * (w // s) * s)", "scale² times the pixels"),
-        ("3 * (h * w + (h // s) * (w // s))", "cut off first"),
+        ("3 * (h * w + (h // s) * (w // s))", "cropped to multiples of the scale first"),
         ("3 * ceil(h / s) * ceil(w / s) * (1 + s * s)", "you round up"),
-        ("3 * (h * w // (s * s)) * (1 + s * s)", "each by itself"),
-        ("12 * (h // s) * (w // s) * (1 + s * s)", "bytes of float32"),
+        ("3 * (h * w // (s * s)) * (1 + s * s)", "crop each of them by itself"),
+        ("12 * (h // s) * (w // s) * (1 + s * s)", "the bytes of float32"),
     ],
 )
 def test_each_mistake_in_the_bytes_is_named(text, says_so):
@@ -78,7 +78,7 @@ def test_bytes_of_one_image_only_are_told_so():
             total = bytes_by_loop([size], scale)
         return total
 
-    assert "that is the last one" in told(exercises.decoded_bytes, last)
+    assert "this is the last image alone" in told(exercises.decoded_bytes, last)
 
 
 # Shares
@@ -98,11 +98,14 @@ def test_shares_are_accepted_in_other_words():
 @pytest.mark.parametrize(
     ("mistaken", "says_so"),
     [
-        (lambda b, r, w: np.arange(b).reshape(-1, w)[:, r], "deal them out like cards"),
+        (lambda b, r, w: np.arange(b).reshape(-1, w)[:, r], "deal the patches out in turn"),
         (lambda b, r, w: [b // w * (r - 1) + i for i in range(b // w)], "ranks count from 0"),
         (lambda b, r, w: np.arange(b), "the whole batch"),
-        (lambda b, r, w: [i for i in range(b) if i < b // w], "the same part"),
-        (lambda b, r, w: np.arange(b).reshape(w, -1)[::-1][r], "run from the end"),
+        (lambda b, r, w: [i for i in range(b) if i < b // w], "every process takes the first part"),
+        (
+            lambda b, r, w: np.arange(b).reshape(w, -1)[::-1][r],
+            "the order of the shares is reversed",
+        ),
         (lambda b, r, w: [b // w * r + i for i in range(b // w + 1)], "one patch too many"),
         (lambda b, r, w: [b // w * r + i for i in range(b // w - 1)], "one patch too few"),
         (lambda b, r, w: [w * r + i for i in range(w)], "not world"),
@@ -122,7 +125,7 @@ def test_the_shares_are_those_of_the_store(store):
                 assert np.array_equal(all_of_it[mine], of_rank)
 
 
-# A process of its own
+# A detached process
 
 STARTED = []  # kept, as Python warns of a process that runs on without its handle
 
@@ -152,14 +155,14 @@ def test_a_start_is_accepted_in_other_words():
     ("old", "new", "says_so"),
     [
         ("start_new_session=True", "start_new_session=False", "the kernel's own session"),
-        ("answer =", "process.wait(); answer =", "it waits for the end"),
+        ("answer =", "process.wait(); answer =", "you wait for the end"),
         ("stderr=file", "stderr=subprocess.PIPE", "its errors are not in the file"),
         (
             "stdout=file, stderr=file",
             "stdout=subprocess.PIPE, stderr=subprocess.PIPE",
             "its output is not in the file",
         ),
-        ("os.O_APPEND", "os.O_TRUNC", "is wiped out"),
+        ("os.O_APPEND", "os.O_TRUNC", "is overwritten"),
         ("process.pid", "process", "return its number"),
     ],
 )
@@ -221,13 +224,13 @@ RIGHT_PACE = "(b['seconds'] - a['seconds']) / (b['step'] - a['step'])"
 @pytest.mark.parametrize(
     ("mistaken", "says_so"),
     [
-        (left_of("b['seconds'] / b['step']"), "the first entry's own steps"),
+        (left_of("b['seconds'] / b['step']"), "the slow steps of the first entry"),
         (left_of(RIGHT_PACE.replace("a[", "f[")), "since the first entry"),
         (left_of(RIGHT_PACE.replace("a[", "c[")), "the last entry alone"),
         (left_of(RIGHT_PACE.replace("a[", "d[")), "take 21"),
         (left_of(RIGHT_PACE, "n"), "the time for all steps"),
-        (left_of(RIGHT_PACE, "b['step']"), "steps that are done"),
-        (left_of(f"1 / ({RIGHT_PACE})"), "upside down"),
+        (left_of(RIGHT_PACE, "b['step']"), "steps already done"),
+        (left_of(f"1 / ({RIGHT_PACE})"), "the pace is inverted"),
         (left_of(f"{RIGHT_PACE} / 60 / 60"), "these are hours"),
         (left_of(f"{RIGHT_PACE} / 60"), "these are minutes"),
         (left_of("(b['seconds'] - a['seconds']) / count"), "the number of entries"),

@@ -65,12 +65,12 @@ def l1_of(function):
     ("mistaken", "says_so"),
     [
         (l1_of(lambda o, t: F.l1_loss(o, t, reduction="sum")), "divide them by the number"),
-        (l1_of(lambda o, t: -F.l1_loss(o, t)), "points the wrong way"),
+        (l1_of(lambda o, t: -F.l1_loss(o, t)), "the sign is wrong"),
         (l1_of(F.mse_loss), "gradient of the squared error"),
         (l1_of(lambda o, t: F.mse_loss(o, t) / 2), "take only its sign"),
         (lambda o, t: F.l1_loss(o, t, reduction="none") / np.prod(o.shape), "share of the loss"),
         (l1_of(lambda o, t: F.l1_loss(o, t, reduction="sum") / o.shape[0]), "number of images"),
-        (lambda o, t: by_autograd(o, t).sum(), "that is one number"),
+        (lambda o, t: by_autograd(o, t).sum(), "this is one number"),
     ],
 )
 def test_each_mistake_in_the_gradient_is_named(mistaken, says_so):
@@ -123,18 +123,18 @@ def mistaken(w, g, m, v, t, rate):
     ("change", "says_so"),
     [
         ({" / (1 - 0.9 ** t)": "", " / (1 - 0.999 ** t)": ""}, "divide by 1 − β"),
-        ({"** t": "** (t + 1)"}, "step counts from 1 already"),
-        ({"g * g": "abs(g)"}, "average its square"),
+        ({"** t": "** (t + 1)"}, "step already counts from 1"),
+        ({"g * g": "abs(g)"}, "should average the square"),
         (
             {"0.9 ": "β ", "0.1 ": "γ ", "0.999 ": "0.9 ", "0.001 ": "0.1 "}
             | {"β ": "0.999 ", "γ ": "0.001 "},
-            "have changed places",
+            "are swapped",
         ),
-        ({"b ** 0.5": "b"}, "the root is missing"),
-        ({"w - rate": "w + rate"}, "it climbs"),
+        ({"b ** 0.5": "b"}, "the square root is missing"),
+        ({"w - rate": "w + rate"}, "moves uphill"),
         ({"0.1 * g": "g", "0.001 * g": "g"}, "grow without bound"),
-        ({", m, v\n": ", a, b\n"}, "came back"),
-        ({"b ** 0.5 + 1e-8": "(b + 1e-8) ** 0.5"}, "outside of the root"),
+        ({", m, v\n": ", a, b\n"}, "you return m̂ and v̂"),
+        ({"b ** 0.5 + 1e-8": "(b + 1e-8) ** 0.5"}, "outside the root"),
     ],
 )
 def test_each_mistake_in_adam_is_named(change, says_so):
@@ -146,19 +146,19 @@ def test_an_adam_that_is_a_step_behind_is_told_so():
         moved = rate * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
         return weight - moved, m.lerp(gradient, 0.1), v.lerp(gradient**2, 0.001)
 
-    assert "of the step before" in told(exercises.adam_step, behind)
+    assert "of the previous step" in told(exercises.adam_step, behind)
 
 
 # A step of training
 
 
-def step_rewritten(network, adam, low, high, rate):
-    network.train()
+def step_rewritten(model, adam, lr, hr, rate):
+    model.train()
     for group in adam.param_groups:
         group["lr"] = rate
-    for parameter in network.parameters():
+    for parameter in model.parameters():
         parameter.grad = None
-    loss = (network(low) - high).abs().mean()
+    loss = (model(lr) - hr).abs().mean()
     loss.backward()
     adam.step()
     adam.zero_grad()
@@ -189,49 +189,49 @@ def test_a_step_is_the_packages(tmp_path):
         channels=8, blocks=1, layers=1, heads=2, window=4, light_head=True, stochastic_depth=0.0
     )
     run = Run(config, recipe, tmp_path / "run", None, None, "cpu", None)
-    network = type(run.state.model)(config)
-    network.load_state_dict(run.state.model.state_dict())
-    adam = torch.optim.Adam(network.parameters())
+    model = type(run.state.model)(config)
+    model.load_state_dict(run.state.model.state_dict())
+    adam = torch.optim.Adam(model.parameters())
     for step in range(3):
         batch = run.store.batch(recipe.seed, step, recipe.batch)
         rate = schedule.learning_rate(recipe, step)
-        assert exercises.one_step(network, adam, *batch, rate) == pytest.approx(run.step()[0])
+        assert exercises.one_step(model, adam, *batch, rate) == pytest.approx(run.step()[0])
     run.close()
-    for mine, theirs in zip(network.parameters(), run.state.model.parameters(), strict=True):
+    for mine, theirs in zip(model.parameters(), run.state.model.parameters(), strict=True):
         assert torch.allclose(mine, theirs, atol=1e-6)
 
 
 def step_of(*lines):
     """A step made of these lines, in the names of the notebook."""
-    text = "def mistaken(network, adam, low, high, rate):\n    " + "\n    ".join(lines)
+    text = "def mistaken(model, adam, lr, hr, rate):\n    " + "\n    ".join(lines)
     namespace = {"F": F}
     exec(f"{text}\n    return loss.item()", namespace)
     return namespace["mistaken"]
 
 
-TRAIN = "network.train()"
+TRAIN = "model.train()"
 RATE = "adam.param_groups[0]['lr'] = rate"
-LOSS = "loss = F.l1_loss(network(low), high)"
+LOSS = "loss = F.l1_loss(model(lr), hr)"
 CLEAR, BACKWARD, STEP = "adam.zero_grad()", "loss.backward()", "adam.step()"
 
 
 @pytest.mark.parametrize(
     ("lines", "says_so"),
     [
-        ((TRAIN, RATE, LOSS, BACKWARD, STEP), "gradients of earlier steps"),
-        ((TRAIN, RATE, LOSS, BACKWARD, CLEAR, STEP), "the weights stay as they are"),
-        ((TRAIN, RATE, CLEAR, LOSS, BACKWARD), "the weights stay as they are"),
-        ((TRAIN, RATE, CLEAR, LOSS, STEP), "the weights stay as they are"),
-        ((TRAIN, RATE, STEP, CLEAR, LOSS, BACKWARD), "of the step before"),
+        ((TRAIN, RATE, LOSS, BACKWARD, STEP), "gradients of earlier steps are still there"),
+        ((TRAIN, RATE, LOSS, BACKWARD, CLEAR, STEP), "the weights do not change"),
+        ((TRAIN, RATE, CLEAR, LOSS, BACKWARD), "the weights do not change"),
+        ((TRAIN, RATE, CLEAR, LOSS, STEP), "the weights do not change"),
+        ((TRAIN, RATE, STEP, CLEAR, LOSS, BACKWARD), "of the previous step"),
         ((TRAIN, RATE, LOSS, STEP, CLEAR, BACKWARD), "before loss.backward(): swap them"),
         ((TRAIN, CLEAR, LOSS, BACKWARD, STEP), "the rate is not used"),
-        ((RATE, CLEAR, LOSS, BACKWARD, STEP), "network.train() first"),
+        ((RATE, CLEAR, LOSS, BACKWARD, STEP), "model.train() first"),
         (
-            (TRAIN, RATE, CLEAR, "loss = (network(low) - high).square().mean()", BACKWARD, STEP),
+            (TRAIN, RATE, CLEAR, "loss = (model(lr) - hr).square().mean()", BACKWARD, STEP),
             "the squared error",
         ),
         (
-            (TRAIN, RATE, CLEAR, "loss = (network(low) - high).abs().sum()", BACKWARD, STEP),
+            (TRAIN, RATE, CLEAR, "loss = (model(lr) - hr).abs().sum()", BACKWARD, STEP),
             "the sum over all values",
         ),
     ],
@@ -323,7 +323,7 @@ def passed(step, config):
         ),
         (
             cosine_or_halving(lambda t, w, n, _: half_wave(t / n)),
-            "begin where the warm-up ends",
+            "start where the warm-up ends",
         ),
         (
             cosine_or_halving(lambda t, w, n, _: math.sin(math.pi / 2 * (1 - share_left(t, w, n)))),
@@ -340,10 +340,10 @@ def passed(step, config):
                     0.5 ** sum(share_left(t, c.warm_up, c.steps) >= m for m in c.milestones)
                 )
             ),
-            "shares of all the steps",
+            "fractions of all steps",
         ),
-        (halving(lambda t, c: 1 - 0.5 * (t >= c.steps / 2)), "halved once only"),
-        (halving(lambda t, c: 10.0 ** -passed(t, c)), "divides by 10"),
+        (halving(lambda t, c: 1 - 0.5 * (t >= c.steps / 2)), "halved only once"),
+        (halving(lambda t, c: 10.0 ** -passed(t, c)), "divide by 10"),
         (
             halving(lambda t, c: [1, 1 / 2, 1 / 4, 1 / 6, 1 / 8][passed(t, c)]),
             "the number of milestones passed",
@@ -364,14 +364,14 @@ def test_a_wrong_rate_is_told_with_what_it_depends_on_and_no_more():
 
 
 class AverageRewritten(nn.Module):
-    def __init__(self, network, decay):
+    def __init__(self, model, decay):
         super().__init__()
-        self.module = type(network)(network.in_features, network.out_features)
+        self.module = type(model)(model.in_features, model.out_features)
         self.decay, self.n_averaged = decay, 0
 
-    def update_parameters(self, network):
+    def update_parameters(self, model):
         decay = self.decay if self.n_averaged else 0.0
-        theirs = network.state_dict()
+        theirs = model.state_dict()
         self.module.load_state_dict(
             {
                 name: mine.lerp(theirs[name], 1 - decay)
@@ -382,45 +382,45 @@ class AverageRewritten(nn.Module):
 
 
 def average_that(update):
-    """An average whose ``update_parameters`` is this function of (self, network)."""
+    """An average whose ``update_parameters`` is this function of (self, model)."""
 
     class Mistaken(AverageRewritten):
-        def update_parameters(self, network):
+        def update_parameters(self, model):
             with torch.no_grad():
-                update(self, network)
+                update(self, model)
 
     return Mistaken
 
 
-def pairs(average, network):
-    return zip(average.module.parameters(), network.parameters(), strict=True)
+def pairs(average, model):
+    return zip(average.module.parameters(), model.parameters(), strict=True)
 
 
-def swapped(self, network):
-    for mine, theirs in pairs(self, network):
+def swapped(self, model):
+    for mine, theirs in pairs(self, model):
         mine.lerp_(theirs, self.decay if self.n_averaged else 1.0)
     self.n_averaged += 1
 
 
-def mixed_at_once(self, network):
-    for mine, theirs in pairs(self, network):
+def mixed_at_once(self, model):
+    for mine, theirs in pairs(self, model):
         mine.mul_(self.decay).add_(theirs, alpha=1 - self.decay)
     self.n_averaged += 1
 
 
-def not_counted(self, network):
-    for mine, theirs in pairs(self, network):
+def not_counted(self, model):
+    for mine, theirs in pairs(self, model):
         mine.lerp_(theirs, 1.0 if self.n_averaged == 0 else 1 - self.decay)
 
 
-def only_named(self, network):
-    for mine, theirs in pairs(self, network):
+def only_named(self, model):
+    for mine, theirs in pairs(self, model):
         mine = self.decay * mine + (1 - self.decay) * theirs
     self.n_averaged += 1
 
 
-def copied_then_only_named(self, network):
-    for mine, theirs in pairs(self, network):
+def copied_then_only_named(self, model):
+    for mine, theirs in pairs(self, model):
         if self.n_averaged == 0:
             mine.copy_(theirs)
         else:
@@ -428,14 +428,14 @@ def copied_then_only_named(self, network):
     self.n_averaged += 1
 
 
-def plain_mean(self, network):
+def plain_mean(self, model):
     self.n_averaged += 1
-    for mine, theirs in pairs(self, network):
+    for mine, theirs in pairs(self, model):
         mine.add_((theirs - mine) / self.n_averaged)
 
 
-def not_shrunk(self, network):
-    for mine, theirs in pairs(self, network):
+def not_shrunk(self, model):
+    for mine, theirs in pairs(self, model):
         if self.n_averaged:
             mine.add_(theirs, alpha=1 - self.decay)
         else:
@@ -443,39 +443,39 @@ def not_shrunk(self, network):
     self.n_averaged += 1
 
 
-def first_only(self, network):
-    for mine, theirs in pairs(self, network):
+def first_only(self, model):
+    for mine, theirs in pairs(self, model):
         mine.lerp_(theirs, 1 - self.decay if self.n_averaged else 1.0)
         break
     self.n_averaged += 1
 
 
 class FirstOnly(average_that(first_only)):
-    def __init__(self, network, decay):
-        super().__init__(network, decay)
-        self.module.load_state_dict(network.state_dict())
+    def __init__(self, model, decay):
+        super().__init__(model, decay)
+        self.module.load_state_dict(model.state_dict())
 
 
 class MixedAtOnce(average_that(mixed_at_once)):
-    def __init__(self, network, decay):
-        super().__init__(network, decay)
-        self.module.load_state_dict(network.state_dict())
+    def __init__(self, model, decay):
+        super().__init__(model, decay)
+        self.module.load_state_dict(model.state_dict())
 
 
 def test_an_average_is_accepted_in_other_words_and_a_stub_is_not_done():
     assert exercises.Average.judge(AverageRewritten).state == RIGHT
-    assert exercises.Average.judge(average_that(lambda self, network: ...)).state == NOT_DONE
+    assert exercises.Average.judge(average_that(lambda self, model: ...)).state == NOT_DONE
 
 
 @pytest.mark.parametrize(
     ("mistaken", "says_so"),
     [
-        (average_that(swapped), "have changed places"),
+        (average_that(swapped), "are swapped"),
         (MixedAtOnce, "the first update mixes in"),
-        (average_that(not_counted), "always the last weights"),
-        (average_that(copied_then_only_named), "after the first update nothing arrives"),
+        (average_that(not_counted), "always equals the last weights"),
+        (average_that(copied_then_only_named), "does not change after the first update"),
         (average_that(plain_mean), "the plain mean"),
-        (average_that(not_shrunk), "it grows and grows"),
+        (average_that(not_shrunk), "keeps growing"),
         (FirstOnly, "only the first tensor"),
     ],
 )
@@ -485,17 +485,17 @@ def test_each_mistake_in_the_average_is_named(mistaken, says_so):
 
 def test_an_average_that_only_names_new_tensors_is_told_to_write():
     class Named(average_that(only_named)):
-        def __init__(self, network, decay):
-            super().__init__(network, decay)
-            self.module.load_state_dict(network.state_dict())
+        def __init__(self, model, decay):
+            super().__init__(model, decay)
+            self.module.load_state_dict(model.state_dict())
 
-    assert told(exercises.Average, Named).startswith("nothing arrives in self.module")
+    assert told(exercises.Average, Named).startswith("self.module never changes")
 
 
 def test_in_place_on_weights_that_want_gradients_says_no_grad():
     class Graded(AverageRewritten):
-        def update_parameters(self, network):
-            mixed_at_once(self, network)
+        def update_parameters(self, model):
+            mixed_at_once(self, model)
 
     assert "in-place operation" in told(exercises.Average, Graded)
 
@@ -518,7 +518,7 @@ def test_one_number_for_all_marks_median_and_mean():
     at_ten = [np.interp(10, *axes.lines[number].get_data()) for number in (0, 2)]
     assert at_ten == pytest.approx([7 / 3.2, 51 / 26], abs=1e-3)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == ["L1, least at 3", "L2, least at 5"]
+    assert labels == ["L1, minimum at 3", "L2, minimum at 5"]
 
 
 def test_descents_draw_each_path_on_the_same_axes():
@@ -531,11 +531,11 @@ def test_descents_draw_each_path_on_the_same_axes():
 
 
 def test_patches_show_each_pair_above_each_other():
-    low, high = torch.rand(3, 3, 4, 4), torch.rand(3, 3, 8, 8)
-    axes = drawn(figures.patches(low, high))
+    lr, hr = torch.rand(3, 3, 4, 4), torch.rand(3, 3, 8, 8)
+    axes = drawn(figures.patches(lr, hr))
     for number in range(3):
-        assert np.allclose(axes[number].images[0].get_array(), low[number].permute(1, 2, 0))
-        assert np.allclose(axes[3 + number].images[0].get_array(), high[number].permute(1, 2, 0))
+        assert np.allclose(axes[number].images[0].get_array(), lr[number].permute(1, 2, 0))
+        assert np.allclose(axes[3 + number].images[0].get_array(), hr[number].permute(1, 2, 0))
     assert [axes[0].get_ylabel(), axes[3].get_ylabel()] == ["LR, 4×4", "HR, 8×8"]
 
 

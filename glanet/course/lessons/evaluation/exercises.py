@@ -1,4 +1,4 @@
-"""Notebook 13: a set's row, whose picture it is, self-ensemble, two tiles that overlap."""
+"""The exercises of notebook 13: mean scores, pairing by name, self-ensemble, blended tiles."""
 
 from operator import itemgetter
 from statistics import median
@@ -14,7 +14,7 @@ from glanet.inference.upscale import self_ensemble as package_ensemble
 
 
 class _Many(list):
-    """A list that messages name by its length."""
+    """A list whose repr is its length, to keep messages short."""
 
     def __init__(self, items, what):
         super().__init__(items)
@@ -34,25 +34,31 @@ def _draw_scores(rng):
             for number, name in enumerate(sets)
         ]
 
-    # sets that are not sorted, of different sizes, and mixed up
+    # sets that are unsorted, of different sizes, and mixed
     return [(_Many(scores("HHABAHABBA"), "scores"),), (_Many(scores("H"), "score"),)]
 
 
 def _as_rows(function, scores):
-    """The answer as an array: which set, PSNR, SSIM."""
+    """The answer as an array with a row (set, PSNR, SSIM) for each set.
+
+    Raises:
+        TypeError: the answer is no dictionary, or its values are no pairs.
+    """
     names = [score.set for score in scores]
     answer = function(scores)
     if answer is None or answer is ...:
         return answer
     if not isinstance(answer, dict):
-        raise TypeError(f"it returns a {type(answer).__name__}: a dict of sets is expected")
+        raise TypeError(
+            f"it returns a {type(answer).__name__}: return a dict with one entry per set"
+        )
     if any(np.shape(pair) != (2,) for pair in answer.values()):
-        raise TypeError("each set gets two numbers, its PSNR and its SSIM")
+        raise TypeError("the value of each set must be two numbers, its PSNR and its SSIM")
     return np.array([[names.index(name), *pair] for name, pair in answer.items()])
 
 
 def _grouped(of_psnr, of_ssim=np.mean):
-    """A row of each set from functions of the lists of its images' numbers."""
+    """A ``mean_scores`` that applies other functions to the PSNRs and SSIMs of each set."""
 
     def mean_scores(scores):
         groups = {}
@@ -71,7 +77,7 @@ def _of_mean_error(decibels):
 
 
 def _over_all(divide_by_all):
-    """The mean over all images, or each set's sum over the number of all."""
+    """The mean over all images, or each set's sum divided by the number of all images."""
 
     def mean_scores(scores):
         if divide_by_all:
@@ -84,7 +90,7 @@ def _over_all(divide_by_all):
 
 
 def _as_neighbours(scores):
-    """A new group wherever the set changes, as itertools.groupby makes them: the last one stays."""
+    """A new group wherever the set changes, as in itertools.groupby; the last group stays."""
     runs = {}
     for before, score in zip([None, *scores], scores, strict=False):
         if before is None or before.set != score.set:
@@ -99,32 +105,32 @@ mean_scores = Exercise(
     benchmark.mean_scores,
     _draw_scores,
     {
-        "the PSNR is the decibels of the mean error: take the mean of the decibels": (
+        "this is the PSNR of the mean error: take the mean of the decibels": (
             _grouped(_of_mean_error)
         ),
-        "all images are thrown together: each set has a mean of its own": _over_all(False),
-        "each set's sum is divided by the number of all images: divide by the set's own": (
+        "this is the mean over all images: each set has its own mean": _over_all(False),
+        "you divide each set's sum by the number of all images: divide by the set's own number": (
             _over_all(True)
         ),
-        "those are sums: divide each by the number of images in the set": _grouped(sum, sum),
-        "those are medians: a row has the mean": _grouped(median, median),
-        "those are the best images of the sets: a row has the mean": _grouped(max, max),
-        "only the last image of each set is there: collect a list for each set": (
+        "these are sums: divide each by the number of images in the set": _grouped(sum, sum),
+        "these are medians: take the mean": _grouped(median, median),
+        "these are the best images of the sets: take the mean": _grouped(max, max),
+        "only the last image of each set is counted: collect a list for each set": (
             _grouped(itemgetter(-1), itemgetter(-1))
         ),
-        "only the first image of each set is there: append to the set's list": (
+        "only the first image of each set is counted: append to the set's list": (
             _grouped(itemgetter(0), itemgetter(0))
         ),
-        "a set that comes again starts anew: its images need not stand side by side": (
+        "a set that appears again replaces its earlier images: keep one list for each set": (
             _as_neighbours
         ),
-        "SSIM comes first: the pair is (PSNR, SSIM)": (
+        "SSIM is first: the pair is (PSNR, SSIM)": (
             lambda scores: {n: pair[::-1] for n, pair in benchmark.mean_scores(scores).items()}
         ),
-        "the sets are sorted: keep the order in which they first come": (
+        "the sets are sorted: keep the order of their first appearance": (
             lambda scores: dict(sorted(benchmark.mean_scores(scores).items()))
         ),
-        "the means are rounded: round when you print": (
+        "the means are rounded: round only when you print": (
             lambda scores: {
                 n: (round(p, 2), round(s, 4)) for n, (p, s) in benchmark.mean_scores(scores).items()
             }
@@ -134,7 +140,7 @@ mean_scores = Exercise(
 )
 
 
-# Exercise 2: which outputs belong to an image
+# Exercise 2: the outputs that belong to an image
 
 
 def _draw_outputs(rng):
@@ -154,7 +160,7 @@ def _as_places(function, name, outputs, scale):
     if answer is None or answer is ...:
         return answer
     if isinstance(answer, str | bool):
-        raise TypeError(f"it returns a {type(answer).__name__}: a list of names is expected")
+        raise TypeError(f"it returns a {type(answer).__name__}: return a list of names")
     return [outputs.index(found) for found in answer]
 
 
@@ -173,38 +179,44 @@ outputs_of = Exercise(
     fitting_outputs,
     _draw_outputs,
     {
-        "whatever begins with the name is taken, boat2 for boat too: after the name comes the end, "
-        "or an underscore": _where(lambda out, name, scaled: out.startswith(name)),
-        "whatever holds the name is taken, tugboat for boat too": (
+        "you accept everything that starts with the name, also boat2 for boat: after the name must "
+        "come the end, the scale or an underscore": _where(
+            lambda out, name, scaled: out.startswith(name)
+        ),
+        "you accept everything that contains the name, also tugboat for boat": (
             _where(lambda out, name, scaled: name in out)
         ),
-        "an underscore is missing: boatx20 is not boatx2": _where(
+        "the check for an underscore after the scale is missing: boatx20 is not boatx2": _where(
             lambda out, name, scaled: (
                 out == name or out.startswith(f"{name}_") or out.startswith(scaled)
             )
         ),
-        "only NAME itself is found": _where(lambda out, name, scaled: out == name),
-        "only NAMExSCALE is found": _where(lambda out, name, scaled: out == scaled),
-        "outputs with a suffix, as in boat_mine, are not found": (
+        "you find only NAME itself: it may be followed by the scale, a suffix or both": _where(
+            lambda out, name, scaled: out == name
+        ),
+        "you find only NAMExSCALE: the scale may be missing, and a suffix may follow": _where(
+            lambda out, name, scaled: out == scaled
+        ),
+        "you miss outputs with a suffix, such as boat_mine": (
             _where(lambda out, name, scaled: out in (name, scaled))
         ),
-        "outputs without the scale in their name are not found": (
+        "you miss outputs without the scale in their name": (
             _where(lambda out, name, scaled: out == scaled or out.startswith(f"{scaled}_"))
         ),
-        "outputs with the scale in their name are not found": (
+        "you miss outputs with the scale in their name": (
             _where(lambda out, name, scaled: out == name or out.startswith(f"{name}_"))
         ),
-        "boatx2_mine has both the scale and a suffix, and is not found": (
+        "you miss outputs with both the scale and a suffix, such as boatx2_mine": (
             _where(lambda out, name, scaled: out in (name, scaled) or out.startswith(f"{name}_"))
         ),
-        "NAMEx2, NAMEx3 and NAMEx4 are all taken: only one is of this scale": _any_scale,
-        "cut at the first underscore, img_1 is img: a name may hold underscores itself": (
+        "you accept NAMEx2, NAMEx3 and NAMEx4: only one of them has this scale": _any_scale,
+        "you cut at the first underscore, so img_1 becomes img: a name may contain underscores": (
             _where(lambda out, name, scaled: out.split("_")[0] in (name, scaled))
         ),
-        "cut at the last underscore, img_1 is img: a name may hold underscores itself": (
+        "you cut at the last underscore, so img_1 becomes img: a name may contain underscores": (
             _where(lambda out, name, scaled: out.rsplit("_", 1)[0] in (name, scaled))
         ),
-        "cut at the last underscore, boat is nothing: a name may have no suffix": (
+        "you cut at the last underscore, so boat becomes empty: a name may have no suffix": (
             _where(lambda out, name, scaled: out.rpartition("_")[0] in (name, scaled))
         ),
     },
@@ -216,7 +228,7 @@ outputs_of = Exercise(
 
 
 class _Lopsided:
-    """A network of one random layer that doubles the sides: no two orientations agree."""
+    """A model of one random layer, ×2, whose answers differ in all orientations."""
 
     def __init__(self, rng):
         self.weight = torch.from_numpy(rng.standard_normal((12, 3, 3, 3)))
@@ -225,16 +237,16 @@ class _Lopsided:
         return F.pixel_shuffle(F.conv2d(image, self.weight, padding=1), 2)
 
     def __repr__(self):
-        return "a network of one layer"
+        return "a model of one layer"
 
 
-def _draw_networks(rng):
+def _draw_models(rng):
     shapes = ((1, 3, 4, 7), (2, 3, 6, 5))
     return [(_Lopsided(rng), torch.from_numpy(rng.standard_normal(shape))) for shape in shapes]
 
 
 def _answers(model, image, back=lambda answer, turns: answer.rot90(-turns, (2, 3)), mirror=True):
-    """The answers to the orientations, each turned back by ``back``."""
+    """The answers for all orientations, each turned back by ``back``."""
     answers = []
     for turns in range(4):
         turned = image.rot90(turns, (2, 3))
@@ -245,7 +257,7 @@ def _answers(model, image, back=lambda answer, turns: answer.rot90(-turns, (2, 3
 
 
 def _mirrored(model, image, *, before, after):
-    """The mirrored answers with other mirrors before and after they are turned back."""
+    """A mean whose mirrored answers are mirrored back before or after turning back, or never."""
     answers = [_answers(model, image, mirror=False).mean(0)]
     for turns in range(4):
         answer = model(image.rot90(turns, (2, 3)).flip(3))
@@ -264,46 +276,46 @@ self_ensemble = Exercise(
     "evaluation",
     "self_ensemble",
     package_ensemble,
-    _draw_networks,
+    _draw_models,
     {
-        "that is one answer: take the mean over eight orientations": (
+        "this is one answer: take the mean over eight orientations": (
             lambda model, image: model(image)
         ),
-        "the four turns are there, the mirrored ones are missing": (
+        "only the four turns are there: the mirrored ones are missing": (
             lambda model, image: _answers(model, image, mirror=False).mean(0)
         ),
-        "the four mirrors are there, the quarter turns are missing": _flips,
-        "the answers are turned on instead of back: turn by -turns": (
+        "only the four mirrors are there: the quarter turns are missing": _flips,
+        "you turn the answers further instead of back: turn by -turns": (
             lambda model, image: _answers(model, image, lambda a, t: a.rot90(t, (2, 3))).mean(0)
         ),
-        "the mirrored answers are not mirrored back": (
+        "the mirrored answers are not mirrored back: flip(3) them before you turn them back": (
             lambda model, image: _mirrored(model, image, before=False, after=False)
         ),
-        "undo in reverse: what was turned and then mirrored is mirrored back first, then turned": (
+        "undo in reverse order: mirror back first, then turn back": (
             lambda model, image: _mirrored(model, image, before=False, after=True)
         ),
-        "those are sums of eight answers: divide by 8": (
+        "this is the sum of eight answers: divide by 8": (
             lambda model, image: 8 * package_ensemble(model, image)
         ),
-        "the sum of eight answers is divided by 4": (
+        "you divide the sum of eight answers by 4: divide by 8": (
             lambda model, image: 2 * package_ensemble(model, image)
         ),
-        "that is the median: take the mean": (
+        "this is the median: take the mean": (
             lambda model, image: _answers(model, image).quantile(0.5, dim=0)
         ),
-        "that is the lower median, which torch.median gives: take the mean": (
+        "this is the lower median, which torch.median returns: take the mean": (
             lambda model, image: _answers(model, image).median(0).values
         ),
-        "the image as it is is missing: it is one of the eight": (
+        "the unchanged image is missing: it is one of the eight": (
             lambda model, image: _answers(model, image)[1:].mean(0)
         ),
         "only the last orientation is left: collect all eight answers": (
             lambda model, image: _answers(model, image)[-1]
         ),
-        "each answer is clamped to [0, 1]: that comes once, after the mean": (
+        "you clamp each answer to [0, 1]: leave that to to_image, after the mean": (
             lambda model, image: _answers(model, image).clamp(0, 1).mean(0)
         ),
-        "the mean is clamped to [0, 1]: leave that to to_image": (
+        "you clamp the mean to [0, 1]: leave that to to_image": (
             lambda model, image: package_ensemble(model, image).clamp(0, 1)
         ),
     },
@@ -314,10 +326,10 @@ self_ensemble = Exercise(
 
 
 def blend_tiles(left, right, overlap):
-    """One image from two that share ``overlap`` columns: (..., A) and (..., B) -> (..., A + B - o).
+    """Join two tiles that share ``overlap`` columns: (..., A), (..., B) -> (..., A + B - overlap).
 
-    Across the shared columns the share of ``right`` rises linearly; at the middle of column j it is
-    (j + ½) / overlap. The rule of `glanet.inference.upscale` for two neighbouring tiles.
+    In the shared columns the share of ``right`` rises linearly; at the centre of column j it is
+    (j + ½) / overlap. `glanet.inference.upscale` blends two neighbouring tiles by the same rule.
     """
     share = (torch.arange(overlap, dtype=left.dtype, device=left.device) + 0.5) / overlap
     return _joined(left, right, overlap, lambda a, b: (1 - share) * a + share * b)
@@ -330,7 +342,7 @@ def _joined(left, right, overlap, mix):
 
 
 def _mixed(shares):
-    """A blend with other shares of ``right``."""
+    """A blend in which ``shares(overlap)`` are the shares of ``right``."""
 
     def blend(left, right, overlap):
         share = shares(overlap).to(left.dtype)
@@ -344,19 +356,23 @@ def _middles(overlap):
 
 
 def _counted_from_the_end(left, right, overlap):
-    """left[..., :-overlap] is empty where the overlap is 0."""
+    """A blend with ``left[..., :-overlap]``, which is empty for an overlap of 0."""
     return blend_tiles(left if overlap else left[..., :0], right, overlap)
 
 
 def _run_blend(function, left, right, overlap):
-    """The answer; an exception at an overlap of 0, which nearly always has one cause, says so."""
+    """The answer.
+
+    Raises:
+        ValueError: the function failed at an overlap of 0; the message names the usual cause.
+    """
     try:
         return function(left, right, overlap)
     except RuntimeError as error:
         if overlap:
             raise
         why = "left[..., -0:] is the whole tile: count from the front"
-        raise ValueError(f"for an overlap of 0, {error}. {why}") from error
+        raise ValueError(f"for an overlap of 0: {error}. {why}") from error
 
 
 def _draw_tiles(rng):
@@ -373,51 +389,51 @@ blend = Exercise(
     blend_tiles,
     _draw_tiles,
     {
-        "the shared columns are there twice: they become one blended piece": (
+        "the shared columns appear twice: blend them into one piece": (
             lambda left, right, overlap: torch.cat([left, right], dim=-1)
         ),
-        "the left tile has the shared columns for itself: blend them": (
+        "the shared columns come from the left tile alone: blend them": (
             lambda left, right, overlap: torch.cat([left, right[..., overlap:]], dim=-1)
         ),
-        "the right tile has the shared columns for itself: blend them": (
+        "the shared columns come from the right tile alone: blend them": (
             _mixed(lambda overlap: torch.ones(overlap))
         ),
-        "half of each, everywhere: let the right tile's share rise": (
+        "both shares are ½ everywhere: let the right tile's share rise": (
             _mixed(lambda overlap: torch.full((overlap,), 0.5))
         ),
-        "the shares have changed places: the left tile fades out, the right one in": (
+        "the shares are swapped: the left tile fades out, the right tile fades in": (
             _mixed(lambda overlap: 1 - _middles(overlap))
         ),
-        "the share runs from 0 to 1, so that its first and last column do not blend: take it at "
-        "the middles of the columns, (j + ½) / overlap": (
+        "the share runs from 0 to 1, so the first and the last column do not blend: take it at the "
+        "centres of the columns, (j + ½) / overlap": (
             _mixed(lambda overlap: torch.linspace(0, 1, overlap))
         ),
-        "the share is j / overlap: half a column is missing, (j + ½) / overlap": (
+        "the share is j / overlap, half a column too little: take (j + ½) / overlap": (
             _mixed(lambda overlap: torch.arange(overlap) / overlap)
         ),
-        "the share is (j + 1) / overlap: half a column too much, (j + ½) / overlap": (
+        "the share is (j + 1) / overlap, half a column too much: take (j + ½) / overlap": (
             _mixed(lambda overlap: (torch.arange(overlap) + 1) / overlap)
         ),
         "the share is (j + 1) / (overlap + 1): take (j + ½) / overlap": (
             _mixed(lambda overlap: (torch.arange(overlap) + 1) / (overlap + 1))
         ),
-        "the shared columns are added up: the two shares must add up to 1": (
+        "you add the shared columns: multiply each by its share, the two shares add up to 1": (
             lambda left, right, overlap: _joined(left, right, overlap, torch.add)
         ),
         "the share is smoothed with a cosine: let it rise linearly": (
             _mixed(lambda overlap: (1 - torch.cos(torch.pi * _middles(overlap))) / 2)
         ),
-        "the right tile's last columns are blended: it is the first that it shares": (
+        "you blend the right tile's last columns: it shares its first ones": (
             lambda left, right, overlap: (
                 blend_tiles(left, right.roll(overlap, -1), overlap)
                 if overlap
                 else torch.cat([left, right], -1)
             )
         ),
-        "the left tile's first columns are blended: it is the last that it shares": (
+        "you blend the left tile's first columns: it shares its last ones": (
             lambda left, right, overlap: blend_tiles(left.roll(-overlap, -1), right, overlap)
         ),
-        "right but for an overlap of 0: left[..., :-0] is empty; count from the front": (
+        "right except for an overlap of 0: left[..., :-0] is empty, so count from the front": (
             _counted_from_the_end
         ),
     },

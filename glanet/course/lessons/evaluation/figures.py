@@ -1,6 +1,6 @@
-"""Notebook 13: tables, margins and crops as pictures; seams; an ablation with its seeds.
+"""Figures of notebook 13: gains over bicubic, crops, seams, and an ablation over seeds.
 
-Beside the figures stands what finds the places worth showing.
+`extreme_squares` finds the crops that are worth showing.
 """
 
 from string import ascii_uppercase
@@ -18,11 +18,14 @@ MARKERS = ("o", "s", "^", "D")
 
 
 def ladder(rows, base):
-    """Each method's lead over bicubic in dB, one panel a set, all on one scale.
+    """Each method's gain over bicubic in dB, one panel per set, all with the same axis.
 
-    ``rows`` is a list of (method, measured here, {set: (PSNR, SSIM)}), from the bottom up; a method
-    without a set has no mark there. Filled marks and bold names were measured here. ``base`` is
-    bicubic's {set: (PSNR, SSIM)}, and says which sets there are.
+    Filled marks and bold names were measured here.
+
+    Args:
+        rows: (method, measured here, {set: (PSNR, SSIM)}), from bottom to top. A method has no mark
+            for a set that it lacks.
+        base: bicubic's {set: (PSNR, SSIM)}; its sets are the panels.
     """
     sets = list(base)
     figure = new_figure(2.2 + 2.6 * len(sets), 0.9 + 0.24 * len(rows))
@@ -46,9 +49,10 @@ def _fill(here):
 
 
 def gain_bars(gains, *, rival, most=12):
-    """Bars: by how many dB each image gains over a rival, the best on top, and the mean as a line.
+    """Bars of each image's gain over a rival in dB, the best on top, with the mean as a line.
 
-    ``gains`` maps image names to dB. Of many, the ``most`` best and the ``most`` worst are shown.
+    ``gains`` maps image names to dB. If there are more than 2 · ``most``, only the ``most`` best
+    and the ``most`` worst are shown.
     """
     ranked = sorted(gains, key=gains.get, reverse=True)
     if len(ranked) > 2 * most:
@@ -69,10 +73,10 @@ def gain_bars(gains, *, rival, most=12):
 
 
 def extreme_squares(hr, image, rival, *, side):
-    """Where ``image`` gains most and least over ``rival``: two pairs (top, left) of squares.
+    """The squares in which ``image`` gains most and least over ``rival``: two pairs (top, left).
 
-    All are uint8 (H, W, 3); squares of ``side`` pixels in a grid of half a side, compared by
-    their PSNR on Y.
+    The gain is in PSNR on Y. The images are uint8 (H, W, 3). The squares have sides of ``side``
+    pixels, and lie on a grid of half a side.
     """
     height, width = hr.shape[:2]
     gains = {}
@@ -86,15 +90,19 @@ def extreme_squares(hr, image, rival, *, side):
 
 
 def compared(hr, images, places, *, side):
-    """A whole image with squares marked in it, and what methods made of each of them.
+    """An image with marked squares, and each method's crops of these squares.
 
-    ``hr`` is uint8 (H, W, 3), ``images`` maps methods to images of that size. The squares of
-    ``side`` pixels start at ``places``, a list of (top, left), and must lie inside. The titles
-    have each method's PSNR on Y in that square alone.
+    Each crop's title has its PSNR on Y.
+
+    Args:
+        hr: uint8 (H, W, 3).
+        images: maps methods to images of that size.
+        places: (top, left) of each square, which must lie inside the image.
+        side: of the squares, in pixels.
     """
     height, width = hr.shape[:2]
     columns = min(COLUMNS, 1 + len(images))
-    rows = -(-(1 + len(images)) // columns)  # of each square
+    rows = -(-(1 + len(images)) // columns)  # per square
     figure = new_figure(2.4 + 1.65 * columns, 1.95 * max(rows * len(places), 1.3))
     left_half, right_half = figure.subfigures(1, 2, width_ratios=(2.4, 1.65 * columns))
     whole = left_half.subplots()
@@ -102,7 +110,7 @@ def compared(hr, images, places, *, side):
     whole.set(title="HR", xlabel="column (pixels)", ylabel="row (pixels)")
     panels = iter(right_half.subplots(rows * len(places), columns, squeeze=False).flat)
     for letter, (top, left) in zip(ascii_uppercase, places, strict=False):
-        for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+        for colour, thickness in (("black", 4), ("white", 2)):  # visible on dark and on light
             square = Rectangle((left, top), side, side, fill=False, color=colour, lw=thickness)
             whole.add_patch(square)
         whole.annotate(letter, (left + side / 2, top + side / 2), color="white", **LETTER)
@@ -121,7 +129,7 @@ def compared(hr, images, places, *, side):
 
 
 def seams(differences):
-    """Maps of absolute differences in grey levels, on one scale.
+    """Maps of absolute differences in grey levels, with one colour scale.
 
     ``differences`` maps titles to float (H, W).
     """
@@ -140,12 +148,12 @@ def seams(differences):
 
 
 def ablation(value, whole):
-    """What leaving out a part costs, in dB on each set: the ledger's entry ``ablation``.
+    """The cost of leaving out a part, in dB on each set, from the ledger's entry ``ablation``.
 
     ``value`` maps "comparison: variant" to {set: {"mean", "low", "high"}}, PSNR in dB over the
-    seeds. A mark is a variant's mean less that of the ``whole`` network in the same comparison, and
-    a line its lowest and highest; the grey band is how far the seeds of the whole network lie
-    apart, at its widest.
+    seeds. A mark is the mean of a variant minus the mean of the ``whole`` network in the same
+    comparison. Its line runs from the lowest to the highest seed. The grey band is the widest range
+    of the whole network's seeds.
     """
     names = [name.split(": ", 1) for name in value]
     comparisons = list(dict.fromkeys(comparison for comparison, _ in names))
@@ -174,7 +182,7 @@ def ablation(value, whole):
                 ms=5,
             )
         axes.axvline(0, color="black", lw=1)
-        axes.set(title=of, xlabel=f"dB against {whole}")
+        axes.set(title=of, xlabel=f"dB relative to {whole}")
     panels[0].set_yticks(range(len(variants)), variants)
     panels[0].invert_yaxis()
     figure.legend(

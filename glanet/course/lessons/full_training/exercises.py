@@ -1,4 +1,4 @@
-"""Notebook 12: room for images, shares of a batch, a process of its own, seconds left."""
+"""The exercises of notebook 12: decoded bytes, shares of a batch, a detached process, time left."""
 
 import json
 import os
@@ -11,21 +11,21 @@ from tempfile import TemporaryDirectory
 from glanet.course.kit.checks import Exercise
 from glanet.training import launch, room
 
-# Room for decoded images
+# Bytes of decoded images
 
 
 def _draw_sizes(rng):
     cases = []
     for scale in (2, 3, 4):
         sizes = [tuple(int(side) for side in rng.integers(20, 90, 2)) for _ in range(3)]
-        # one that the scale divides nowhere, one that it divides in one direction
+        # the scale divides neither side of the first of these, and only one side of the second
         sizes += [(6 * scale + 1, 9 * scale + scale - 1), (5 * scale, 8 * scale + 1)]
         cases.append((sizes, scale))
     return cases
 
 
 def _bytes_of(pixels):
-    """A count from pixels(height, width, scale) of one image, three bytes each."""
+    """A byte count from ``pixels(height, width, scale)`` of one image."""
     return lambda sizes, scale: 3 * sum(pixels(h, w, scale) for h, w in sizes)
 
 
@@ -39,29 +39,29 @@ decoded_bytes = Exercise(
     room.decoded_bytes,
     _draw_sizes,
     {
-        "the LR images are missing: each LR pixel comes on top of its HR pixels": _bytes_of(
+        "the LR images are missing: add the LR pixels to the HR pixels": _bytes_of(
             lambda h, w, s: _lr(h, w, s) * s**2
         ),
-        "that is the LR images alone: each LR pixel has scale² HR pixels beside it": _bytes_of(_lr),
-        "a pixel takes three bytes, one for each colour": (
+        "these are the LR images alone: each LR pixel comes with scale² HR pixels": _bytes_of(_lr),
+        "a pixel takes three bytes, one per colour": (
             lambda sizes, scale: room.decoded_bytes(sizes, scale) // 3
         ),
-        "scale times as many rows and as many columns make scale² times the pixels": _bytes_of(
+        "scale times the rows and scale times the columns are scale² times the pixels": _bytes_of(
             lambda h, w, s: _lr(h, w, s) * (1 + s)
         ),
-        "the rows and columns that the scale does not divide are cut off first: use //": _bytes_of(
+        "the images are cropped to multiples of the scale first: use //": _bytes_of(
             lambda h, w, s: h * w + _lr(h, w, s)
         ),
-        "the images are cropped: // rounds down, and you round up": _bytes_of(
+        "you round up, but the images are cropped: // rounds down": _bytes_of(
             lambda h, w, s: -(-h // s) * -(-w // s) * (1 + s**2)
         ),
-        "crop height and width each by itself: not the product of both": _bytes_of(
+        "you crop the product of height and width: crop each of them by itself": _bytes_of(
             lambda h, w, s: h * w // s**2 * (1 + s**2)
         ),
-        "these are bytes of float32: here a colour takes one byte, as in the file": (
+        "these are the bytes of float32: here a colour takes one byte, as in the file": (
             lambda sizes, scale: 4 * room.decoded_bytes(sizes, scale)
         ),
-        "sum over all images: that is the last one": (
+        "this is the last image alone: sum over all images": (
             lambda sizes, scale: room.decoded_bytes(sizes[-1:], scale)
         ),
     },
@@ -72,16 +72,16 @@ decoded_bytes = Exercise(
 
 
 def consecutive(batch, rank, world):
-    """The numbers of the patches that process ``rank`` of ``world`` takes, as `PatchStore.plan`.
+    """The batch / world numbers of the patches that process ``rank`` of ``world`` takes.
 
-    ``batch`` is a multiple of ``world``; ranks count from 0. A list of batch / world ints.
+    The same as in `PatchStore.plan`. ``batch`` is a multiple of ``world``; ranks count from 0.
     """
     each = batch // world
     return list(range(rank * each, (rank + 1) * each))
 
 
 def _draw_shares(rng):
-    # never as many patches in a share as there are processes: the two could be confused
+    # the size of a share never equals the number of processes, so that no mistake hides
     cases = [(world * (world + int(rng.integers(1, 4))), world) for world in (2, 3, 4)]
     return [(batch, rank, world) for batch, world in cases for rank in range(world)]
 
@@ -92,7 +92,7 @@ share = Exercise(
     consecutive,
     _draw_shares,
     {
-        "you deal them out like cards: the shares are consecutive, 0 1 2 3 | 4 5 6 7": (
+        "you deal the patches out in turn: the shares are consecutive, 0 1 2 3 | 4 5 6 7": (
             lambda batch, rank, world: list(range(rank, batch, world))
         ),
         "ranks count from 0: the first share starts with patch 0": (
@@ -101,19 +101,19 @@ share = Exercise(
         "every process takes the whole batch: each should have its own part": (
             lambda batch, rank, world: list(range(batch))
         ),
-        "every process takes the same part, the first: start where the rank before ended": (
+        "every process takes the first part: start where the previous rank ended": (
             lambda batch, rank, world: consecutive(batch, 0, world)
         ),
-        "the shares run from the end: rank 0 takes the first patches": (
+        "the order of the shares is reversed: rank 0 takes the first patches": (
             lambda batch, rank, world: consecutive(batch, world - 1 - rank, world)
         ),
-        "each share has one patch too many: range leaves out its end already": (
+        "each share has one patch too many: range already leaves out its end": (
             lambda batch, rank, world: [
                 *consecutive(batch, rank, world),
                 (rank + 1) * (batch // world),
             ]
         ),
-        "each share has one patch too few: range leaves out its end already": (
+        "each share has one patch too few: range already leaves out its end": (
             lambda batch, rank, world: consecutive(batch, rank, world)[:-1]
         ),
         "a share has batch / world patches, not world": (
@@ -123,9 +123,9 @@ share = Exercise(
 )
 
 
-# A process of its own
+# A detached process
 
-# what the checker starts: it speaks, waits to be told that its starter has returned, and reports
+# the program that the check starts: it prints, waits until its starter has returned, and reports
 _CHILD = """
 import json, os, pathlib, sys, time
 told, report = map(pathlib.Path, sys.argv[1:])
@@ -146,9 +146,12 @@ PATIENCE = 20.0  # seconds
 def run_start(candidate, earlier):
     """Let ``candidate`` start a process that finds out how it was started: six facts, 0 or 1.
 
-    Its pid was returned; it has a session of its own; it was not waited for; what it printed, what
-    it printed as an error, and ``earlier``, which was in the file before, are in the file. None if
-    nothing was started.
+    Its pid was returned; it has its own session; ``candidate`` did not wait for it; the file has
+    its output, its errors, and still ``earlier``, which it held before. None if nothing was
+    started.
+
+    Raises:
+        TimeoutError: a value was returned, but the process did not report within ``PATIENCE``.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         output, told, report = (Path(folder, name) for name in ("output", "told", "report"))
@@ -180,7 +183,7 @@ def run_start(candidate, earlier):
 
 
 def start_mistaken(*, mode="ab", own_session=True, wait=False, answer="pid", **streams):
-    """A start that is wrong in one of these respects; ``streams`` replace stdout and stderr."""
+    """A start with one of these mistakes; ``streams`` replace stdout and stderr."""
 
     def mistaken(command, output):
         with Path(output).open(mode) as file:
@@ -201,22 +204,22 @@ start = Exercise(
     launch.start_process,
     lambda rng: [(f"what an earlier process said, {rng.integers(1000)}\n",)],
     {
-        "it is in the kernel's own session, and is ended with it: start_new_session=True": (
+        "it runs in the kernel's own session and ends with it: start_new_session=True": (
             start_mistaken(own_session=False)
         ),
-        "it waits for the end of the process: Popen returns at once, run and wait do not": (
+        "you wait for the end of the process: Popen returns at once, run and wait do not": (
             start_mistaken(wait=True)
         ),
         "its errors are not in the file: stderr=subprocess.STDOUT sends them where stdout goes": (
             start_mistaken(stderr=subprocess.DEVNULL)
         ),
-        "its output is not in the file: stdout=file": (
+        "its output is not in the file: pass stdout=file": (
             start_mistaken(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ),
-        "what an earlier process said is wiped out: open the file to append, 'ab'": (
+        "the output of an earlier process is overwritten: open the file with 'ab', to append": (
             start_mistaken(mode="wb")
         ),
-        "it returns the process: return its number, process.pid": start_mistaken(answer="process"),
+        "you return the process: return its number, process.pid": start_mistaken(answer="process"),
     },
     run=run_start,
 )
@@ -224,11 +227,11 @@ start = Exercise(
 
 # Seconds left
 
-LATE = 20  # intervals between entries
+LATE = 20  # recent intervals between entries
 
 
 def _draw_logs(rng):
-    """Logs of runs whose pace changes: a slow start, a hurdle later, and a resumed one's."""
+    """Logs of runs with a slow start and a varying pace, with 2, 9 and 45 entries."""
     cases = []
     for count in (2, 9, 45):
         every = int(rng.choice([25, 50]))
@@ -265,30 +268,30 @@ seconds_left = Exercise(
     launch.seconds_left,
     _draw_logs,
     {
-        "the first entry's own steps are in it, and they are slow: divide differences of entries": (
+        "this includes the slow steps of the first entry: divide differences between entries": (
             _left(lambda entries: _between(entries, _nothing()))
         ),
-        "it is the pace since the first entry: take that of late, entries[-21:]": (
+        "this is the pace since the first entry: take the recent pace, entries[-21:]": (
             _left(lambda entries: _between(entries, entries[0]))
         ),
-        "it is the pace of the last entry alone, which jumps: take the last 21 entries": (
+        "this is the pace of the last entry alone, which varies: take the last 21 entries": (
             _left(lambda entries: _between(entries, entries[-2]))
         ),
         "20 entries have 19 gaps between them: take 21": (
             _left(lambda entries: _between(entries, entries[-LATE:][0]))
         ),
-        "that is the time for all steps: some are done, so only steps - last step are left": (
+        "this is the time for all steps: only steps - last step are left": (
             _left(_late, lambda entries, steps: steps)
         ),
-        "that is the time for the steps that are done: steps - last step are left": (
+        "this is the time for the steps already done: steps - last step are left": (
             _left(_late, lambda entries, steps: entries[-1]["step"])
         ),
-        "the pace is upside down: seconds a step, not steps a second": (
+        "the pace is inverted: take seconds per step, not steps per second": (
             _left(lambda entries: 1 / _late(entries))
         ),
-        "these are hours, and seconds were asked for": _left(_late, unit=3600),
-        "these are minutes, and seconds were asked for": _left(_late, unit=60),
-        "an entry comes every so many steps: divide by steps, not by the number of entries": (
+        "these are hours: return seconds": _left(_late, unit=3600),
+        "these are minutes: return seconds": _left(_late, unit=60),
+        "an entry covers many steps: divide by steps, not by the number of entries": (
             _left(
                 lambda entries: (
                     (entries[-1]["seconds"] - entries[-LATE - 1 :][0]["seconds"])

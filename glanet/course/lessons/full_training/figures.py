@@ -1,16 +1,16 @@
-"""Figures of a training on several devices that is killed, and goes on."""
+"""Figures of notebook 12: shares of a batch, and the processes that worked on one run."""
 
 from glanet.course.kit.style import new_figure
 from glanet.course.lessons.training_in_miniature.figures import LINES
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # of Okabe and Ito, in turn
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7")  # Okabe and Ito's, one for each rank
 
 
 def shares(batch, world):
-    """The patches of a batch in their order, and which process takes which.
+    """The patches of a batch in order, framed in the colour of the process that takes them.
 
     ``batch`` (B, 3, h, w) is a tensor in [0, 1]; B is a multiple of ``world``, the number of
-    processes. A bar over each share names its process, and has the colour of its frames.
+    processes. The rank stands above the first patch of each share.
     """
     count, each = len(batch), len(batch) // world
     figure = new_figure(0.8 * count, 1.35)
@@ -30,11 +30,11 @@ def shares(batch, world):
 
 
 def lives(spans, *, steps):
-    """The processes that worked on one run, one above the other: which steps each of them did.
+    """The steps that each process did in one run, one bar per process.
 
     ``spans`` lists (first, last, saved) for each process: it did the steps ``first`` to ``last``,
-    and its last checkpoint was at ``saved``. What came after that is hatched: it was done again.
-    ``steps``: of the whole run.
+    and its last checkpoint was at ``saved``. The steps after that are hatched, because they were
+    lost. ``steps`` is the length of the run.
     """
     figure = new_figure(5.6, 0.9 + 0.4 * len(spans))
     axes = figure.subplots()
@@ -43,7 +43,7 @@ def lives(spans, *, steps):
         if last > saved:
             axes.barh(
                 row, last - saved, left=saved, height=0.6, color="white", edgecolor="black",
-                hatch="////", label="lost, done again",
+                hatch="////", label="lost and repeated",
             )  # fmt: skip
     axes.set_yticks(range(len(spans)), [f"process {row + 1}" for row in range(len(spans))])
     axes.set_ylim(len(spans) - 0.5, -0.5)

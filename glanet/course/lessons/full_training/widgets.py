@@ -1,4 +1,4 @@
-"""A step and a number of processes under controls, and the shares of its batch."""
+"""The shares of a batch, with controls for the step and the number of processes."""
 
 from ipywidgets import Dropdown, IntSlider
 
@@ -7,9 +7,10 @@ from glanet.course.lessons.full_training.figures import shares
 
 
 def explore_shares(store, *, size=8, steps=500_000):
-    """``figures.full.shares`` of a step that you choose, for a number of processes.
+    """`shares` of a batch, with controls for the step and the number of processes.
 
-    ``store`` is a `PatchStore`; ``size`` the patches in a batch.
+    ``store`` is a `PatchStore`, ``size`` the number of patches in a batch, ``steps`` the end of the
+    slider.
     """
     return explore(
         lambda step, world: shares(store.batch(0, step, size)[0], world),

@@ -1,4 +1,4 @@
-"""Notebook 11: the loss, Adam, the step, the schedule and the average, each by hand."""
+"""The exercises of notebook 11: the loss, Adam, a step, the schedule and the average."""
 
 import math
 
@@ -15,9 +15,9 @@ from glanet.training.recipe import Recipe
 
 
 def sign_over_count(output, target):
-    """Gradient of the mean absolute difference with respect to ``output``; its shape is output's.
+    """Gradient of the L1 loss (Eq. 6) with respect to ``output``, in its shape.
 
-    -1/n, 0 or 1/n for each of the n values (Eq. 6).
+    Each of the n values is -1/n, 0 or 1/n.
     """
     return (output - target).sign() / output.numel()
 
@@ -38,25 +38,25 @@ l1_gradient = Exercise(
     sign_over_count,
     _draw_images,
     {
-        "the signs are right: the loss is a mean, so divide them by the number of values": (
+        "the signs are right, but the loss is a mean: divide them by the number of values": (
             lambda output, target: (output - target).sign()
         ),
-        "it points the wrong way: where the output is too large, the gradient is positive": (
+        "the sign is wrong: where the output is too large, the gradient is positive": (
             lambda output, target: (target - output).sign() / output.numel()
         ),
-        "that is the gradient of the squared error: for L1 only the sign counts": (
+        "this is the gradient of the squared error: for L1 only the sign counts": (
             lambda output, target: 2 * (output - target) / output.numel()
         ),
-        "the difference itself is still in it: take only its sign": (
+        "the result still contains the difference itself: take only its sign": (
             lambda output, target: (output - target) / output.numel()
         ),
-        "that is each value's share of the loss, not of the gradient: sign in place of abs": (
+        "this is each value's share of the loss, not the gradient: use sign instead of abs": (
             lambda output, target: (output - target).abs() / output.numel()
         ),
-        "it divides by the number of images: the mean is over every value, in all of them": (
+        "you divide by the number of images: the mean is over all values of all images": (
             lambda output, target: (output - target).sign() / len(output)
         ),
-        "that is one number, and each value of the output has a gradient of its own: do not sum": (
+        "this is one number, but each value of the output has its own gradient: do not sum": (
             lambda output, target: (output - target).sign().mean()
         ),
     },
@@ -69,10 +69,12 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # the paper's, and torch's default
 
 
 def adam(weight, gradient, m, v, step, rate):
-    """One step of Adam (Kingma & Ba 2015). Returns the new weight, m and v, each of one shape.
+    """One step of Adam (Kingma & Ba 2015): the new weight, m and v, all of the same shape.
 
-    ``m`` and ``v`` are the moving averages of the gradient and of its square, both 0 before the
-    first step; ``step`` counts from 1; ``rate`` is the learning rate.
+    Args:
+        m, v: moving averages of the gradient and of its square; 0 before the first step.
+        step: counts from 1.
+        rate: the learning rate.
     """
     m = BETAS[0] * m + (1 - BETAS[0]) * gradient
     v = BETAS[1] * v + (1 - BETAS[1]) * gradient**2
@@ -84,7 +86,7 @@ def adam(weight, gradient, m, v, step, rate):
 def _adam_mistaken(
     *, betas=BETAS, fresh=(0.1, 0.001), power=2, first_step=0, corrected=True, root=True, sign=-1
 ):
-    """An Adam that is wrong in one of these respects."""
+    """An Adam with one of these mistakes."""
 
     def mistaken(weight, gradient, m, v, step, rate):
         m = betas[0] * m + fresh[0] * gradient
@@ -121,7 +123,7 @@ def _adam_epsilon_inside(weight, gradient, m, v, step, rate):
 def _draw_adam(rng):
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     cases = []
-    # the first step, an early and a late one; and gradients so small that epsilon's place matters
+    # the first step, an early and a late one; gradients so small that the place of epsilon matters
     for step, size in ((1, 1.0), (3, 1.0), (400, 1.0), (5, 1e-4)):
         weight, gradient, m, v = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
         started = 0 if step == 1 else size
@@ -130,7 +132,7 @@ def _draw_adam(rng):
 
 
 def run_adam(candidate, *arguments):
-    """Weight, m and v as one tensor, to compare."""
+    """Weight, m and v as one tensor."""
     found = candidate(*arguments)
     return found if found is None or found is ... else torch.stack(list(found))
 
@@ -144,25 +146,25 @@ adam_step = Exercise(
         "m and v start at 0 and are too small at first: divide by 1 − β to the power of step": (
             _adam_mistaken(corrected=False)
         ),
-        "step counts from 1 already: take β to the power of step, not step + 1": (
+        "step already counts from 1: take β to the power of step, not step + 1": (
             _adam_mistaken(first_step=1)
         ),
-        "v averages the size of the gradient: it should average its square": (
-            _adam_mistaken(power=1)
-        ),
-        "β₁ and β₂ have changed places: 0.9 belongs to m, 0.999 to v": (
+        "v averages the absolute gradient: it should average the square": (_adam_mistaken(power=1)),
+        "β₁ and β₂ are swapped: 0.9 belongs to m, 0.999 to v": (
             _adam_mistaken(betas=BETAS[::-1], fresh=(0.001, 0.1))
         ),
-        "the root is missing: divide by the square root of v̂": _adam_mistaken(root=False),
-        "it climbs: the step is subtracted": _adam_mistaken(sign=1),
-        "m and v grow without bound: what is new enters with 1 − β": (_adam_mistaken(fresh=(1, 1))),
-        "the weight is right, and m̂ and v̂ came back: the next step needs m and v, uncorrected": (
+        "the square root is missing: divide by the square root of v̂": _adam_mistaken(root=False),
+        "the weight moves uphill: subtract the step": _adam_mistaken(sign=1),
+        "m and v grow without bound: multiply the new gradient by 1 − β": (
+            _adam_mistaken(fresh=(1, 1))
+        ),
+        "the weight is right, but you return m̂ and v̂: the next step needs m and v": (
             _adam_corrected_kept
         ),
-        "it steps with m and v of the step before: put the gradient into them first": (
+        "the weight moves by m and v of the previous step: update them with the gradient first": (
             _adam_old_averages
         ),
-        "ε belongs outside of the root: √v̂ + ε": _adam_epsilon_inside,
+        "ε belongs outside the root: √v̂ + ε": _adam_epsilon_inside,
     },
     run=run_adam,
 )
@@ -171,15 +173,18 @@ adam_step = Exercise(
 # A step of training
 
 
-def one_step(network, adam, low, high, rate):
-    """Change the weights of ``network`` by one step of training on a batch; returns the loss.
+def one_step(model, adam, lr, hr, rate):
+    """Change the weights of ``model`` by one training step on a batch; returns the loss.
 
-    ``adam``: torch's optimizer of its parameters; ``low``, ``high``: LR and HR patches,
-    (B, 3, h, w) and (B, 3, s·h, s·w) in [0, 1]; ``rate``: the learning rate of this step.
+    Args:
+        adam: torch's optimizer for the parameters of ``model``.
+        lr: LR patches, (B, 3, h, w) in [0, 1].
+        hr: HR patches, (B, 3, scale·h, scale·w) in [0, 1].
+        rate: the learning rate of this step.
     """
-    network.train()
+    model.train()
     adam.param_groups[0]["lr"] = rate
-    loss = F.l1_loss(network(low), high)
+    loss = F.l1_loss(model(lr), hr)
     adam.zero_grad()
     loss.backward()
     adam.step()
@@ -187,45 +192,45 @@ def one_step(network, adam, low, high, rate):
 
 
 class _Toy(nn.Module):
-    """An upscaler ×2 with little to learn, which halves its output where it is not training."""
+    """A small ×2 model that halves its output in eval mode."""
 
     def __init__(self):
         super().__init__()
         self.conv = nn.Conv2d(3, 12, 3, padding=1)
 
-    def forward(self, low):
-        high = F.pixel_shuffle(self.conv(low), 2)
-        return high if self.training else high / 2
+    def forward(self, lr):
+        sr = F.pixel_shuffle(self.conv(lr), 2)
+        return sr if self.training else sr / 2
 
 
-def run_step(candidate, weights, lows, highs, rates):
-    """Losses and, after some steps, the weights, as one tensor.
+def run_step(candidate, weights, lrs, hrs, rates):
+    """The loss of each step, then the weights after the last one, as one tensor.
 
     Raises:
-        ValueError: it trains, and does not return the loss.
-        RuntimeError: a step with a hint where autograd has only a riddle.
+        ValueError: the candidate trains but does not return the loss.
+        RuntimeError: autograd failed; the message names the likely cause.
     """
-    network = _Toy().eval()
-    network.load_state_dict(weights)
-    before = _flat(network)
-    adam = torch.optim.Adam(network.parameters(), lr=0.5)
+    model = _Toy().eval()
+    model.load_state_dict(weights)
+    before = _flat(model)
+    adam = torch.optim.Adam(model.parameters(), lr=0.5)
     losses = []
-    for batch in zip(lows, highs, rates, strict=True):
+    for batch in zip(lrs, hrs, rates, strict=True):
         try:
-            losses.append(candidate(network, adam, *batch))
+            losses.append(candidate(model, adam, *batch))
         except RuntimeError as error:
             if "modified by an inplace operation" in str(error):
                 raise RuntimeError("adam.step() comes before loss.backward(): swap them") from error
             raise
-    if losses[0] is None and not torch.equal(_flat(network), before):
-        raise ValueError("the weights change, but the loss is not returned: return loss.item()")
+    if losses[0] is None and not torch.equal(_flat(model), before):
+        raise ValueError("the weights change, but you do not return the loss: return loss.item()")
     if losses[0] is None or losses[0] is ...:
         return None
-    return torch.cat([torch.tensor([float(loss) for loss in losses]), _flat(network)])
+    return torch.cat([torch.tensor([float(loss) for loss in losses]), _flat(model)])
 
 
-def _flat(network):
-    return torch.cat([tensor.detach().flatten() for tensor in network.parameters()])
+def _flat(model):
+    return torch.cat([tensor.detach().flatten() for tensor in model.parameters()])
 
 
 def _step_mistaken(
@@ -235,16 +240,16 @@ def _step_mistaken(
     sets_rate=True,
     loss_function=F.l1_loss,
 ):
-    """A step of training that is wrong in one of these respects."""
+    """A training step with one of these mistakes."""
 
-    def mistaken(network, adam, low, high, rate):
-        network.train(train)
+    def mistaken(model, adam, lr, hr, rate):
+        model.train(train)
         if sets_rate:
             adam.param_groups[0]["lr"] = rate
         loss = None
         for part in order:
             if part == "forward":
-                loss = loss_function(network(low), high)
+                loss = loss_function(model(lr), hr)
             elif part == "zero":
                 adam.zero_grad()
             elif part == "backward":
@@ -258,9 +263,9 @@ def _step_mistaken(
 
 def _draw_steps(rng):
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    lows = torch.rand(4, 2, 3, 4, 5, generator=generator)
-    highs = torch.rand(4, 2, 3, 8, 10, generator=generator)
-    return [(random_weights(_Toy(), rng), lows, highs, [0.02, 0.01, 0.04, 0.03])]
+    lrs = torch.rand(4, 2, 3, 4, 5, generator=generator)
+    hrs = torch.rand(4, 2, 3, 8, 10, generator=generator)
+    return [(random_weights(_Toy(), rng), lrs, hrs, [0.02, 0.01, 0.04, 0.03])]
 
 
 train_step = Exercise(
@@ -269,21 +274,21 @@ train_step = Exercise(
     one_step,
     _draw_steps,
     {
-        "gradients of earlier steps are added to this one's: adam.zero_grad() before backward": (
+        "the gradients of earlier steps are still there: call adam.zero_grad() before backward": (
             _step_mistaken(order=("forward", "backward", "step"))
         ),
-        "the weights stay as they are: zero_grad, backward and step, all three and in this order": (
+        "the weights do not change: call zero_grad, backward and step, in this order": (
             _step_mistaken(order=("forward", "zero", "backward"))
         ),
-        "adam.step() uses the gradients of the step before: backward comes first": (
+        "adam.step() uses the gradients of the previous step: call backward first": (
             _step_mistaken(order=("step", "forward", "zero", "backward"))
         ),
         "the rate is not used: put it into adam.param_groups[0]['lr']": (
             _step_mistaken(sets_rate=False)
         ),
-        "the network is still in eval mode: network.train() first": _step_mistaken(train=False),
-        "that is the squared error: Eq. 6 asks for L1": _step_mistaken(loss_function=F.mse_loss),
-        "that is the sum over all values: Eq. 6 is their mean": (
+        "the model is still in eval mode: call model.train() first": _step_mistaken(train=False),
+        "this is the squared error: Eq. 6 is L1": _step_mistaken(loss_function=F.mse_loss),
+        "this is the sum over all values: Eq. 6 is their mean": (
             _step_mistaken(loss_function=lambda o, t: F.l1_loss(o, t, reduction="sum"))
         ),
     },
@@ -296,7 +301,7 @@ train_step = Exercise(
 
 
 class _Recipe(Recipe):
-    """A recipe that shows of itself what the schedule depends on."""
+    """A recipe whose repr shows only what the schedule depends on."""
 
     def __repr__(self):
         return (
@@ -313,7 +318,7 @@ def _schedule_mistaken(
     halved=lambda passed: 0.5**passed,
     reached=lambda config, step, share: step >= share * config.steps,
 ):
-    """A schedule that is wrong in one of these respects."""
+    """A schedule with one of these mistakes."""
 
     def mistaken(config, step):
         if early is not None and step < config.warm_up:
@@ -349,38 +354,38 @@ learning_rate = Exercise(
         "the warm-up is missing: while step < config.warm_up, the rate rises": (
             _schedule_mistaken(early=None, from_start=True)
         ),
-        "the warm-up is skipped: while step < config.warm_up, the rate rises": (
+        "the warm-up lacks its own case: while step < config.warm_up, the rate rises": (
             _schedule_mistaken(early=None)
         ),
-        "step 0 has the rate 0 and learns nothing: the warm-up rises with step + 1": (
+        "step 0 has rate 0 and learns nothing: the warm-up rises with step + 1": (
             _schedule_mistaken(early=lambda config, step: step / config.warm_up)
         ),
-        "the cosine begins at step 0: it should begin where the warm-up ends": (
+        "the cosine starts at step 0: it should start where the warm-up ends": (
             _schedule_mistaken(from_start=True)
         ),
-        "that is a quarter of a cosine: half of one falls from 1 to −1, then add 1 and halve": (
+        "this is a quarter of a cosine: take half of one, from 1 to −1, then add 1 and halve": (
             _schedule_mistaken(cosine=lambda share: math.cos(math.pi / 2 * share))
         ),
         "the cosine ends below 0: add 1 and halve": (
             _schedule_mistaken(cosine=lambda share: math.cos(math.pi * share))
         ),
-        "a milestone counts one step too late: at the step itself the rate is halved already": (
+        "the rate is halved one step too late: at a milestone's own step it is already halved": (
             _schedule_mistaken(reached=lambda config, step, share: step > share * config.steps)
         ),
-        "milestones are shares of all the steps, the warm-up among them": (
+        "milestones are fractions of all steps, including the warm-up": (
             _schedule_mistaken(
                 reached=lambda config, step, share: (
                     step >= config.warm_up + share * (config.steps - config.warm_up)
                 )
             )
         ),
-        "the rate is halved once only: at every milestone that is passed it is halved again": (
+        "the rate is halved only once: halve it again at every milestone": (
             _schedule_mistaken(halved=lambda passed: 0.5 if passed else 1)
         ),
-        "it divides by 10 at a milestone: the recipe halves": (
+        "you divide by 10 at a milestone: divide by 2": (
             _schedule_mistaken(halved=lambda passed: 0.1**passed)
         ),
-        "it divides by the number of milestones passed: halve again at each": (
+        "you divide by the number of milestones passed: halve again at each": (
             _schedule_mistaken(halved=lambda passed: 1 / max(1, 2 * passed))
         ),
     },
@@ -390,39 +395,38 @@ learning_rate = Exercise(
 # The average of the weights
 
 
-def averaged_model(network, decay):
-    """What the package's loop makes: torch's AveragedModel, with an exponential moving average."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
+def averaged_model(model, decay):
+    """torch's AveragedModel with an exponential moving average, as in the package's loop."""
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def run_average(cls, decay, history):
-    """The average's weights after each update, for a network whose weights go through ``history``.
+    """The average's weights after each update, or None if no update changed anything.
 
-    ``history`` maps step to weights; those of step 0 are the start. None where nothing was ever
-    averaged.
+    ``history`` maps a step to the weights of the model at that step; step 0 is the start.
     """
-    network = nn.Linear(3, 2)
-    network.load_state_dict(history[0])
-    average = cls(network, decay)
+    model = nn.Linear(3, 2)
+    model.load_state_dict(history[0])
+    average = cls(model, decay)
     start, found = _flat(average.module), []
     for step in range(1, len(history)):
-        network.load_state_dict(history[step])
-        average.update_parameters(network)
+        model.load_state_dict(history[step])
+        average.update_parameters(model)
         found.append(_flat(average.module))
     done = average.n_averaged > 0 or not all(torch.equal(weights, start) for weights in found)
     return torch.stack(found) if done else None
 
 
 class _MistakenAverage(AveragedModel):
-    """An average whose update is ``self.mix(mine, theirs, count)``, weight by weight."""
+    """An average that replaces each weight tensor by ``self.mix(mine, theirs, count)``."""
 
-    def __init__(self, network, decay):
-        super().__init__(network)
+    def __init__(self, model, decay):
+        super().__init__(model)
         self.decay = decay
 
     @torch.no_grad()
-    def update_parameters(self, network):
-        pairs = zip(self.module.parameters(), network.parameters(), strict=True)
+    def update_parameters(self, model):
+        pairs = zip(self.module.parameters(), model.parameters(), strict=True)
         for mine, theirs in pairs:
             mine.copy_(self.mix(mine, theirs, self.n_averaged.item()))
         self.n_averaged += 1
@@ -483,18 +487,16 @@ Average = Exercise(
     averaged_model,
     _draw_histories,
     {
-        "decay and 1 − decay have changed places: most of the average stays": _Swapped,
-        "the first update mixes in the weights that the copy was made with: while n_averaged is 0, "
-        "copy": _NeverCopied,
-        "it is always the last weights: copy only while n_averaged is 0, and count it up": (
-            _AlwaysCopied
-        ),
-        "nothing arrives in self.module: write into its tensors, with copy_": _NeverWritten,
-        "after the first update nothing arrives in self.module: write into its tensors": (
+        "decay and 1 − decay are swapped: most of the average should stay": _Swapped,
+        "the first update mixes in the initial weights: while n_averaged is 0, copy": _NeverCopied,
+        "the average always equals the last weights: copy only while n_averaged is 0, and add 1 to "
+        "n_averaged after each update": _AlwaysCopied,
+        "self.module never changes: write into its tensors with copy_": _NeverWritten,
+        "self.module does not change after the first update: write into its tensors with copy_": (
             _OnlyFirstWritten
         ),
-        "that is the plain mean of all weights so far: old ones should fade": _PlainMean,
-        "it grows and grows: the old average must shrink by decay first": _NotShrunk,
+        "this is the plain mean of all weights so far: old weights should fade": _PlainMean,
+        "the average keeps growing: multiply the old average by decay": _NotShrunk,
         "only the first tensor is averaged: go through all parameters": _FirstTensorOnly,
     },
     run=run_average,

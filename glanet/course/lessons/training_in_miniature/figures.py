@@ -1,10 +1,10 @@
-"""Figures of a training: losses, learning rates, batches, and how good the network became."""
+"""Figures of a training: losses, learning rates, batches and PSNR."""
 
 import numpy as np
 
 from glanet.course.kit.style import new_figure
 
-# lines that are compared differ in colour (Okabe and Ito's) and in dash
+# lines in one figure differ in colour (Okabe and Ito's) and in dash
 LINES = (
     {"color": "#0072B2", "linestyle": "-"},
     {"color": "#D55E00", "linestyle": "--"},
@@ -17,13 +17,13 @@ WIDE, SMALL = (6.4, 2.5), (4.8, 2.5)  # inches
 
 
 def one_number_for_all(values):
-    """L1 and L2 loss of answering one number c to all ``values``, against c; their minima marked.
+    """L1 and L2 loss of answering one number c to all ``values``, against c, with their minima.
 
-    Each loss is drawn in units of its least, as the two have no unit in common.
+    Each loss is divided by its minimum, because the two have different units.
     """
     values = np.asarray(values, float)
     grid = np.linspace(values.min(), values.max(), 1001)
-    guesses = np.union1d(grid, [*values, values.mean()])  # where the minima may lie
+    guesses = np.union1d(grid, [*values, values.mean()])  # include the exact minima
     gaps = np.abs(guesses[:, None] - values)
     figure = new_figure(*SMALL)
     axes = figure.subplots()
@@ -31,19 +31,19 @@ def one_number_for_all(values):
         LINES, ("L1", "L2"), (gaps.mean(1), (gaps**2).mean(1)), strict=False
     ):
         best = loss.argmin()
-        axes.plot(guesses, loss / loss[best], label=f"{name}, least at {guesses[best]:g}", **line)
+        axes.plot(guesses, loss / loss[best], label=f"{name}, minimum at {guesses[best]:g}", **line)
         axes.plot(guesses[best], 1, "o", color=line["color"])
     axes.vlines(values, 0, 0.06, transform=axes.get_xaxis_transform(), color="black")
-    axes.set_xlabel("c; bars: the values")
-    axes.set_ylabel("loss / its least")
+    axes.set_xlabel("c (ticks: the values)")
+    axes.set_ylabel("loss / its minimum")
     axes.legend(frameon=False)
     return figure
 
 
 def descents(paths, steepness, best=(0.0, 0.0)):
-    """Paths of several optimizers over the bowl x² + ``steepness``·y², with its contours.
+    """Paths of several optimizers on the contours of the bowl x² + ``steepness``·y².
 
-    ``paths`` maps a name to positions (T, 2), columns x and y. ``best`` is the bottom.
+    ``paths`` maps a name to positions (T, 2), columns x and y. ``best`` is the minimum.
     """
     figure = new_figure(*WIDE)
     reach = 1.15 * max(np.abs(np.asarray(path)).max() for path in paths.values())
@@ -61,14 +61,14 @@ def descents(paths, steepness, best=(0.0, 0.0)):
     return figure
 
 
-def patches(low, high):
-    """A batch: LR patches above the HR patches that belong to them.
+def patches(lr, hr):
+    """A batch: each LR patch above its HR patch.
 
-    ``low`` (B, 3, h, w) and ``high`` (B, 3, s·h, s·w) are tensors in [0, 1].
+    ``lr`` (B, 3, h, w) and ``hr`` (B, 3, scale·h, scale·w) are tensors in [0, 1].
     """
-    figure = new_figure(1.0 * len(low), 2.2)
-    rows = figure.subplots(2, len(low), squeeze=False)
-    for row, batch, name in zip(rows, (low, high), ("LR", "HR"), strict=True):
+    figure = new_figure(1.0 * len(lr), 2.2)
+    rows = figure.subplots(2, len(lr), squeeze=False)
+    for row, batch, name in zip(rows, (lr, hr), ("LR", "HR"), strict=True):
         for axes, image in zip(row, batch, strict=True):
             axes.imshow(image.permute(1, 2, 0).clamp(0, 1).numpy(), interpolation="nearest")
             axes.set_xticks([])
@@ -81,8 +81,8 @@ def patches(low, high):
 def loss_lines(runs, *, rolling=1):
     """The loss of each step, on a logarithmic axis; ``runs`` maps a name to its losses.
 
-    Each line is a mean over the last ``rolling`` steps, as single batches differ. A loss that is
-    not finite ends its line.
+    Each point is a mean over the last ``rolling`` steps, because batches differ. A line ends at the
+    first loss that is not finite.
     """
     figure = new_figure(*SMALL)
     axes = figure.subplots()
@@ -102,10 +102,10 @@ def _rolling_mean(values, count):
 
 
 def losses_by_rate(by_rate, start):
-    """What each learning rate came to: the last loss against the rate, both logarithmic.
+    """The final loss against the learning rate, both logarithmic.
 
-    ``by_rate`` maps a rate to a loss; NaN and infinite are crosses at the top. ``start`` is the
-    loss before the first step, a dashed line.
+    ``by_rate`` maps a rate to a loss; a loss that is NaN or infinite is a cross at the top.
+    ``start`` is the loss before the first step, drawn as a dashed line.
     """
     figure = new_figure(*SMALL)
     axes = figure.subplots()
@@ -118,7 +118,7 @@ def losses_by_rate(by_rate, start):
         axes.plot(rates[~good], top, "x", color="#D55E00", markersize=10, label="not finite")
     if good.any():
         best = rates[good][found[good].argmin()]
-        axes.plot(best, found[good].min(), "o", color="black", label=f"least, at {best:g}")
+        axes.plot(best, found[good].min(), "o", color="black", label=f"minimum, at {best:g}")
     axes.set_xlabel("learning rate")
     axes.set_ylabel("L1 loss at the end")
     axes.grid(axis="y", alpha=0.3)
@@ -142,7 +142,7 @@ def schedules(curves):
 
 
 def scores(steps, by_name, *, bicubic=None):
-    """PSNR against the step; ``by_name`` maps a name to its values in dB, one for each of steps."""
+    """PSNR against the step; ``by_name`` maps a name to its values in dB, one for each step."""
     figure = new_figure(*SMALL)
     axes = figure.subplots()
     for line, (name, values) in zip(LINES, by_name.items(), strict=False):
@@ -157,11 +157,12 @@ def scores(steps, by_name, *, bicubic=None):
 
 
 def curve(entries, *, bicubic=None):
-    """A run, from the entries of its log: loss, PSNR and learning rate against the step.
+    """Loss, PSNR and learning rate of a run against the step.
 
-    ``entries`` are dicts as `glanet.training.log.read_log` gives them. ``psnr_y`` is there from the
-    first validation on and stays until the next, so only where it changes is there a point.
-    ``bicubic``: its PSNR in dB, a line to be above.
+    Args:
+        entries: the dicts of `glanet.training.log.read_log`. An entry repeats the ``psnr_y`` of the
+            last validation, so a point is drawn only where it changes.
+        bicubic: PSNR of bicubic interpolation in dB, drawn as a line.
     """
     figure = new_figure(5.6, 3.8)
     loss, psnr, rate = figure.subplots(3, 1, sharex=True, height_ratios=(3, 3, 1.3))

@@ -1,4 +1,4 @@
-"""A plot that follows a training, and a schedule under sliders."""
+"""A live plot of a training, and a schedule with sliders."""
 
 import time
 
@@ -8,15 +8,15 @@ from glanet.course.kit.explore import explore
 from glanet.course.lessons.training_in_miniature.figures import curve, schedules
 from glanet.training.recipe import Recipe
 
-POINTS = 400  # of a drawn schedule
+POINTS = 400  # per schedule curve
 
 
 class LivePlot(Output):
-    """``figures.training.curve`` of a run that goes on, for ``train(..., watch=plot)``.
+    """A live `curve` of a run, for ``train(..., watch=plot)``.
 
-    Called with each entry of the log, it draws anew, at most every ``every`` seconds, so that
-    drawing takes little from training. ``bicubic`` is handed to the figure. A kernel that is busy
-    in a cell still sends what this shows.
+    Called with each entry of the log, it redraws at most once in ``every`` seconds, so that drawing
+    hardly slows training. ``bicubic`` is passed on to `curve`. The plot updates even while a cell
+    keeps the kernel busy.
     """
 
     def __init__(self, *, every=5.0, bicubic=None):
@@ -30,17 +30,17 @@ class LivePlot(Output):
             self.draw()
 
     def draw(self):
-        """Show all entries so far, in place of what was shown before."""
-        with self.hold_sync():  # one message: it does not flicker
+        """Redraw the plot with all entries so far."""
+        with self.hold_sync():  # one message, so that the plot does not flicker
             self.outputs = ()
             self.append_display_data(curve(self.entries, bicubic=self.bicubic))
         self.drawn_at = time.monotonic()
 
 
 def explore_schedule(learning_rate, *, rate=1e-4):
-    """``figures.training.schedules`` of one recipe, with controls for what it depends on.
+    """`schedules` of one recipe, with a control for each of its settings.
 
-    ``learning_rate(config, step)`` is the package's, or the learner's own.
+    ``learning_rate(config, step)`` is the package's function or the learner's.
     """
 
     def draw(schedule, steps, warm_up, milestones):
