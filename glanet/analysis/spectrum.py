@@ -95,7 +95,7 @@ def by_ring(values, bands=BANDS):
     """
     sides = values.shape[-2:]
     if min(sides) < 2 * bands:
-        raise ArgumentError(f"maps are {tuple(sides)} pixels; expected at least {2 * bands} per side")
+        raise ArgumentError(f"maps are {tuple(sides)} pixels; expected {2 * bands} or more a side")
     options = {"dtype": torch.float64, "device": values.device}
     rows, columns = (torch.fft.fftfreq(n, **options) for n in sides)
     radius = torch.hypot(rows[:, None], columns)

@@ -306,7 +306,7 @@ def upscaler(model):
     """A function: LR image -> (SR image, side of its tiles or None)."""
 
     def run(lr):
-        tile = tile_that_fits(model.config, *lr.shape[:2], free_memory(device) // 2)
+        tile = tile_that_fits(model, *lr.shape[:2], free_memory(device) // 2)
         return upscale(model, lr, tile=tile), tile
 
     return run

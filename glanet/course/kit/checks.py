@@ -170,7 +170,7 @@ def run_module(cls, settings, weights, *inputs):
 
 
 def require_fit(own, weights):
-    """Raise ArgumentError for the first name whose shape differs between ``own`` and ``weights``."""
+    """Raise ArgumentError for the first name whose shape in ``own`` differs from ``weights``."""
     for name in [*weights, *own]:
         found, expected = (
             tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
