@@ -19,8 +19,8 @@
 #
 # A *token* is the vector that stands for one pixel of a feature map. In attention, every token has
 # three roles, each with a vector of $d$ numbers. Its *query* describes what the token looks for.
-# Its *key* describes what others can find in it. Its *value* is what it passes on. A query and a
-# key that point the same way have a large product, the *score*.
+# Its *key* describes what the token offers. Its *value* is what it passes on. A query and a key
+# that point the same way have a large product, the *score*.
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\left(\frac{Q K^\top}{\sqrt{d}}\right) V$$
 #
@@ -420,8 +420,8 @@ print(
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# All differences of a vector `p` with itself: `p[:, None] - p[None, :]` has `p[i] - p[j]` at (i,
-# j).
+# Entry (i, j) of `p[:, None] - p[None, :]` is `p[i] - p[j]`: all differences of a vector `p` with
+# itself.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -452,8 +452,8 @@ relative_position_index(2)  # compare row 0 with the table above
 
 # %% [markdown]
 # For windows of 8 × 8, here is one row of the index laid out as the window. The pixel itself has
-# number 112, as every pixel has relative to itself. One step to the right subtracts 1, one step
-# down subtracts 15.
+# number 112, the number of the offset (0, 0) for every pixel. One step to the right subtracts 1,
+# one step down subtracts 15.
 
 # %%
 from glanet.course.lessons.window_attention.figures import offsets

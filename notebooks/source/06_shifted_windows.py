@@ -18,7 +18,7 @@
 # ## 1 · What one pixel changes
 #
 # Take a layer of W-MSA with random weights. (`WindowAttention` is the package's class; you built it
-# in notebook 05.) Change one pixel of its input, and look which pixels of its output change.
+# in notebook 05.) Change one pixel of its input, and see which pixels of its output change.
 
 # %%
 import torch
@@ -484,8 +484,8 @@ for shift in (0, 1, 4, 7):
 #
 # `attend` works step by step: it writes the scores to memory, reads them, writes the weights, and
 # reads those. PyTorch has the whole formula as one function, `scaled_dot_product_attention`. Its
-# kernels process the scores piece by piece and never store the whole table. The function includes
-# the scale $1/\sqrt{d}$, and it calls the bias `attn_mask`.
+# kernels process the scores piece by piece and never store the whole table of scores. The function
+# includes the scale $1/\sqrt{d}$, and it calls the bias `attn_mask`.
 
 # %% tags=["nbval-check-output"]
 import torch.nn.functional as F
@@ -627,9 +627,9 @@ eye = data.astronaut()[84:116, 180:228]  # uint8 (32, 48, 3)
 figures.reach(eye, row=2, column=28, window=8, shift=4)
 
 # %% [markdown]
-# This pixel is near the top edge. The edge cuts its window off, and in the rolled image half of the
-# window is dark. Now you: move the pixel to a corner, into the middle, to the last row; switch the
-# shift off. The sliders need a running kernel.
+# This pixel is near the top edge. The edge cuts its window in half, and in the rolled image the
+# other half of the window is dark. Now you: move the pixel to a corner, into the middle, to the
+# last row; switch the shift off. The sliders need a running kernel.
 
 # %%
 from glanet.course.lessons.shifted_windows.widgets import explore_reach

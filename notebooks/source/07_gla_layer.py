@@ -64,7 +64,7 @@ print(
 )
 
 # %% [markdown]
-# So attention and Inception never learn how strong a token was. But the layer does not lose this
+# So attention and Inception cannot see how strong a token was. But the layer does not lose this
 # information: the *residual* connection carries the tokens themselves past attention and Inception
 # and adds them at the end. A layer *changes* its input instead of replacing it.
 
@@ -130,7 +130,7 @@ with torch.no_grad():
 # ![the columns of the fusion's matrix: C for attention, C/4 for each of max, 3, 5, 7](figures/07_fusion.svg)
 #
 # $W_b z_b$ is the *contribution* of branch $b$. In section 7 you will measure it in a trained
-# model.
+# network.
 #
 # **Exercise 1 · Contributions** ★★☆, 10 minutes. `contributions(v, weight)` gets V, `(..., 2C)`,
 # and the fusion's weight, `(C, 2C)`. It returns the five products $W_b z_b$ as one tensor,
@@ -658,7 +658,7 @@ attention_alone = mean_shares[:, 0].mean()
 print(f"attention, mean over the layers: {attention_alone:.2f}")
 
 # %% [markdown]
-# You can see two things in this small model. No layer uses one branch only. And attention, which
+# You can see two things in this small network. No layer uses one branch only. And attention, which
 # has the lowest energy in V in every layer but the first, is amplified by all six. (It also has
 # four times as many channels as each other branch.)
 #
@@ -777,8 +777,8 @@ hooks = [layer.inception.register_forward_pre_hook(roll) for layer in shifted]
 print("rolled:", answer_stands())
 
 # %% [markdown]
-# The response should be centred on the spot, with three pixels on each side. It is half a window
-# off, up and to the left. What does this do to the whole model, on the photograph?
+# The response should be centred on the spot, with three pixels on each side. Instead it is half a
+# window off, up and to the left. What does this do to the whole network, on the photograph?
 
 # %%
 wrong = upscale(model, lr)

@@ -313,7 +313,7 @@ def layer(**knobs):
         (PostNorm, "the norms come after the sums"),
         (layer(order=(1, 0)), "Inception comes first in V"),
         (layer(bias=0), "fusion's bias is missing"),
-        (layer(reads="z"), "side by side"),
+        (layer(reads="z"), "Inception reads the output of attention"),
         (layer(reads="tokens"), "before norm1"),
         (layer(rolls=True), "rolled tokens"),
         (layer(shifts=False), "shift is lost"),

@@ -347,10 +347,10 @@ gla_layer = Exercise(
         "the second residual is missing: add the input of norm2 to the output of the MLP": (
             _with(second_residual=lambda self, tokens, x, m: self.drop(self.mlp(self.norm2(m))))
         ),
-        "norm1 is missing: attention and Inception read norm1 of the tokens": (
+        "norm1 is missing: attention and Inception must read norm1 of the tokens": (
             _with(first_norm=lambda self, tokens: tokens)
         ),
-        "norm2 is missing: the MLP reads norm2 of the tokens": (
+        "norm2 is missing: the MLP must read norm2 of the tokens": (
             _with(second_residual=lambda self, tokens, x, m: m + self.drop(self.mlp(m)))
         ),
         "the first residual adds norm1(tokens): add the tokens themselves": (
@@ -390,14 +390,14 @@ gla_layer = Exercise(
             _with(pile=lambda self, z, y: torch.cat([y, z], dim=-1))
         ),
         "the fusion's bias is missing": (_with(mix=lambda self, v: v @ self.fuse.weight.T)),
-        "Inception reads the output of attention: the two work side by side, on the same x": (
+        "Inception reads the output of attention: it must read the same x as attention": (
             _with(local=lambda self, tokens, x, z: self.inception(z))
         ),
         "Inception reads the tokens before norm1: it must read the same x as attention": (
             _with(local=lambda self, tokens, x, z: self.inception(tokens))
         ),
-        "Inception reads rolled tokens: attention does its own roll, and Inception reads x without "
-        "a roll": _with(local=lambda self, tokens, x, z: self.inception(_roll(self, x))),
+        "Inception reads rolled tokens: attention does its own roll, and Inception must read x "
+        "without a roll": _with(local=lambda self, tokens, x, z: self.inception(_roll(self, x))),
         "the shift is lost: pass it to WindowAttention": _NeverShifted,
         "the branch of attention and Inception is never dropped: apply self.drop to both "
         "residual branches": (
