@@ -4,14 +4,16 @@
 # | | |
 # |---|---|
 # | **You will** | build the Inception module, and read from its weights which frequencies it lets through |
-# | **It enables** | the GLA layer of notebook 07, where it works beside attention |
+# | **It enables** | the global-local awareness (GLA) layer of notebook 07, where it works beside attention |
 # | **Takes** | 2 minutes, 1.5 GB of memory; about 75 minutes to work through |
 # | **Becomes** | `glanet/model/inception.py`, and the 1×1 convolution and the max-pooling of `glanet/model/tokens.py` |
 #
-# A GLA layer looks at its input in two ways. Attention looks far; the *Inception module* (§2.1, Fig. 3)
-# looks close by, at 3, 5 or 7 pixels across. The paper calls it high-frequency-oriented and gives two
-# reasons: "the sharp sensitivity of the maximum filter and the detail perception of the convolutional
-# operation". You will build both, and then measure both.
+# A GLA layer looks at its input in two ways. Attention looks far. The *Inception module* looks
+# close by, at 3, 5 or 7 pixels across. [The paper (*Global-Local Awareness Network for Image
+# Super-Resolution*, ICIP 2023; here §2.1 and Fig. 3)](https://panpinchi.github.io/GLA-Net/) calls
+# the module high-frequency-oriented and gives two reasons: "the sharp sensitivity of the maximum
+# filter and the detail perception of the convolutional operation". You will build both, and then
+# measure both.
 
 # %% [markdown]
 # ## 1 · The largest of nine
@@ -27,53 +29,54 @@ toy = torch.tensor([[-5.0, -4, -9, -7], [-8, -6, -2, -9], [-3, -7, -8, -1]])
 print(toy)
 
 # %% [markdown]
-# In the top left corner only four numbers are left of the nine: −5, −4, −8, −6. The largest is −4.
-# Work out the pixel right of it, then look.
+# The pixel in the top left corner has only three neighbours inside the image. The four numbers are
+# −5, −4, −8 and −6, and the largest is −4. Work out the pixel to its right, then run the cell.
 
 # %% tags=["nbval-check-output"]
 F.max_pool2d(toy[None, None], kernel_size=3, stride=1, padding=1)[0, 0]
 
 # %% [markdown]
-# `stride=1` visits every pixel, and `padding=1` puts one more row or column on each side, so the size
-# stays. What does the padding hold? Not 0. Pad with zeros by hand, and they win all around:
+# `stride=1` visits every pixel. `padding=1` adds one row or column on each side, so the size stays
+# the same. The padding does not hold 0. Pad with zeros by hand, and the zeros win along the whole
+# border:
 
 # %% tags=["nbval-check-output"]
 F.max_pool2d(F.pad(toy, (1, 1, 1, 1))[None, None], kernel_size=3, stride=1)[0, 0]
 
 # %% [markdown]
-# A maximum needs padding that never wins: −∞. PyTorch's max-pooling has it built in.
+# A maximum needs padding that never wins: −∞. PyTorch's max-pooling pads with −∞.
 #
-# In the network, feature maps are *tokens*: tensors `(B, H, W, C)`, images, rows, columns, channels.
-# That order keeps all channels of a pixel next to each other.
+# In the network, feature maps are *tokens*: tensors `(B, H, W, C)`, that is, images, rows, columns,
+# channels. In that order, all channels of a pixel lie next to each other in memory.
 #
-# **Exercise 1 · Max-pooling by hand** ★★☆, 10 minutes. `max_pool(tokens)` gives tokens of the same
-# shape. Each pixel becomes the largest of the 3×3 around it, each channel for itself. Use no pooling of
-# PyTorch's.
+# **Exercise 1 · Max-pooling by hand** ★★☆, 10 minutes. `max_pool(tokens)` returns tokens of the
+# same shape. Each pixel becomes the largest of the 3×3 pixels around it, separately in each
+# channel. Do not use PyTorch's pooling functions.
 #
 # <details><summary>Hint 1</summary>
 #
-# Pad first. `F.pad` counts the axes from the last one: the first two numbers are for C, the next two
-# for W, the next two for H. Its `value` may be `float("-inf")`.
+# Pad first. `F.pad` counts the axes from the last one: its first two numbers are for C, the next
+# two for W, the next two for H. Its `value` may be `float("-inf")`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# The left neighbour of every pixel at once is a slice of the padded tokens, H rows by W columns, that
-# starts one column further left. There are nine such slices:
+# A slice of the padded tokens, H rows by W columns, that starts one column further left holds the
+# left neighbour of every pixel. There are nine such slices:
 # `padded[:, i : i + height, j : j + width]` for i and j from 0 to 2.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `torch.stack` makes one tensor of the list of nine, with a new first axis, and `.amax(0)` takes the
-# largest along it.
+# `torch.stack` makes one tensor of the list of nine, with a new first axis. `.amax(0)` takes the
+# largest along that axis.
 #
 # </details>
 
 
 # %%
 def max_pool(tokens):
-    """The largest of the 3×3 around each pixel: tokens (B, H, W, C) -> (B, H, W, C)."""
+    """The maximum of the 3×3 pixels around each pixel: tokens (B, H, W, C) -> (B, H, W, C)."""
     # >>>
     height, width = tokens.shape[1:3]
     padded = F.pad(tokens, (0, 0, 1, 1, 1, 1), value=float("-inf"))
@@ -88,8 +91,8 @@ from glanet.course.lessons.inception import exercises
 max_pool = exercises.max_pool.check(max_pool)
 
 # %% [markdown]
-# What is it for? Look at one row of pixels: an edge, one bright pixel, one dark one. Beside the maximum
-# of three, the average of three.
+# What is max-pooling good for? Look at three rows of pixels: an edge, one bright pixel, one dark
+# pixel. Compare the maximum of three neighbours with their average.
 
 # %% tags=["nbval-check-output"]
 rows = {
@@ -105,11 +108,12 @@ for name, row in rows.items():
     print(" average", *(f"{value:5.2f}" for value in average[0, 0]))
 
 # %% [markdown]
-# The average turns the edge into a ramp. Under the maximum it stays an edge, one pixel further left: that
-# is what "sharp" can mean. The bright pixel grows, and the dark one is gone without a trace.
+# The average turns the edge into a ramp. The maximum keeps it an edge and moves it one pixel to the
+# left: this is one meaning of "sharp". The maximum widens the bright pixel and removes the dark one
+# completely.
 #
-# The package does not do it by hand. It takes PyTorch's layer and lends it the axes in the order that it
-# wants, `(B, C, H, W)`:
+# The package uses PyTorch's layer. It only reorders the axes to the order that the layer expects,
+# `(B, C, H, W)`, and back:
 
 # %%
 from torch import nn
@@ -123,8 +127,8 @@ class TokenMaxPool(nn.MaxPool2d):
 
 
 # %% [markdown]
-# `permute` looks expensive and costs nothing. The numbers stay where they are in memory, and PyTorch knows
-# that layout as *channels last*.
+# `permute` looks expensive and costs nothing. The numbers stay where they are in memory, and
+# PyTorch knows this layout as *channels last*.
 
 # %% tags=["nbval-check-output"]
 tokens = torch.randn(1, 5, 6, 8)
@@ -135,9 +139,9 @@ print("channels last:", images.is_contiguous(memory_format=torch.channels_last))
 # %% [markdown]
 # ## 2 · One matrix for every pixel
 #
-# After the maximum, Eq. 3 has a 1×1 convolution. A kernel of one pixel sees no neighbour. What remains of
-# a convolution is a matrix that mixes the channels, the same one for every pixel. Two channels, 2 and 5,
-# become three:
+# After the maximum, Eq. 3 has a 1×1 convolution. A kernel of one pixel sees no neighbours. It is a
+# matrix that mixes the channels of a pixel, the same matrix for every pixel. Here it turns two
+# channels, 2 and 5, into three:
 
 # %% tags=["nbval-check-output"]
 matrix = torch.tensor([[1.0, 0.0], [1.0, -1.0], [0.5, 0.5]])  # (C_out, C_in)
@@ -145,8 +149,8 @@ pixel = torch.tensor([2.0, 5.0])
 matrix @ pixel  # 2, 2 − 5, half of 2 + 5
 
 # %% [markdown]
-# Tokens have the channels last, and that is where `nn.Linear` wants them. The same weights, once as a
-# convolution on `(B, C, H, W)`, once as a linear layer on tokens:
+# Tokens have the channels last, and `nn.Linear` expects them there. Compare the same weights as a
+# convolution on `(B, C, H, W)` and as a linear layer on tokens:
 
 # %% tags=["nbval-check-output"]
 weight, bias = torch.randn(4, 8), torch.randn(4)
@@ -155,9 +159,10 @@ multiplied = F.linear(tokens, weight, bias)  # (B, H, W, 4)
 torch.allclose(convolved.permute(0, 2, 3, 1), multiplied, atol=1e-5)
 
 # %% [markdown]
-# So the class has nothing to add but its name. The name matters before a training: the linear layers of
-# attention and MLP begin with small weights, as in Swin Transformer, and a 1×1 convolution begins as
-# PyTorch begins a convolution. The network tells them apart by their class.
+# So the class only adds a name. The name matters before training: the linear layers of attention
+# and of the multilayer perceptron (MLP) start with small weights, as in Swin Transformer, and a 1×1
+# convolution starts with PyTorch's default weights for a convolution. The network tells the two
+# apart by their class.
 
 
 # %%
@@ -171,16 +176,16 @@ from glanet import GLANet, ModelConfig
 torch.manual_seed(0)
 layer = GLANet(ModelConfig.preset("tiny")).trunk.blocks[0].layers[0]
 print(
-    f"first Linear of the MLP, standard deviation of the weights: {layer.mlp[0].weight.std():.3f}"
+    f"standard deviation of the weights, first Linear of the MLP: {layer.mlp[0].weight.std():.3f}"
 )
-print(f"1×1 convolution that fuses, likewise:                       {layer.fuse.weight.std():.3f}")
+print(f"standard deviation of the weights, 1×1 of the fusion:       {layer.fuse.weight.std():.3f}")
 
 # %% [markdown]
-# That is all the first branch needs:
+# The first branch needs nothing else:
 #
 # $$Y_{max} = Conv(MaxPool(X)) \qquad (3)$$
 #
-# The paper pools "with padding trick": stride 1, padding 1, so that the size stays.
+# The paper pools "with padding trick": stride 1 and padding 1 keep the size.
 
 
 # %%
@@ -200,13 +205,14 @@ MaxBranch(channels=8, width=2)(tokens).shape
 # %% [markdown]
 # ## 3 · A row, then a column
 #
-# The other three branches of Fig. 3 are convolutions of 3×3, 5×5 and 7×7 pixels. None has a square kernel.
-# Each applies a row of weights, and to the result a column.
+# The other three branches of Fig. 3 are convolutions of 3×3, 5×5 and 7×7 pixels. None of them has a
+# square kernel. Each applies a row of weights first, and then a column of weights to the result.
 #
 # ![a row of seven weights, then a column of seven, reaches as far as a kernel of seven by seven](figures/04_row_column.svg)
 #
-# The two together are one kernel, an *outer product*: weight (i, j) is the column's i times the row's j.
-# A row that takes right from left, and a column that adds up three rows, give Sobel's edge detector:
+# The two together equal one kernel, their *outer product*: weight (i, j) is weight i of the column
+# times weight j of the row. For example, a row that computes left minus right and a column that
+# adds up three rows give Sobel's edge detector:
 
 # %% tags=["nbval-check-output"]
 row = torch.tensor([1.0, 0, -1])
@@ -215,7 +221,7 @@ kernel = column[:, None] * row[None, :]
 print(kernel)
 
 # %% [markdown]
-# In two steps or in one, the numbers are the same:
+# Two steps and one step give the same numbers:
 
 # %% tags=["nbval-check-output"]
 image = torch.arange(30.0).reshape(1, 1, 5, 6).square()
@@ -225,8 +231,8 @@ print(two_steps[0, 0])
 print("the same:", torch.equal(two_steps, one_step))
 
 # %% [markdown]
-# **Prediction.** For one channel in and one channel out, how many *times* fewer weights do a row and a
-# column of 7 hold than a square of 7×7?
+# **Prediction.** For one channel in and one channel out, how many *times* fewer weights do a row
+# and a column of 7 hold than a square of 7×7?
 
 # %%
 guess = ...
@@ -234,12 +240,13 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.predictions import reveal
 
-print(reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² over 2k is k/2."))
+print(reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² / 2k = k/2."))
 
 # %% [markdown]
-# In the paper's network, tokens have 180 channels. A 1×1 convolution first brings them down to a quarter,
-# 45, and the row and the column work on those. Count the weights of a branch, biases apart. Beside them: a
-# k×k convolution in place of row and column, and one in place of all three steps.
+# In the paper's network, tokens have 180 channels. A 1×1 convolution first reduces them to a
+# quarter, 45 channels, and the row and the column work on those. Count the weights of a branch,
+# without biases. The last two columns show the alternatives: a k×k convolution in place of row and
+# column, and a k×k convolution in place of all three steps.
 
 # %% tags=["nbval-check-output"]
 channels, width = 180, 180 // 4
@@ -254,7 +261,8 @@ for k in (3, 5, 7):
 # %% [markdown]
 # ## 4 · The class
 #
-# A convolution on tokens is the same loan of axes as the max-pooling above. The package has this one, too:
+# A convolution on tokens reorders the axes just as the max-pooling above does. The package has this
+# class, too:
 
 
 # %%
@@ -266,27 +274,29 @@ class TokenConv(nn.Conv2d):
 
 
 # %% [markdown]
-# **Exercise 2 · A convolution branch** ★★☆, 10 minutes. $Y_{conv}^i$ of §2.1 in three steps: a 1×1
-# convolution from `channels` to `width`; a row of `kernel_size` and a column of `kernel_size`, both from
-# `width` to `width`. H and W stay as they are. There is no activation between the steps, nor after them.
+# **Exercise 2 · A convolution branch** ★★☆, 10 minutes. Build $Y_{conv}^i$ of §2.1 in three steps:
+# a 1×1 convolution from `channels` to `width`; a row of `kernel_size`; a column of `kernel_size`.
+# Row and column both go from `width` to `width`. H and W stay as they are. There is no activation
+# between the steps or after them.
 #
-# The class is an `nn.Sequential`, whose steps are called 0, 1, 2: `self.append(step)` adds one.
+# The class is an `nn.Sequential`, which numbers its steps 0, 1, 2. `self.append(step)` adds one.
 #
 # <details><summary>Hint 1</summary>
 #
-# PyTorch names rows first. `kernel_size=(1, k)` is one pixel high and k wide: the row.
+# PyTorch gives the height first. `kernel_size=(1, k)` is one pixel high and k pixels wide: the row.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# A kernel of k pixels reaches `k // 2` to either side of its middle. `padding` is a pair, too, in the same
-# order: above and below, left and right. A row needs some left and right, and none above and below.
+# A kernel of k pixels reaches `k // 2` pixels to each side of its centre. `padding` is a pair in
+# the same order: above and below first, then left and right. A row needs padding left and right,
+# and none above and below.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `self.append(TokenConv(width, width, kernel_size=(1, kernel_size), padding=(0, kernel_size // 2)))` is the
-# second step. The third has both pairs the other way round.
+# `self.append(TokenConv(width, width, kernel_size=(1, kernel_size), padding=(0, kernel_size // 2)))`
+# is the second step. The third has both pairs the other way round.
 #
 # </details>
 
@@ -311,28 +321,32 @@ ConvBranch = exercises.ConvBranch.check(ConvBranch)
 # %% [markdown]
 # ## 5 · One kernel for each pair of channels
 #
-# Three linear steps and nothing between them are one linear step. So a whole branch is *one* convolution
-# with k×k kernels, one for each pair of an output and an input channel. Which ones?
+# Three linear steps with nothing between them are one linear step. So a whole branch is *one*
+# convolution with k×k kernels: one kernel for each pair of an output and an input channel. What are
+# these kernels?
 #
-# Follow one input channel i to one output channel o. The 1×1 sends it to every channel m in between. The
-# row takes m to every n, the column n to o. Each way from i to o multiplies three weights, and all ways
-# add up:
+# Follow one input channel i to one output channel o. The 1×1 sends it to every channel m in
+# between. The row takes every m to every n. The column takes every n to o. Each path from i to o
+# multiplies three weights, and the kernel sums over all paths:
 #
 # $$K_{oi}[u, v] = \sum_n \sum_m \mathrm{column}_{on}[u] \cdot \mathrm{row}_{nm}[v] \cdot \mathrm{first}_{mi}$$
 #
-# **Exercise 3 · Compose them** ★★★, 15 minutes. `compose(first, row, column)` gets the weights as the
-# modules hold them: `first (width, C)`, `row (width, width, 1, k)`, `column (width, width, k, 1)`; outputs
-# are the first axis, inputs the second. It returns the kernels, `(width, C, k, k)`.
+# **Exercise 3 · Compose them** ★★★, 15 minutes. `compose(first, row, column)` gets the weights in
+# the shapes that the modules hold: `first (width, C)`, `row (width, width, 1, k)`,
+# `column (width, width, k, 1)`. Outputs are the first axis, inputs the second. The function returns
+# the kernels, `(width, C, k, k)`.
 #
 # <details><summary>Hint 1</summary>
 #
-# The axes of length 1 are in the way. `row[:, :, 0]` is `(n, m, v)`, and `column[..., 0]` is `(o, n, u)`.
+# Remove the axes of length 1 first. `row[:, :, 0]` is `(n, m, v)`, and `column[..., 0]` is
+# `(o, n, u)`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `torch.einsum` takes the sum as it is written above: name the axes of each factor, then those of the
-# result. What the result does not name is summed over. `"mi"` names the axes of `first`.
+# `torch.einsum` takes the sum in the notation above: name the axes of each factor, then those of
+# the result. It sums over every axis that the result does not name. `"mi"` names the axes of
+# `first`.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -344,7 +358,7 @@ ConvBranch = exercises.ConvBranch.check(ConvBranch)
 
 # %%
 def compose(first, row, column):
-    """The kernels of the three steps as one.
+    """The kernels that do all three steps at once.
 
     (width, C), (width, width, 1, k), (width, width, k, 1) -> (width, C, k, k).
     """
@@ -357,20 +371,20 @@ def compose(first, row, column):
 compose = exercises.compose.check(compose)
 
 # %% [markdown]
-# Now hold it against a real branch: the 7×7 of the first layer of `tiny-x2`, the trained network that
-# comes with the package. It has 32 channels, and 8 in each branch.
+# Now compare it with a real branch: the 7×7 of the first layer of `tiny-x2`, the trained network
+# that comes with the package. `tiny-x2` has 32 channels, and 8 in each branch.
 
 # %% tags=["nbval-check-output"]
 import copy
 
-network = GLANet.from_pretrained("tiny-x2")
-branch = copy.deepcopy(network.trunk.blocks[0].layers[0].inception.branches[3]).double()
+model = GLANet.from_pretrained("tiny-x2")
+branch = copy.deepcopy(model.trunk.blocks[0].layers[0].inception.branches[3]).double()
 kernels = compose(*(step.weight.detach() for step in branch))
 kernels.shape
 
 # %% [markdown]
-# First without the biases. The branch has three steps and pads before each, the single convolution pads
-# once. Does that matter at the border?
+# First leave the biases out. The branch pads before its row and before its column; the single
+# convolution pads once. Does that make a difference at the border?
 
 # %%
 without_biases = copy.deepcopy(branch)
@@ -382,15 +396,16 @@ images = tokens.permute(0, 3, 1, 2)
 with torch.no_grad():
     three_steps = without_biases(tokens).permute(0, 3, 1, 2)
     one_step = F.conv2d(images, kernels, padding=3)
-print(f"largest difference, border and all: {(three_steps - one_step).abs().max():.0e}")
+print(f"largest difference, including the border: {(three_steps - one_step).abs().max():.0e}")
 
 # %% [markdown]
-# It does not. Outside the image there is 0, a matrix leaves it 0, and a row of weights over zeros is 0 again:
-# what each step pads with is what the step before would have computed there.
+# It does not. Outside the image every value is 0. A matrix maps 0 to 0, and a row of weights over
+# zeros gives 0 again. So each step pads with exactly the values that the step before would have
+# computed there.
 #
-# With biases that is no longer so: the 1×1 of nothing is its bias, and the padding puts 0 in its place.
-# Send zeros through the branch and nothing but the biases comes out. Where is it not what comes out in
-# the middle?
+# With biases this no longer holds: outside the image, the 1×1 would give its bias, but the padding
+# puts 0 there. Send zeros through the branch, and only the biases come out. Where does the output
+# differ from its value in the middle?
 
 # %% tags=["nbval-check-output"]
 with torch.no_grad():
@@ -400,8 +415,9 @@ for line in differs:
     print("".join("#" if there else "." for there in line))
 
 # %% [markdown]
-# Three pixels all around, as far as the kernel reaches. In the middle the biases come to one number for each
-# output channel. And with that map added, the single convolution is the branch everywhere:
+# The output differs in a frame of three pixels, as far as the kernel reaches. In the middle, the
+# biases add up to one number for each output channel. Add this map of biases to the single
+# convolution, and it equals the branch everywhere:
 
 # %%
 with torch.no_grad():
@@ -410,8 +426,9 @@ with torch.no_grad():
 print(f"largest difference: {(three_steps - one_step).abs().max():.0e}")
 
 # %% [markdown]
-# **Prediction.** One outer product is a matrix of *rank* 1: all its rows are multiples of one row. The
-# kernel of one pair of channels, 7×7, came from rows and columns. What is its rank: 1, 7, or between?
+# **Prediction.** One outer product is a matrix of *rank* 1: all its rows are multiples of one row.
+# The 7×7 kernel of one pair of channels comes from rows and columns. What is its rank: 1, 7, or
+# between?
 
 # %%
 guess = ...
@@ -424,14 +441,15 @@ print(
         int(ranks.flatten().mode().values),
         unit="for most pairs",
         close=0,
-        because="Each of the 8 channels between row and column adds an outer product of its own.",
+        because="Each of the 8 channels between row and column adds its own outer product.",
     )
 )
 
 # %% [markdown]
-# So no pair is held back. The price is paid by all pairs together. Lay all kernels out as one matrix, an
-# output and a row u to each line, an input and a column v to each column: it is the columns' weights times
-# the rows' weights, and only 8 channels lie between.
+# So the rank does not limit any single pair. It limits all pairs together. Put all kernels into one
+# matrix: each line is an output and a row u of the kernel, each column is an input and a column v
+# of the kernel. This matrix is the columns' weights times the rows' weights, with only 8 channels
+# between them.
 
 # %% tags=["nbval-check-output"]
 from einops import rearrange
@@ -442,12 +460,15 @@ print(tuple(everything.shape), "has rank", torch.linalg.matrix_rank(everything).
 # %% [markdown]
 # ## 6 · Which frequencies pass
 #
-# Is the "detail perception" of §2.1 in these kernels? Whatever is one convolution has a *frequency response*.
-# Send in a wave, and out comes the same wave, only shifted, and stronger or weaker. By how much, at each
-# frequency, is |H|, the size of the Fourier transform of the kernel. Frequencies count in *cycles/pixel*: at 0.5, the finest, every other pixel is a crest.
+# Do these kernels show the "detail perception" of §2.1? Every convolution has a *frequency
+# response*. Send in a wave, and the same wave comes out: shifted, and stronger or weaker. The
+# change in strength at each frequency is |H|, the absolute value of the Fourier transform of the
+# kernel. The unit of frequency is *cycles/pixel*. At 0.5, the finest frequency, every second pixel
+# is a crest.
 #
-# By hand, in one dimension: at frequency 0 all pixels are equal, so H is the sum of the weights. At 0.5 the
-# pixels are +1, −1, +1, so H is the sum with alternating signs.
+# In one dimension you can do it by hand. At frequency 0 all pixels are equal, so H is the sum of
+# the weights. At 0.5 the pixels are +1, −1, +1, so H is the sum with alternating signs. The cell
+# compares both with the fast Fourier transform (FFT).
 
 # %% tags=["nbval-check-output"]
 rows = {
@@ -465,8 +486,9 @@ for name, weights in rows.items():
     )
 
 # %% [markdown]
-# Now the trained kernels. Compose all six layers of `tiny-x2`, three branches in each, and look at one pair
-# of channels: on the left its weights, on the right |H|, slow waves in the middle and fine ones outside.
+# Now take the trained kernels. Compose all six layers of `tiny-x2`, with three branches in each,
+# and look at one pair of channels. The left panel shows its weights. The right panel shows |H|: low
+# frequencies in the middle, high ones outside.
 
 # %%
 from glanet.course.lessons.inception.figures import kernel_and_response
@@ -476,7 +498,7 @@ def composed(branch):
     return compose(*(step.weight.detach() for step in branch))
 
 
-layers = [layer for block in network.trunk.blocks for layer in block.layers]
+layers = [layer for block in model.trunk.blocks for layer in block.layers]
 trained = {
     f"layer {number} of {len(layers)}": {
         name: composed(branch)
@@ -497,19 +519,21 @@ from glanet.course.lessons.inception.widgets import explore_kernels
 explore_kernels(trained, output=output, source=source)
 
 # %% [markdown]
-# A branch has 8 · 32 such kernels. To sum them up, send white noise of power 1 into all 32 channels at once.
-# Then the power that comes out at a frequency is the sum of |H|² over the inputs. Take the mean over the
-# outputs and over all directions, and call it the *gain*. In decibels, +3 is twice the power and −10 a tenth.
+# A branch has 8 · 32 such kernels. To summarise them, imagine white noise of power 1 in all 32
+# channels at once. The power that comes out at a frequency is then the sum of |H|² over the inputs.
+# The *gain* is the mean of this power over the outputs and over all directions. In decibels (dB),
+# +3 is twice the power and −10 is a tenth of it.
 #
-# **Prediction.** In which layer do the three convolution branches lean most towards high frequencies: the
-# `"first"`, the `"last"`, or are they `"alike"`?
+# **Prediction.** In which layer do the three convolution branches lean most towards high
+# frequencies: the `"first"`, the `"last"`, or are they `"alike"`?
 
 # %%
 guess = ...
 
 # %% [markdown]
-# A training can only be seen against what was there before it. So draw the gain of branches whose weights are
-# fresh, too, many of them, as PyTorch starts them: their mean, and shaded, where nine in ten of them lie.
+# To see what training changed, you need the state before it. So draw the gain of many untrained
+# branches as well, with PyTorch's initial weights. The line is their mean, and nine in ten of them
+# lie in the shaded range.
 
 # %%
 import numpy as np
@@ -521,7 +545,7 @@ from glanet.course.kit.profile import by_profile
 torch.manual_seed(0)
 starts = by_profile(smoke=4, learn=40, full=200)
 panels = {
-    "fresh": {
+    "untrained": {
         name: np.stack(
             [response(composed(ConvBranch(32, 8, int(name)))).gain for _ in range(starts)]
         )
@@ -535,8 +559,8 @@ for title in ("layer 1 of 6", "layer 6 of 6"):
 gains(panels)
 
 # %% [markdown]
-# One number for each curve: its power above 0.25 cycles/pixel over its power below, in decibels. What is positive
-# leans to high frequencies.
+# Reduce each curve to one number: its power above 0.25 cycles/pixel over its power below, in
+# decibels. A positive number means that the branch leans to high frequencies.
 
 # %%
 from glanet.analysis.spectrum import lean
@@ -545,9 +569,10 @@ leans = {
     title: np.array([lean(response(kernels).gain) for kernels in branches.values()])
     for title, branches in trained.items()
 }
-by_chance = np.stack([lean(power) for power in panels["fresh"].values()], axis=-1)  # (starts, 3)
-leans["fresh, mean"] = by_chance.mean(0)
-leans["fresh, 2 standard deviations"] = 2 * by_chance.std(0)
+# (starts, 3): a row for each untrained start, a column for each branch
+by_chance = np.stack([lean(power) for power in panels["untrained"].values()], axis=-1)
+leans["untrained, mean"] = by_chance.mean(0)
+leans["untrained, 2 std. deviations"] = 2 * by_chance.std(0)
 print(f"{'dB':28}   3×3   5×5   7×7")
 for title, values in leans.items():
     print(f"{title:28}", *(f"{value:5.1f}" for value in values))
@@ -556,35 +581,38 @@ for title, values in leans.items():
 from glanet.course.kit.predictions import reveal_choice
 
 first, last = leans["layer 1 of 6"].mean(), leans["layer 6 of 6"].mean()
-alike = abs(first - last) < leans["fresh, 2 standard deviations"].mean()
+alike = abs(first - last) < leans["untrained, 2 std. deviations"].mean()
 print(
     reveal_choice(
         guess,
         "alike" if alike else "first" if first > last else "last",
         choices=("first", "last", "alike"),
-        because=f"Over the three branches, {first:.1f} dB in the first and {last:.1f} dB in the last.",
+        because="The mean over the three branches is "
+        f"{first:.1f} dB in the first layer and {last:.1f} dB in the last.",
     )
 )
 
 # %% [markdown]
-# Read it with care:
+# Read the numbers with care:
 #
-# - **The shape is learned, not innate.** Fresh weights have mean 0 and know nothing of each other, so on average
-#   they let all frequencies through alike. A convolution is not high-pass by nature.
-# - **In the first half of this network it was learned.** In layers 1 and 3, 5×5 and 7×7 lean to high frequencies by
-#   more than two standard deviations of what fresh weights do by chance.
-# - **With depth it turns round.** In the last two layers no branch leans to high frequencies, and in each of them one
-#   leans to low ones beyond chance. "High-frequency-oriented" fits the beginning of this network and not its end.
-# - **One network is one case.** Weights from another training may lean otherwise. Load others, and see.
+# - **The shape is learned, not innate.** Untrained weights have mean 0 and are independent of each
+#   other, so on average they pass all frequencies alike. A convolution is not high-pass by nature.
+# - **In the first half of this network it was learned.** In layers 1 and 3, 5×5 and 7×7 lean to
+#   high frequencies by more than two standard deviations of the untrained branches.
+# - **With depth it reverses.** In the last two layers no branch leans to high frequencies. In each
+#   of these layers, one branch leans to low frequencies by more than two standard deviations.
+#   "High-frequency-oriented" fits the beginning of this network and not its end.
+# - **One network is one case.** Weights from another training may lean otherwise. Load others and
+#   look.
 #
-# This is one small network, and a response says what a filter *would* do to white noise. What the branches
-# contribute to real images is for notebook 10 to measure.
+# A response shows what a filter *would* do to white noise. What the branches contribute to real
+# images is measured in notebook 10.
 
 # %% [markdown]
 # ## 7 · The maximum is no filter
 #
-# The max branch has no kernel to transform. A filter treats a sum as the sum of its parts, and the maximum
-# does not. Here a row and its negative add up to nothing, and their maxima do not:
+# The max branch has no kernel to transform. A filter applied to a sum gives the sum of the filtered
+# parts. The maximum does not. Here a row and its negative add up to zero, and their maxima do not:
 
 # %% tags=["nbval-check-output"]
 row = torch.tensor([[0.0, 1, 3, 1, 0]])
@@ -593,8 +621,8 @@ print("maximum of the sum: ", F.max_pool1d(row + -row, 3, 1, 1).int().tolist())
 print("sum of the maxima:  ", (up + down).int().tolist())
 
 # %% [markdown]
-# Nor does a wave stay a wave. Send in a cosine that goes round 4 times in 64 pixels, and look at the power of
-# what comes out, by the number of rounds.
+# The maximum does not keep a wave a wave, either. Send in a cosine with 4 cycles in 64 pixels, and
+# print the power of the output for each number of cycles.
 
 # %% tags=["nbval-check-output"]
 wave = torch.cos(2 * torch.pi * 4 * torch.arange(64) / 64).double()[None]
@@ -607,15 +635,15 @@ for name, pooled in {
     power = torch.fft.rfft(pooled - pooled.mean(), norm="ortho")[0].abs().square()
     print(
         name,
-        {rounds: round(power[rounds].item(), 2) for rounds in range(33) if power[rounds] > 0.005},
+        {cycles: round(power[cycles].item(), 2) for cycles in range(33) if power[cycles] > 0.005},
     )
 
 # %% [markdown]
-# The average gives the same wave back, weaker. The maximum adds waves of 8 and 16 rounds that were not there. A
-# frequency response has no room for that.
+# The average returns the same wave, weaker. The maximum adds waves of 8 and 16 cycles that were not
+# there. A frequency response cannot describe that.
 #
-# What can be done is to measure: the spectrum that goes in beside the spectrum that comes out. It depends on what
-# goes in. Begin with white noise, where all frequencies are equally strong.
+# But you can measure: compare the spectrum of the input with the spectrum of the output. The result
+# depends on the input. Begin with white noise, where all frequencies are equally strong.
 #
 # **Prediction.** On white noise, is max-pooling `"low-pass"`, `"high-pass"`, or `"neither"`?
 
@@ -623,9 +651,10 @@ for name, pooled in {
 guess = ...
 
 # %% [markdown]
-# `power_spectrum` is the instrument. From each map it takes the mean; it fades the map out towards its sides
-# (a *Hann window*), so that opposite sides, which the Fourier transform takes for neighbours, fit; and it
-# averages |F|² over channels and directions. White noise of power 1 should come out as 1 at each frequency.
+# The measurement uses `power_spectrum`. It subtracts the mean from each map. The Fourier transform
+# treats opposite sides of a map as neighbours, so the function fades the map out towards its sides
+# (a *Hann window*). Then it averages |F|² over channels and directions. Check it on white noise of
+# power 1: the result should be 1 at each frequency.
 
 # %%
 from glanet.analysis.spectrum import power_spectrum
@@ -651,7 +680,7 @@ count = by_profile(smoke=3, learn=16, full=60)
 noise = [torch.randn(1, 128, 128, 4) for _ in range(count)]
 of_noise = spectra(noise)
 flat = of_noise["input"].mean(0)
-print(f"white noise, from the weakest ring to the strongest: {flat.min():.2f} to {flat.max():.2f}")
+print(f"white noise: power between {flat.min():.2f} and {flat.max():.2f} at all frequencies")
 
 # %%
 low, high = np.split((of_noise["max"] / of_noise["input"]).mean(0), 2)
@@ -668,9 +697,10 @@ print(
 )
 
 # %% [markdown]
-# Neighbours share six of their nine pixels, so they often share the largest, and what is fine goes. But noise has
-# no edges. Take photographs, half their size, as a network that doubles sides gets them. And then take what
-# the first max branch of `tiny-x2` really sees of these photographs: tokens.
+# Neighbouring pixels share six of their nine pixels, so they often share the largest one, and fine
+# detail disappears. But noise has no edges. Next, take photographs at half their size, as a ×2
+# network gets them. Then take the tokens that the first max branch of `tiny-x2` really sees for
+# these photographs.
 
 # %%
 from glanet.course.kit import practice
@@ -680,7 +710,7 @@ from glanet.data.tensors import to_tensor
 
 
 def middle(image, side=512):
-    """The square of ``side`` pixels in the middle, or what there is of it."""
+    """The central square of ``side`` pixels, or less where the image is smaller."""
     top, left = (max(0, n - side) // 2 for n in image.shape[:2])
     return image[top : top + side, left : left + side]
 
@@ -693,9 +723,9 @@ photographs = [
 
 @torch.no_grad()
 def first_tokens(image):
-    """What the first Inception module of ``network`` sees: uint8 (H, W, 3) -> tokens (1, H, W, C)."""
-    trunk = network.trunk
-    shallow = network.shallow(to_tensor(image) - network.mean)  # Eq. 1, notebook 03
+    """What the first Inception module of ``model`` sees: uint8 (H, W, 3) -> tokens (1, H, W, C)."""
+    trunk = model.trunk
+    shallow = model.shallow(to_tensor(image) - model.mean)  # Eq. 1, notebook 03
     tokens = trunk.transitions[0](trunk.norm_in(shallow))  # notebook 08
     return trunk.blocks[0].layers[0].norm1(tokens)  # notebook 07
 
@@ -712,15 +742,16 @@ from glanet.course.lessons.inception.figures import pooling
 pooling(panels)
 
 # %% [markdown]
-# Above, the spectra; below, what is left of the input. Shaded is where the mean over the images may lie, 95 times in
-# 100. The thin black line is what the formula says of the average.
-# The measured average keeps to it, whatever goes in: it is a filter, and the instrument can be trusted. (On
-# photographs it is a little off at the right: their power is not the same in all directions, and a ring is a mean.)
-# The maximum has another curve for each input. How much of the power above 0.25 cycles/pixel is left, and where
-# does the maximum lean?
+# The upper row shows the spectra; the lower row shows power out over power in. The shaded bands are
+# 95 % confidence intervals of the mean over the images. The thin black line is the formula's
+# prediction for the average. The measured average follows the formula for every input: the average
+# is a filter, so this check lets you trust the measurement. (On photographs it deviates a little at
+# the right: their power differs between directions, and each point is a mean over directions.) The
+# maximum has a different curve for each input. How much of the power above 0.25 cycles/pixel
+# remains, and where does the maximum lean?
 
 # %%
-print(f"{'':26}    left above 0.25 by   lean of the")
+print(f"{'':26}    kept above 0.25 by   lean of the")
 print(f"{'':26}  maximum     average   maximum, dB")
 for title, power in panels.items():
     ratio = {
@@ -730,23 +761,27 @@ for title, power in panels.items():
     print(f"{title:26}", *(f"{share:10.1%}" for share in kept), f"{lean(ratio['max']):10.1f}")
 
 # %% [markdown]
-# - On photographs the maximum leaves far more of the fine detail than the average does: the edges of section 1.
-#   That much is in the words "sharp sensitivity of the maximum filter".
-# - It is no high-pass: it leans to low frequencies on all three inputs, least on photographs.
-# - On the tokens that the branch really sees, it behaves much more as on noise than as on photographs.
-# - Power is not detail. Some of what comes out at high frequencies is new, like the added waves of the cosine.
+# - On photographs the maximum leaves far more of the fine detail than the average does: these are
+#   the edges of section 1. This much of the "sharp sensitivity of the maximum filter" is true.
+# - The maximum is not high-pass: it leans to low frequencies on all three inputs, least on
+#   photographs.
+# - On the tokens that the branch really sees, it behaves much more as on noise than as on
+#   photographs.
+# - Power is not detail. Some of the output at high frequencies is new, like the waves added to the
+#   cosine.
 
 # %% [markdown]
 # ## 8 · The module
 #
-# Four branches side by side, each a quarter of the channels wide, joined along the channels:
+# Four branches work side by side. Each is a quarter of the channels wide, and their outputs are
+# joined along the channels:
 #
 # $$Y = \mathrm{Concat}(Y_{max}, Y_{conv}), \qquad Y_{conv} = \{Y_{conv}^i\}_{i=1}^{3}$$
 #
 # ![four branches from tokens (B, H, W, C) to tokens of C/4 channels each, joined to (B, H, W, C)](figures/04_inception.svg)
 #
-# **Prediction.** `tiny-x2` gives out 32 channels here, numbered 0 to 31. Which branch made channel 20:
-# `"max"`, `"3"`, `"5"` or `"7"`?
+# **Prediction.** The module of `tiny-x2` has 32 output channels, numbered 0 to 31. Which branch
+# made channel 20: `"max"`, `"3"`, `"5"` or `"7"`?
 
 # %%
 guess = ...
@@ -769,20 +804,20 @@ print(
 )
 
 # %% [markdown]
-# **Exercise 4 · Inception** ★★☆, 10 minutes. Write the rest of `__init__`, and `forward`. The four branches go
-# into an `nn.ModuleList` called `self.branches`, in the order max, 3, 5, 7. `forward` sends the tokens through each
-# and joins what comes out along the channels.
+# **Exercise 4 · Inception** ★★☆, 10 minutes. Write the rest of `__init__`, and `forward`. The four
+# branches go into an `nn.ModuleList` called `self.branches`, in the order max, 3, 5, 7. `forward`
+# sends the tokens through each branch and joins the outputs along the channels.
 #
 # <details><summary>Hint 1</summary>
 #
-# You have `MaxBranch(channels, width)` and `ConvBranch(channels, width, kernel_size)`. The width is the same for all
-# four: a quarter of the channels.
+# You have `MaxBranch(channels, width)` and `ConvBranch(channels, width, kernel_size)`. The width is
+# the same for all four: a quarter of the channels.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `nn.ModuleList` takes a list of modules and can be looped over like one. `torch.cat` joins a list of tensors; in
-# tokens the channels are the last axis.
+# `nn.ModuleList` takes a list of modules, and you can loop over it like a list. `torch.cat` joins a
+# list of tensors. In tokens, the channels are the last axis.
 #
 # </details>
 # <details><summary>Hint 3</summary>
@@ -813,8 +848,9 @@ class Inception(nn.Module):
 Inception = exercises.Inception.check(Inception)
 
 # %% [markdown]
-# Give yours the trained weights of the first layer, and a real photograph. `first_tokens` makes the photograph into
-# what the module sees. Of each branch, the map that varies most:
+# Give your module the trained weights of the first layer, and a real photograph. `first_tokens`
+# turns the photograph into the tokens that the module sees. The figure shows, for each branch, the
+# channel that varies most:
 
 # %%
 from skimage import data
@@ -834,15 +870,15 @@ for name, part in zip(("max-pool", "3×3", "5×5", "7×7"), features.split(8, di
 branch_maps(photo[face], maps)
 
 # %% [markdown]
-# The three convolutions show edges and texture, the max-pooling shows whole areas. All four saw the same tokens. In
-# the layer (notebook 07), every second attention works on a *shifted* image; Inception
-# always gets the unshifted one.
+# The three convolutions show edges and texture; the max-pooling shows whole areas. All four saw the
+# same tokens. In the layer (notebook 07), every second attention works on a *shifted* image.
+# Inception always gets the unshifted one.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# Try it. Here is a branch of 7 with a padding that would fit a kernel of 5. Joined to another branch it fails, and
-# the message speaks of sizes:
+# Try it. Here is a branch of 7 with padding that fits a kernel of 5. Joining it to another branch
+# fails, and the message names the sizes:
 
 
 # %%
@@ -862,8 +898,9 @@ except RuntimeError as error:
     print(error)
 
 # %% [markdown]
-# That one is found at once. The next is not: the right paddings in the wrong places. What the row loses the column
-# puts back, all sizes fit, and nothing is said. Give the weights to a right branch, and see where the two differ.
+# PyTorch catches that mistake at once. It does not catch the next one: the right paddings in the
+# wrong places. The row loses pixels and the column adds them back, so all sizes fit and there is no
+# error. Give the same weights to a correct branch, and see where the two differ.
 
 
 # %%
@@ -879,25 +916,29 @@ def compare(row_padding, column_padding):
 compare(row_padding=(3, 0), column_padding=(0, 3))
 
 # %% [markdown]
-# Which pair belongs where? Mend the call above and run it again, until no `#` is left. Then it says:
+# Which pair belongs where? Change the call above and run it again until no `#` is left. The correct
+# call prints:
 
 # %%
 compare(row_padding=(0, 3), column_padding=(3, 0))
 
 # %% [markdown]
-# - **Sizes differ and `cat` fails.** A kernel of k needs `k // 2` on each side. `padding=1` is right for 3 alone.
-# - **A frame around the features, no error.** Paddings exchanged, as above, or zeros around a maximum, as in section 1:
-#   where all features are negative, the whole border turns 0.
-# - **`size mismatch` when weights are loaded.** Row and column have changed places: `(1, k)` is the row, and it is
-#   step 1.
-# - **Weights load, and the output is nonsense.** The branches are joined in another order, and the 1×1 that follows
-#   reads the wrong channels. No shape tells you: all four are equally wide.
+# - **Sizes differ and `cat` fails.** A kernel of k needs padding `k // 2` on each side. `padding=1`
+#   is right only for 3.
+# - **A wrong frame around the features, no error.** The paddings are exchanged, as above. Or there
+#   are zeros around a maximum, as in section 1: where all features are negative, the whole border
+#   turns 0.
+# - **`size mismatch` when weights are loaded.** Row and column are exchanged: `(1, k)` is the row,
+#   and it is step 1.
+# - **Weights load, and the output is nonsense.** The branches are joined in another order, and the
+#   1×1 that follows reads the wrong channels. No shape shows it: all four branches are equally
+#   wide.
 
 # %% [markdown]
 # ## The proof
 #
-# What you built and what the package has: the same weights in both, the same tokens through both, and the outputs and
-# all gradients compared.
+# Compare your classes with the package's: load the same weights into both, send the same tokens
+# through both, and compare the outputs and all gradients.
 
 # %%
 from glanet.course.kit.sameness import same_module

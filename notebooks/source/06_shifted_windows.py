@@ -3,20 +3,22 @@
 #
 # | | |
 # |---|---|
-# | **You will** | let pixels meet across the borders of windows, by a roll and a mask, and prove that it is right |
-# | **It enables** | SW-MSA, the attention of every other GLA layer (Fig. 2b); notebook 07 builds that layer |
+# | **You will** | let pixels meet across the borders of windows, with a roll and a mask, and prove that the result is right |
+# | **It enables** | shifted-window multi-head self-attention (SW-MSA), the attention of every second global-local awareness (GLA) layer; notebook 07 builds that layer |
 # | **Takes** | 2 minutes, 1.5 GB of memory; about 90 minutes to work through |
 # | **Becomes** | `shift_mask`, `attend_fused` and `WindowAttention` in `glanet/model/attention.py` |
 #
-# Notebook 05 cut the image into windows of 8 × 8 pixels, in which every pixel attends to every other:
-# W-MSA, with the output $Z_w$. In every other layer the windows are shifted by half their side: SW-MSA,
-# with the output $Z_{sw}$. Together they are the $Z = \{Z_w, Z_{sw}\}$ of §2.1.
+# Notebook 05 cut the image into windows of 8 × 8 pixels, in which every pixel attends to every
+# other: window-based multi-head self-attention (W-MSA), with the output $Z_w$. In every second
+# layer the windows are shifted by half their side: SW-MSA, with the output $Z_{sw}$. Together they
+# are the $Z = \{Z_w, Z_{sw}\}$ of [the paper (*Global-Local Awareness Network for Image
+# Super-Resolution*, ICIP 2023; §2.1 and Fig. 2b)](https://panpinchi.github.io/GLA-Net/).
 
 # %% [markdown]
-# ## 1 · A border that nothing crosses
+# ## 1 · What one pixel changes
 #
-# Take a layer of W-MSA with random weights. (`WindowAttention` is the package's; notebook 05 built it.)
-# Change one pixel of its input, and see which pixels of its output change.
+# Take a layer of W-MSA with random weights. (`WindowAttention` is the package's class; you built it
+# in notebook 05.) Change one pixel of its input, and see which pixels of its output change.
 
 # %%
 import torch
@@ -24,16 +26,16 @@ import torch
 from glanet.model.attention import WindowAttention
 
 random = torch.Generator().manual_seed(0)
-# (B, H, W, C): three windows a side; float64, so that no change is lost in rounding
+# (B, H, W, C): three windows a side; float64, so that rounding hides no change
 tokens = torch.randn(1, 24, 24, 16, generator=random, dtype=torch.float64)
 
 
-def touched(network, tokens, row, column):
-    """Which pixels of the output change with one pixel of the input: (H, W) bool."""
+def touched(layer, tokens, row, column):
+    """The pixels of the output that change with one pixel of the input: (H, W) bool."""
     nudged = tokens.clone()
     nudged[:, row, column] += 1
     with torch.no_grad():
-        change = (network(nudged) - network(tokens)).abs()
+        change = (layer(nudged) - layer(tokens)).abs()
     return change.amax(dim=-1)[0] > 1e-9
 
 
@@ -41,8 +43,8 @@ torch.manual_seed(0)
 first, second = (WindowAttention(16, 2, 8).double() for _ in range(2))
 
 # %% [markdown]
-# **Prediction.** One pixel changes. The output of one layer of W-MSA changes in its whole window,
-# 8 · 8 = 64 pixels. How many pixels change after *two* such layers?
+# **Prediction.** Change one pixel. After one layer of W-MSA, its whole window has changed, 8 · 8 =
+# 64 pixels. How many pixels change after *two* such layers?
 
 # %%
 guess = ...
@@ -57,7 +59,7 @@ print(
         guess,
         twice.sum().item(),
         unit="pixels",
-        because="The second layer has the same windows: nothing has left the first.",
+        because="The second layer has the same windows, so the change stays in its window.",
     )
 )
 
@@ -67,13 +69,14 @@ from glanet.course.lessons.shifted_windows import figures
 figures.touched({"one layer of W-MSA": once, "two layers": twice}, row=10, column=15, window=8)
 
 # %% [markdown]
-# The cross is the pixel that changed, and its right neighbour, in the next window, never hears of it,
-# however many such layers follow. *Cross-window connections* (§2.1) need other windows.
+# The cross marks the pixel that changed. Its right neighbour lies in the next window and never
+# changes, however many such layers follow. *Cross-window connections* (§2.1) need other windows.
 
 # %% [markdown]
 # ## 2 · Move the image under the windows
 #
-# Shift the grid of windows by half a window. Here are 4 × 4 pixels, windows of 2 × 2, and a shift of 1.
+# Shift the grid of windows by half a window. Here are 4 × 4 pixels, windows of 2 × 2, and a shift
+# of 1.
 
 # %%
 import numpy as np
@@ -89,14 +92,14 @@ figures.numbered(
 )
 
 # %% [markdown]
-# In the middle, 5, 6, 9 and 10 meet, which came from four windows. But there are nine pieces now, some
-# smaller than a window, and tensors want equal parts.
+# In the middle panel, pixels 5, 6, 9 and 10 share a window; they came from four windows. But now
+# there are nine pieces, some smaller than a window, and a tensor needs equal parts.
 #
-# On the right is the way out: *roll* the image up and left by the shift, and let what falls off the edge
-# come in again at the other side. The old grid of four windows then cuts where the shifted one would.
-# After attention, roll back.
+# The right panel shows the solution: *roll* the image up and left by the shift. The pixels that
+# leave at one edge come in again at the opposite edge. The old grid of four windows now cuts where
+# the shifted grid would. After attention, roll back.
 #
-# `torch.roll` takes a shift for each axis; positive is down and to the right.
+# `torch.roll` takes a shift for each axis. A positive shift moves down and to the right.
 
 # %% tags=["nbval-check-output"]
 row = torch.arange(6)
@@ -104,29 +107,31 @@ print(row.roll(2).tolist(), row.roll(-2).tolist())
 
 # %% [markdown]
 # **Exercise 1 · Roll and back** ★☆☆, 6 minutes. `on_rolled(tokens, shift, operation)` rolls tokens
-# $(B, H, W, C)$ up and left by `shift`, calls `operation` on them, and returns its answer rolled back, so
-# that every pixel stands where it stood.
+# $(B, H, W, C)$ up and left by `shift`, calls `operation` on them, and returns its result rolled
+# back, so that every pixel is back in its place.
 #
 # <details><summary>Hint 1</summary>
 #
-# Rows are axis 1 and columns axis 2. `roll` takes both at once: `tokens.roll((..., ...), dims=(1, 2))`.
+# Rows are axis 1 and columns axis 2. `roll` takes both at once:
+# `tokens.roll((..., ...), dims=(1, 2))`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Up and left are the lower numbers: `-shift` for both. Back is `shift` for both.
+# Up and left mean lower row and column numbers: `-shift` for both. Rolling back is `shift` for
+# both.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `operation(tokens.roll((-shift, -shift), dims=(1, 2)))`, and the answer rolled once more.
+# `operation(tokens.roll((-shift, -shift), dims=(1, 2)))`. Roll the result once more.
 #
 # </details>
 
 
 # %%
 def on_rolled(tokens, shift, operation):
-    """operation on the image rolled up and left by shift, rolled back: (B, H, W, C)."""
+    """Roll up and left by shift, call operation, roll back: (B, H, W, C) -> (B, H, W, C)."""
     # >>>
     rolled = tokens.roll((-shift, -shift), dims=(1, 2))
     return operation(rolled).roll((shift, shift), dims=(1, 2))
@@ -139,14 +144,15 @@ from glanet.course.lessons.shifted_windows import exercises
 on_rolled = exercises.on_rolled.check(on_rolled)
 
 # %% [markdown]
-# Does it cross the border? The same pixel, and the layer from above on the rolled image:
+# Does the change cross the border now? Take the same pixel, and the layer from above on the rolled
+# image:
 
 # %%
 shifted = touched(lambda x: on_rolled(x, 4, first), tokens, row=10, column=15)
 figures.touched({"W-MSA": once, "W-MSA on the rolled image": shifted}, row=10, column=15, window=8)
 
 # %% [markdown]
-# The window now straddles the borders. But a pixel at the edge of the image should make you suspicious:
+# The window now lies across the borders. But a pixel at the edge of the image shows a problem:
 
 # %%
 corner = touched(lambda x: on_rolled(x, 4, first), tokens, row=0, column=0)
@@ -155,13 +161,13 @@ figures.touched({"top left pixel changed": corner}, row=0, column=0, window=8)
 # %% [markdown]
 # ## 3 · Who may meet: the mask
 #
-# The roll has made neighbours of pixels from opposite edges of the image. In the last windows, pieces lie
-# side by side that were far apart:
+# The roll has made neighbours of pixels from opposite edges of the image. Some windows now hold
+# pieces that were far apart:
 #
 # ![Nine pieces of shifted windows, and the same pieces after the roll in four windows, each piece with the number of its side](figures/06_roll.svg)
 #
-# Attention must be told whom to leave out. To the score of a forbidden pair, add −100: the softmax
-# then multiplies its weight by $e^{-100}$.
+# Attention must leave out the pairs of pixels from different pieces. Add −100 to the score of such
+# a pair: the softmax then multiplies its weight by $e^{-100}$.
 
 # %% tags=["nbval-check-output"]
 import math
@@ -169,8 +175,10 @@ import math
 f"{math.exp(-100):.1e}"
 
 # %% [markdown]
-# Which pairs? Give each pixel of the rolled image the number of its side, as in the picture. Of 4 rows
-# rolled by 1, the last came from the top edge; of the columns, the last from the left edge:
+# Which pairs? Number each pixel of the rolled image by the *side* that it came from, as in the
+# drawing: 0 if it crossed no edge, 1 if it came from the left edge, 2 if it came from the top edge,
+# 3 if from both. Of 4 rows rolled by 1, the last came from the top edge; of 4 columns, the last
+# came from the left edge:
 
 # %% tags=["nbval-check-output"]
 from_top = torch.tensor([0, 0, 0, 1])  # for each row
@@ -179,8 +187,9 @@ side = 2 * from_top[:, None] + from_left[None, :]
 side
 
 # %% [markdown]
-# Two pixels of a window may attend to each other if their numbers are equal. Do it by hand for the
-# second window of the four, top right: its sides are 0 1 / 0 1, its pixels in a row 0 1 0 1.
+# Two pixels of a window may attend to each other if their sides are equal. Do it by hand for the
+# second of the four windows, top right: its sides are 0 1 / 0 1, so its four pixels in order have
+# the sides 0 1 0 1.
 #
 # | | key 0 (side 0) | key 1 (side 1) | key 2 (side 0) | key 3 (side 1) |
 # |---|---|---|---|---|
@@ -189,9 +198,9 @@ side
 # | **query 2** (side 0) | 0 | −100 | 0 | −100 |
 # | **query 3** (side 1) | −100 | 0 | −100 | 0 |
 #
-# **Exercise 2 · The mask** ★★☆, 15 minutes. `shift_mask(height, width, window, shift)` gives what to add to
-# the scores: $(\text{windows}, 1, N, N)$, with 0 for pairs of the same side and −100 for the others. The 1
-# is the axis of the heads, which share it.
+# **Exercise 2 · The mask** ★★☆, 15 minutes. `shift_mask(height, width, window, shift)` returns the
+# numbers to add to the scores: $(\text{windows}, 1, N, N)$, with 0 for pairs of the same side and
+# −100 for all others. The axis of length 1 is for the heads: all heads share the mask.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -206,8 +215,8 @@ side
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# All pairs of the last axis: `side[..., :, None] != side[..., None, :]`. Truth values become numbers with
-# `.float()`.
+# To compare all pairs of the last axis: `side[..., :, None] != side[..., None, :]`. `.float()`
+# turns the result into 0 and 1.
 #
 # </details>
 
@@ -216,7 +225,7 @@ from einops import rearrange
 
 
 def shift_mask(height, width, window, shift):
-    """What to add to the scores of a rolled image: (windows, 1, N, N), 0 or -100."""
+    """The mask to add to the scores of a rolled image: (windows, 1, N, N), 0 or -100."""
     # >>>
     from_top = (torch.arange(height) >= height - shift).long()
     from_left = (torch.arange(width) >= width - shift).long()
@@ -231,14 +240,14 @@ def shift_mask(height, width, window, shift):
 shift_mask = exercises.shift_mask.check(shift_mask)
 
 # %%
-figures.masks(shift_mask(4, 4, window=2, shift=1))  # black: may not attend
+figures.masks(shift_mask(4, 4, window=2, shift=1))  # black: the pair is forbidden
 
 # %% [markdown]
-# Window 1 is the one from above. In window 3 meet all four corners of the image: each pixel sees only
-# itself.
+# Window 1 is the one that you did by hand. Window 3 holds all four corners of the image: each pixel
+# sees only itself.
 #
-# **Prediction.** An image of 64 × 64 pixels has 8 × 8 windows of 8 × 8. In how many of the 64 windows does
-# the mask forbid anything?
+# **Prediction.** An image of 64 × 64 pixels has 8 × 8 windows of 8 × 8. In how many of the 64
+# windows does the mask forbid any pair?
 
 # %%
 guess = ...
@@ -250,14 +259,14 @@ print(
         guess,
         forbids.sum().item(),
         unit="windows",
-        because="The last row of windows and the last column: 8 + 8, less the one in both.",
+        because="The last row and the last column of windows: 8 + 8, less the one in both.",
     )
 )
 
 # %% [markdown]
-# **Four sides or nine regions?** Code of Swin Transformer mostly numbers nine regions, the pieces A to I
-# of the picture. Four sides do the same with less: where two pieces have the same side, like E and F, a
-# border of windows parts them already.
+# **Four sides or nine regions?** Most code of Swin Transformer numbers nine regions, the pieces A
+# to I of the drawing. Four sides give the same mask: where two pieces have the same side, like E
+# and F, a window border separates them already.
 
 # %% tags=["nbval-check-output"]
 height, width, window, shift = 24, 32, 8, 4
@@ -270,22 +279,22 @@ of_nine = (region[..., :, None] != region[..., None, :]).float() * -100
 torch.equal(of_nine, shift_mask(height, width, window, shift))
 
 # %% [markdown]
-# **Why −100, and not −∞?** With −∞ a forbidden weight is exactly 0, but a row in which everything is
-# forbidden has no answer. Here every pixel may at least attend to itself, so both would do; −100 is
-# what was released and trained with, and it forbids as long as scores do not differ by anything
-# near 100.
+# **Why −100, and not −∞?** With −∞ a forbidden weight is exactly 0. But a row with every pair
+# forbidden has no valid weights. Here every pixel may at least attend to itself, so both would
+# work. The released weights were trained with −100, so the package uses it. −100 forbids a pair as
+# long as the scores differ by far less than 100.
 
 # %% tags=["nbval-check-output"]
-print("all forbidden by −∞:  ", torch.full((2,), -torch.inf).softmax(dim=0).tolist())
-print("all forbidden by −100:", torch.full((2,), -100.0).softmax(dim=0).tolist())
+print("weights of a row forbidden by −∞:  ", torch.full((2,), -torch.inf).softmax(dim=0).tolist())
+print("weights of a row forbidden by −100:", torch.full((2,), -100.0).softmax(dim=0).tolist())
 leak = (torch.tensor([0.0, 120.0]) + torch.tensor([0.0, -100.0])).softmax(dim=0)
-print("a score 120 above the rest, forbidden by −100, gets all the same:", leak[1].item() > 0.99)
+print("a forbidden score, 120 above the rest, gets over 99 % of the weight:", leak[1].item() > 0.99)
 
 # %% [markdown]
 # ## 4 · SW-MSA
 #
-# You have the parts. This is `forward` from notebook 05, and three things are to be added: roll, mask,
-# roll back.
+# You have the parts. This is `forward` from notebook 05. Three things are missing: roll, mask, roll
+# back.
 #
 # ```python
 # query, key, value = rearrange(
@@ -307,15 +316,17 @@ print("a score 120 above the rest, forbidden by −100, gets all the same:", lea
 # return self.proj(mixed)
 # ```
 #
-# The scores are $(B, \text{windows}, \text{heads}, N, N)$, the position bias is $(\text{heads}, N, N)$ and the
-# mask $(\text{windows}, 1, N, N)$. Added to each other, the last two are $(\text{windows}, \text{heads}, N, N)$.
+# The scores are $(B, \text{windows}, \text{heads}, N, N)$, the position bias is
+# $(\text{heads}, N, N)$ and the mask is $(\text{windows}, 1, N, N)$. The sum of the last two is
+# $(\text{windows}, \text{heads}, N, N)$.
 #
-# **Exercise 3 · The class** ★★☆, 15 minutes. `__init__` is given, with a `shift`. With a shift of 0 the layer
-# is W-MSA.
+# **Exercise 3 · The class** ★★☆, 15 minutes. `__init__` is given, with a `shift`. With a shift of 0
+# the layer is W-MSA.
 #
 # <details><summary>Hint 1</summary>
 #
-# Begin with `rolled = tokens.roll(...)` and give `rolled` to `self.qkv`. End by rolling what `proj` returns.
+# Begin with `rolled = tokens.roll(...)` and pass `rolled` to `self.qkv`. At the end, roll the
+# output of `proj`.
 #
 # </details>
 # <details><summary>Hint 2</summary>
@@ -325,8 +336,8 @@ print("a score 120 above the rest, forbidden by −100, gets all the same:", lea
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `bias = bias + shift_mask(height, width, self.window, self.shift).to(bias)`; `.to(bias)` gives the mask the
-# type and the device of the bias.
+# `bias = bias + shift_mask(height, width, self.window, self.shift).to(bias)`. `.to(bias)` gives the
+# mask the type and the device of the bias.
 #
 # </details>
 
@@ -379,14 +390,14 @@ WindowAttention = exercises.window_attention.check(WindowAttention)
 # %% [markdown]
 # ## 5 · Proof by brute force
 #
-# Rolled, cut, masked, joined, rolled back: is the outcome what was meant? Write down what was meant, with
-# none of these steps. On the image as it stands, *a pixel attends to the pixels in its own window of the
-# shifted grid*, and to no others.
+# Roll, cut, mask, join, roll back: does this compute what it should? To find out, write down the
+# definition without any of these steps. On the image as it is, *a pixel attends to the pixels in
+# its own window of the shifted grid*, and to no others.
 #
-# **Exercise 4 · Which window** ★☆☆, 5 minutes. Rows and columns are alike, so one function serves both:
-# `shifted_window(position, window, shift)` gives the number of the window that each position lies in. The
-# first whole window starts at `shift`; what lies before it is a piece with a number of its own. How you
-# number them is up to you.
+# **Exercise 4 · Which window** ★☆☆, 5 minutes. Rows and columns work alike, so one function serves
+# both: `shifted_window(position, window, shift)` returns the number of the window that each
+# position lies in. The first whole window starts at `shift`. The positions before it form a piece
+# with its own number. You are free to choose the numbers.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -395,8 +406,8 @@ WindowAttention = exercises.window_attention.check(WindowAttention)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# Count the positions from where the first whole window starts. `//` rounds down, below 0 too: `-1 // 8` is
-# `-1`.
+# Count the positions from the start of the first whole window. `//` rounds down, below 0 too:
+# `-1 // 8` is `-1`.
 #
 # </details>
 
@@ -416,8 +427,8 @@ shifted_window = exercises.shifted_window.check(shifted_window)
 shifted_window(torch.arange(24), window=8, shift=4)
 
 # %% [markdown]
-# Now attention over the whole image at once: all pairs of $H \cdot W$ pixels get a score, the bias is
-# looked up by their offset, and who does not share a window gets −∞.
+# Now compute attention over the whole image at once: all pairs of $H \cdot W$ pixels get a score,
+# the bias depends on their offset, and pairs that do not share a window get −∞.
 
 
 # %%
@@ -452,8 +463,8 @@ def brute_force(layer, tokens):
 
 
 # %% [markdown]
-# In float64, so that what is left is not rounding. The bias table is made large, so that a wrong bias would
-# show.
+# Compare the two in float64, so that rounding does not hide a difference. Large random numbers in
+# the bias table make a wrong bias visible.
 
 # %% tags=["nbval-check-output"]
 for shift in (0, 1, 4, 7):
@@ -465,23 +476,23 @@ for shift in (0, 1, 4, 7):
     print(f"shift {shift}: {'equal to 1e-12' if gap < 1e-12 else f'differs by {gap:.1e}'}")
 
 # %% [markdown]
-# The definition is slow: it computes all $(H W)^2$ scores and throws nearly all away. But it is short
-# enough to be believed, and that is what a proof needs.
+# The definition is slow: it computes all $(H W)^2$ scores and discards nearly all of them. But it
+# is short enough to check by reading, and a proof needs that.
 
 # %% [markdown]
 # ## 6 · One kernel
 #
-# Step by step, `attend` writes the scores to memory, reads them, writes the weights, reads them.
-# PyTorch has the whole formula as one function, `scaled_dot_product_attention`; its kernels take the
-# scores piece by piece and never store the table. The scale $1/\sqrt{d}$ is inside, the bias is called
-# `attn_mask`.
+# `attend` works step by step: it writes the scores to memory, reads them, writes the weights, and
+# reads those. PyTorch has the whole formula as one function, `scaled_dot_product_attention`. Its
+# kernels process the scores piece by piece and never store the whole table of scores. The function
+# includes the scale $1/\sqrt{d}$, and it calls the bias `attn_mask`.
 
 # %% tags=["nbval-check-output"]
 import torch.nn.functional as F
 
 
 def attend_fused(query, key, value, bias):
-    """The same as attend, by PyTorch's fused kernels."""
+    """attend, computed by PyTorch's fused kernels."""
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 
@@ -490,8 +501,8 @@ bias = torch.randn(6, 64, 64, generator=random) + shift_mask(24, 24, 8, 4)
 torch.allclose(attend_fused(query, key, value, bias), attend(query, key, value, bias), atol=1e-5)
 
 # %% [markdown]
-# A mask of truth values means the opposite of what you may expect: true is for pairs that *may* meet.
-# To forbid the pairs that are `apart`, give `~apart`.
+# A boolean mask means the opposite of what you may expect: true marks the pairs that *may* meet. To
+# forbid the pairs that are `apart`, pass `~apart`.
 
 # %% tags=["nbval-check-output"]
 apart = shift_mask(24, 24, 8, 4) < 0
@@ -501,16 +512,16 @@ for name, mask in {"~apart": ~apart, "apart": apart}.items():
     print(f"attn_mask={name:6} forbids what the shift mask forbids: {same}")
 
 # %% [markdown]
-# The package's layer uses the fused function. It also folds the axis of windows into another, since the
-# kernels want four axes, and keeps the mask for each image size instead of making it in every layer.
-# Notebook 14 measures what that saves.
+# The package's layer uses the fused function. It also merges the axis of windows into another,
+# because the kernels expect four axes, and it keeps the mask for each image size instead of
+# computing it in every layer. Notebook 14 measures how much time that saves.
 
 # %% [markdown]
 # ## 7 · What shifting buys
 #
 # Stack layers as the network does: W-MSA, SW-MSA, W-MSA, SW-MSA. The *receptive field* of an output
-# pixel is the part of the input that it depends on. Turned round, and just as large here: the part of the
-# output that one input pixel reaches.
+# pixel is the part of the input that it depends on. The opposite direction is easier to measure:
+# the part of the output that one input pixel reaches. Here both have the same size.
 #
 # **Prediction.** After W-MSA, a pixel has reached 64 pixels. How many after W-MSA and SW-MSA?
 
@@ -529,7 +540,7 @@ print(
         guess,
         reached["2 layers"].sum().item(),
         unit="pixels",
-        because="Every pixel of the window belongs to one of four shifted windows: 16 · 16.",
+        because="The pixels of the window lie in four shifted windows, together 16 · 16 pixels.",
     )
 )
 
@@ -537,15 +548,16 @@ print(
 figures.touched(reached, row=21, column=21, window=8)
 
 # %% [markdown]
-# The side grows by 8 pixels a layer. A stack of 3 × 3 convolutions grows by 2. The paper's network has six
-# blocks of six such layers (§2.1): 36 · 8 = 288 pixels by attention alone,
-# from windows of 8.
+# The side grows by 8 pixels a layer. In a stack of 3 × 3 convolutions it grows by 2. The paper's
+# network has six blocks of six such layers (§2.1): 36 · 8 = 288 pixels by attention alone, with
+# windows of 8.
 
 # %% [markdown]
 # ## 8 · In a trained network
 #
-# The two layers of each block in `tiny-x2` have W-MSA and SW-MSA. Here is what goes into the attention of
-# the second block for a photograph, and what comes out of its two layers of attention.
+# The two layers of each block in `tiny-x2` have W-MSA and SW-MSA. Run the network on a photograph.
+# Keep the input of the attention in the second block, and the outputs of the block's two attention
+# layers.
 
 # %%
 from skimage import data
@@ -553,8 +565,8 @@ from skimage import data
 from glanet import GLANet
 from glanet.data.tensors import to_tensor
 
-network = GLANet.from_pretrained("tiny-x2")
-w_msa, sw_msa = (layer.attention for layer in network.trunk.blocks[1].layers)
+model = GLANet.from_pretrained("tiny-x2")
+w_msa, sw_msa = (layer.attention for layer in model.trunk.blocks[1].layers)
 seen = {}
 w_msa.register_forward_hook(
     lambda module, arguments, output: seen.update({"input": arguments[0], "W-MSA": output})
@@ -563,13 +575,13 @@ sw_msa.register_forward_hook(lambda module, arguments, output: seen.update({"SW-
 
 photo = data.astronaut()[:256, 100:356]  # uint8 (256, 256, 3)
 with torch.no_grad():
-    network(to_tensor(photo))
+    model(to_tensor(photo))
 {name: tuple(features.shape) for name, features in seen.items()}
 
 # %% [markdown]
-# Pixels on two sides of a border are mixed from different neighbours. Does it show? Measure how far the
-# features jump from each column to the next, and sort the columns by their place in a window. In W-MSA the
-# border lies between columns 7 and 0.
+# Two pixels on either side of a window border are mixed from different neighbours. Is that visible?
+# Measure how far the features jump from each column to the next, and group the columns by their
+# place in a window. In W-MSA the border lies between columns 7 and 0.
 #
 # **Prediction.** Where does the output of SW-MSA jump most: between columns `"7 and 0"`, between
 # `"3 and 4"`, or `"everywhere alike"`?
@@ -580,7 +592,7 @@ guess = ...
 
 # %%
 def jumps(features, window=8):
-    """The mean jump to the next column for each place in a window, over the mean of all: (window,)."""
+    """Mean jump to the next column, by place in a window, relative to the mean: (window,)."""
     jump = features.diff(dim=2).abs().mean(dim=(0, 1, 3))  # (W - 1,)
     by_place = torch.stack([jump[place::window].mean() for place in range(window)])
     return by_place / by_place.mean()
@@ -598,26 +610,26 @@ print(
         guess,
         f"{place} and {(place + 1) % 8}" if clear else "everywhere alike",
         choices=("7 and 0", "3 and 4", "everywhere alike"),
-        because="Its windows are shifted by 4, and their borders with them.",
+        because="Its windows are shifted by 4, and so are their borders.",
     )
 )
 figures.seams(profiles)
 
 # %% [markdown]
-# Each layer leaves seams at its own borders, and none at the other's. One reason more to alternate: with
-# W-MSA alone, all layers would leave theirs in the same place.
+# Each layer leaves seams at its own borders, and none at the borders of the other. This is one more
+# reason to alternate: with W-MSA alone, all layers would leave their seams in the same place.
 #
-# Last, see whom a pixel may attend to: an eye of the photograph, with the windows of SW-MSA. On the right is
-# the rolled image.
+# Last, look at the pixels that one pixel may attend to. The photograph shows an eye, with the
+# windows of SW-MSA. The right panel is the rolled image.
 
 # %%
 eye = data.astronaut()[84:116, 180:228]  # uint8 (32, 48, 3)
 figures.reach(eye, row=2, column=28, window=8, shift=4)
 
 # %% [markdown]
-# This pixel is near the top edge: the window is cut off there, and half of it, in the rolled image, is dark.
-# Now you: move the pixel to a corner, into the middle, to the last row; switch the shift off. The sliders
-# need a running kernel.
+# This pixel is near the top edge. The edge cuts its window in half, and in the rolled image the
+# other half of the window is dark. Now you: move the pixel to a corner, into the middle, to the
+# last row; switch the shift off. The sliders need a running kernel.
 
 # %%
 from glanet.course.lessons.shifted_windows.widgets import explore_reach
@@ -627,17 +639,18 @@ explore_reach(eye, row=2, column=28, window=8)
 # %% [markdown]
 # ## What can go wrong
 #
-# - **No mask.** Opposite edges of the image leak into each other. Only the last row and the last column
-#   of windows are wrong, which is easily overlooked.
-# - **Rolled the wrong way.** With a shift of half a window, the same pixels meet in either direction, so
-#   away from the edges all looks right. But the foreign pixels come in at the top left, and the mask
-#   guards the bottom right.
-# - **Not rolled back.** The features no longer lie over the input; the residual connection around the layer
-#   adds each pixel to another.
-# - **One mask for all windows.** Only the last row and column of windows have anything to forbid.
+# - **No mask.** Opposite edges of the image leak into each other. Only the last row and the last
+#   column of windows are wrong, so you may not notice.
+# - **Rolled the wrong way.** With a shift of half a window, the same pixels meet in either
+#   direction, so away from the edges everything looks right. But now the pixels from opposite edges
+#   meet at the top left, and the mask protects the bottom right.
+# - **Not rolled back.** The features no longer lie over the input; the residual connection around
+#   the layer adds each pixel to a different one.
+# - **One mask for all windows.** Only the last row and the last column of windows have pairs to
+#   forbid.
 #
-# Leave the mask out, on purpose: that is W-MSA on the rolled image, with the weights of the layer. Change
-# the top left pixel.
+# Leave the mask out on purpose: this is W-MSA on the rolled image, with the weights of the layer.
+# Change the top left pixel.
 
 # %% tags=["nbval-check-output"]
 right = WindowAttention(16, 2, 8, shift=4).double()
@@ -646,27 +659,27 @@ inside.load_state_dict(right.state_dict())
 
 maps = {
     "no mask": touched(lambda x: on_rolled(x, 4, inside), tokens, row=0, column=0),
-    "mended": touched(right, tokens, row=0, column=0),
+    "correct": touched(right, tokens, row=0, column=0),
 }
 for name, changed in maps.items():
-    print(f"{name}: the bottom right pixel changes: {changed[-1, -1].item()}")
+    print(f"{name}: does the bottom right pixel change? {changed[-1, -1].item()}")
 
 # %%
 figures.touched(maps, row=0, column=0, window=8)
 
 # %% [markdown]
-# And the wrong way, mask and all. To have the image rolled down and right by 4, give the layer one that is
-# rolled by 8: the layer takes back 4.
+# Now roll the wrong way, with the mask. Roll the image by 8 down and to the right before the layer;
+# the layer rolls it back by 4. So the layer works on an image rolled by 4 in the wrong direction.
 
 # %%
 wrong_way = touched(lambda x: on_rolled(x, -8, right), tokens, row=0, column=0)
-figures.touched({"wrong way": wrong_way, "mended": maps["mended"]}, row=0, column=0, window=8)
+figures.touched({"wrong way": wrong_way, "correct": maps["correct"]}, row=0, column=0, window=8)
 
 # %% [markdown]
 # ## The same as the package's
 #
-# The class you built, the mask, and both kernels. (The package's mask also takes a type and a device, here
-# float32 on the CPU.)
+# Compare the class you built, the mask, and both kernels. (The package's mask also takes a type and
+# a device, here float32 on the CPU.)
 
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.sameness import same_function, same_module
@@ -691,7 +704,8 @@ for shift in (0, 4):
 # %% [markdown]
 # ## How far you are
 #
-# Both kinds of attention are built. Notebook 07 sets the convolutions of 04 beside them, and has a GLA layer.
+# You have built both kinds of attention. Notebook 07 puts the convolutions of notebook 04 beside
+# them, and builds a GLA layer.
 
 # %%
 from glanet.course.report import report as progress_report

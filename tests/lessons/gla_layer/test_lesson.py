@@ -69,7 +69,7 @@ def each_fifth(v, weight):
     ("mutant", "says"),
     [
         (each_fifth, "not equally wide"),
-        (lambda v, w: masked(v, w, [0, 1, 2, 3, 4, 8]), "attention stands first in V"),
+        (lambda v, w: masked(v, w, [0, 1, 2, 3, 4, 8]), "attention is first in V"),
         (
             lambda v, w: masked(
                 v, torch.cat([w[:, -len(w) :], *w[:, : len(w)].chunk(4, 1)[::-1]], 1)
@@ -78,16 +78,19 @@ def each_fifth(v, weight):
         ),
         (
             lambda v, w: masked(v, torch.cat([w[:, : len(w)].T, w[:, len(w) :]], 1)),
-            "wrong way round",
+            "is not transposed",
         ),
         (lambda v, w: F.linear(v, w) - masked(v, w), "everything but the branch"),
-        (lambda v, w: F.linear(v, w), "keep the five apart"),
+        (lambda v, w: F.linear(v, w), "this is the sum, the fused features"),
         (
             lambda v, w: torch.stack([masked(v, w)[: i + 1].sum(0) for i in range(5)]),
-            "all parts before it",
+            "includes all parts before it",
         ),
-        (lambda v, w: rearrange(masked(v, w), "b ... c -> ... c b"), "first axis"),
-        (lambda v, w: rearrange(masked(v, w), "b ... c -> ... (b c)"), "stack makes a new one"),
+        (lambda v, w: rearrange(masked(v, w), "b ... c -> ... c b"), "put them first"),
+        (
+            lambda v, w: rearrange(masked(v, w), "b ... c -> ... (b c)"),
+            "joined along an existing axis",
+        ),
     ],
 )
 def test_each_mistake_in_the_contributions_is_named(mutant, says):
@@ -221,7 +224,7 @@ def test_stochastic_depth_may_draw_as_it_likes():
         ),
         (
             with_rand(draw=lambda self, branch: torch.rand(len(branch), 1, 1, 1)),
-            "always four axes",
+            "always have four axes",
         ),
     ],
 )
@@ -305,12 +308,12 @@ def layer(**knobs):
         (layer(norms=(1, 0)), "norm2 is missing"),
         (AddsTheNorm, "first residual adds norm1"),
         (layer(passes_mlp="norm"), "second residual adds norm2"),
-        (layer(passes_mlp="tokens"), "what the fusion added is lost"),
-        (layer(feeds_mlp="tokens"), "MLP reads the tokens that came in"),
-        (PostNorm, "the norms stand after the sums"),
-        (layer(order=(1, 0)), "attention is first"),
+        (layer(passes_mlp="tokens"), "the output of the fusion is lost"),
+        (layer(feeds_mlp="tokens"), "MLP reads the input tokens"),
+        (PostNorm, "the norms come after the sums"),
+        (layer(order=(1, 0)), "Inception comes first in V"),
         (layer(bias=0), "fusion's bias is missing"),
-        (layer(reads="z"), "side by side"),
+        (layer(reads="z"), "Inception reads the output of attention"),
         (layer(reads="tokens"), "before norm1"),
         (layer(rolls=True), "rolled tokens"),
         (layer(shifts=False), "shift is lost"),

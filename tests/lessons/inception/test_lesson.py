@@ -117,17 +117,17 @@ def test_a_branch_in_other_words_is_right(right):
     ("mistaken", "says"),
     [
         (branch_class("column", "row", pads=RIGHT_PADS[::-1]), "the column comes before the row"),
-        (branch_class("row", "column", pads=RIGHT_PADS[::-1]), "paddings have changed places"),
+        (branch_class("row", "column", pads=RIGHT_PADS[::-1]), "paddings are exchanged"),
         (branch_class("row", "column", pads=(lambda k: 0, lambda k: 0)), "nothing is padded"),
         (
             branch_class("row", "column", pads=(lambda k: (0, 1), lambda k: (1, 0))),
-            "the padding is 1",
+            "the padding is always 1",
         ),
         (
             branch_class(
                 "row", "column", pads=(lambda k: (0, (k + 1) // 2), lambda k: ((k + 1) // 2, 0))
             ),
-            "one too many",
+            "1 too large",
         ),
         (
             branch_class("row", "column", pads=(lambda k: (k - 1) // 2,) * 2),
@@ -254,14 +254,14 @@ def added(first, row, column):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (lambda *w: compose_by_matrices(*w).mT, "lies on its side"),
+        (lambda *w: compose_by_matrices(*w).mT, "the kernel is transposed"),
         (lambda *w: compose_by_matrices(*w).transpose(0, 1), "outputs come first"),
-        (column_after_row_swapped, "what the row puts out, the column takes in"),
+        (column_after_row_swapped, "the outputs of the row are the inputs of the column"),
         (lambda f, r, c: compose_by_matrices(f, r.transpose(0, 1), c), "the row's outputs"),
         (lambda f, r, c: compose_by_matrices(f, r, c.transpose(0, 1)), "the column's outputs"),
-        (depthwise, "one channel of the row only"),
+        (depthwise, "only one channel of the row"),
         (lambda f, r, c: compose_by_matrices(torch.eye(len(f)).double(), r, c), "1×1 is missing"),
-        (lambda f, r, c: compose_by_impulses(f, r, c).flip(2).flip(3), "turned round"),
+        (lambda f, r, c: compose_by_impulses(f, r, c).flip(2).flip(3), "the kernel is flipped"),
         (added, "row and column are added"),
     ],
 )
@@ -325,13 +325,13 @@ def take_turns(parts, tokens):
     ("mistaken", "says"),
     [
         (inception_class(order=(1, 2, 3, 0)), "the maximum comes last"),
-        (inception_class(order=(0, 3, 2, 1)), "the kernels shrink"),
-        (inception_class(order=(3, 2, 1, 0)), "the order is turned round"),
-        (inception_class(join=lambda p, _: torch.cat([*reversed(p)], 3)), "last first"),
-        (inception_class(join=lambda p, _: torch.hstack(p)), "one below the other"),
-        (inception_class(join=lambda p, _: torch.dstack(p)), "side by side"),
+        (inception_class(order=(0, 3, 2, 1)), "the kernels are in descending order"),
+        (inception_class(order=(3, 2, 1, 0)), "the order is reversed"),
+        (inception_class(join=lambda p, _: torch.cat([*reversed(p)], 3)), "joined in reverse"),
+        (inception_class(join=lambda p, _: torch.hstack(p)), "joined along the rows"),
+        (inception_class(join=lambda p, _: torch.dstack(p)), "joined along the columns"),
         (inception_class(join=lambda p, _: torch.stack(p).sum(0)), "are added"),
-        (inception_class(join=take_turns), "take turns"),
+        (inception_class(join=take_turns), "alternate by channel"),
         (inception_class(join=lambda p, x: torch.cat(p, -1).add(x)), "the input is added"),
         (inception_class(join=lambda p, _: torch.cat(p, -1).clamp(min=0)), "a ReLU at the end"),
         (inception_class(join=lambda p, _: F.gelu(torch.cat(p, -1))), "a GELU at the end"),

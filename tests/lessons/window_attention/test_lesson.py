@@ -79,7 +79,7 @@ def over_queries(query, key, value, bias):
         ),
         (
             lambda q, k, v, bias: F.scaled_dot_product_attention(k, q, v, attn_mask=bias),
-            "changed places",
+            "queries and keys are exchanged",
         ),
         (pixel_by_pixel(lambda q, k, b: k @ q / len(q) ** 0.5 + b), "softmax is missing"),
         (
@@ -160,9 +160,9 @@ def column_by_column(tokens, window):
             lambda x, m: (
                 cut_by_slicing(x, m).unflatten(1, (x.shape[1] // m, -1)).unflatten(3, (m, m))
             ),
-            "still apart",
+            "rows and columns are still separate axes",
         ),
-        (lambda x, m: cut_by_slicing(x, m).flatten(2, 3), "channels have gone into the pixels"),
+        (lambda x, m: cut_by_slicing(x, m).flatten(2, 3), "channels are merged into the pixels"),
     ],
 )
 def test_each_mistake_in_cutting_is_named(mistaken, says):
@@ -189,10 +189,10 @@ def as_if_counted_by_columns(windows, window, height):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (woven, "woven into each other"),
+        (woven, "windows are interleaved"),
         (
             lambda x, m, height: x.flatten(1).view(len(x), height, -1, x.shape[-1]),
-            "reshape alone does not move them",
+            "reshape alone does not reorder it",
         ),
         (as_if_counted_by_columns, "windows were counted row by row"),
         (
@@ -201,12 +201,15 @@ def as_if_counted_by_columns(windows, window, height):
             ),
             "pixels of a window were counted row by row",
         ),
-        (lambda x, m, height: join_by_slicing(x, m, height).transpose(1, 2), "changed places"),
+        (
+            lambda x, m, height: join_by_slicing(x, m, height).transpose(1, 2),
+            "of the image are exchanged",
+        ),
         (
             lambda x, m, height: (
                 join_by_slicing(x, m, height).unflatten(1, (-1, m)).unflatten(3, (-1, m))
             ),
-            "still apart",
+            "windows and pixels are still separate axes",
         ),
     ],
 )
@@ -239,13 +242,16 @@ def test_the_index_is_accepted_in_other_words():
 @pytest.mark.parametrize(
     ("number", "says"),
     [
-        (lambda r, c, m: (2 * m - 1) * (m - 1 - r) + (m - 1 - c), "other way round"),
+        (
+            lambda r, c, m: (2 * m - 1) * (m - 1 - r) + (m - 1 - c),
+            "the offsets have the wrong sign",
+        ),
         (lambda r, c, m: (2 * m - 1) * r + c, "an index starts at 0"),
-        (lambda r, c, m: (2 * m - 1) * r + (c + m - 1), "only one of the two"),
+        (lambda r, c, m: (2 * m - 1) * r + (c + m - 1), "only one of the two offsets"),
         (lambda r, c, m: m * (r + m - 1) + (c + m - 1), "not by window"),
         (lambda r, c, m: 2 * m * (r + m - 1) + (c + m - 1), "not 2·window"),
-        (lambda r, c, m: (r + m - 1) + (2 * m - 1) * (c + m - 1), "changed places"),
-        (lambda r, c, m: (2 * m - 1) * (abs(r) + m - 1) + abs(c) + m - 1, "keep the sign"),
+        (lambda r, c, m: (r + m - 1) + (2 * m - 1) * (c + m - 1), "rows and columns are exchanged"),
+        (lambda r, c, m: (2 * m - 1) * (abs(r) + m - 1) + abs(c) + m - 1, "keep their signs"),
         (lambda r, c, m: r + c + 2 * m - 2, "share a number"),
     ],
 )
@@ -256,7 +262,9 @@ def test_each_mistake_in_the_index_is_named(number, says):
 def test_an_index_that_cannot_be_used_as_one_is_refused():
     right = exercises.relative_position_index.reference
     assert_told(
-        exercises.relative_position_index, lambda m: right(m).float(), "made of whole numbers"
+        exercises.relative_position_index,
+        lambda m: right(m).float(),
+        "is torch.float32, expected integers",
     )
 
 
@@ -266,7 +274,7 @@ def test_an_index_with_its_pixels_still_apart_is_told_so():
         offset = steps[:, None] - steps + window - 1
         return offset[:, None, :, None] * (2 * window - 1) + offset[None, :, None, :]
 
-    assert_told(exercises.relative_position_index, apart, "still apart")
+    assert_told(exercises.relative_position_index, apart, "still separate axes")
 
 
 # W-MSA, window by window and head by head
@@ -408,18 +416,18 @@ class OverQueries(ByHand):
     ("mistaken", "says"),
     [
         (NoBias, "bias is missing"),
-        (BiasOfTheWindow, "each window has a bias of its own"),
+        (BiasOfTheWindow, "each window has its own bias"),
         (BiasTransposed, "bias is transposed"),
-        (BiasOfTheFirstHead, "all heads use the bias of one"),
-        (HeadsOutermost, "taken apart in another order"),
-        (HeadsInTurn, "side by side"),
-        (HeadsWoven, "put together in another order"),
+        (BiasOfTheFirstHead, "all heads use the bias of the first"),
+        (HeadsOutermost, "split in the wrong order"),
+        (HeadsInTurn, "channels of a head must be adjacent"),
+        (HeadsWoven, "joined in another order"),
         (DistantPixels, "made of distant pixels"),
         (PutElsewhere, "not put back where they were cut"),
-        (KeyFirst, "query and key have changed places"),
+        (KeyFirst, "query and key are exchanged"),
         (ValueFirst, "value is used as query"),
         (NoProj, "proj is missing"),
-        (ScaleOfAllChannels, "scale comes from all channels"),
+        (ScaleOfAllChannels, "scale uses all channels"),
         (NoScale, "not scaled"),
         (OverQueries, "softmax runs over the queries"),
     ],
@@ -451,7 +459,7 @@ def test_a_bias_that_does_not_broadcast_is_told_even_though_it_runs():
             )
             return super().forward(tokens)
 
-    assert_told(exercises.window_attention, OneAxisTooMany, "each window has a bias of its own")
+    assert_told(exercises.window_attention, OneAxisTooMany, "each window has its own bias")
 
 
 # Figures

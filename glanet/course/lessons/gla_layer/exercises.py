@@ -1,4 +1,4 @@
-"""Notebook 07: the fusion taken apart, the MLP, stochastic depth, the GLA layer."""
+"""Exercises of notebook 07: contributions, the MLP, stochastic depth, the GLA layer."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from glanet.model.config import INCEPTION_BRANCHES
 
 
 def normal(rng, *shape):
-    """Normally distributed numbers, float64: what differs is the computation, not its rounding."""
+    """Normally distributed float64 numbers: rounding stays far below any real difference."""
     return torch.from_numpy(rng.standard_normal(shape))
 
 
@@ -19,14 +19,14 @@ def normal(rng, *shape):
 
 
 def branch_widths(channels):
-    """How many channels of V each branch has: attention, max, 3, 5, 7."""
+    """The number of channels of each branch in V: attention, max, 3, 5, 7."""
     return [channels] + [channels // INCEPTION_BRANCHES] * INCEPTION_BRANCHES
 
 
 def branch_contributions(v, weight):
     """W_b z_b of each branch: V (..., 2C) and the fusion's weight (C, 2C) -> (5, ..., C).
 
-    Branches in the order of V: attention, max, 3, 5, 7. Their sum is V times the whole matrix.
+    The branches are in the order of V: attention, max, 3, 5, 7. The five add up to v @ weight.T.
     """
     widths = branch_widths(len(weight))
     parts = zip(v.split(widths, dim=-1), weight.split(widths, dim=1), strict=True)
@@ -60,39 +60,39 @@ def _outputs_for_inputs(v, weight):
     return torch.stack([parts[0] @ square, *branch_contributions(v, weight)[1:]])
 
 
-SHAPES = (((2, 3, 4), 20), ((6,), 40))  # what comes before V's channels, and C
+SHAPES = (((2, 3, 4), 20), ((6,), 40))  # the axes of V before its channels, and C
 
 contributions = Exercise(
     "gla_layer",
     "contributions",
     branch_contributions,
-    # 2C is a multiple of 5, so that five equal parts run and can be named
+    # 2C is a multiple of 5: then five equal parts run, and the check can name this mistake
     lambda rng: [(normal(rng, *shape, 2 * c), normal(rng, c, 2 * c)) for shape, c in SHAPES],
     {
         "the five parts are not equally wide: attention has C channels, the others C/4 each": (
             _split_as(lambda channels: [2 * channels // 5] * 5)
         ),
-        "attention stands first in V, not last: the widths are C, C/4, C/4, C/4, C/4": (
+        "attention is first in V, not last: the widths are C, C/4, C/4, C/4, C/4": (
             _split_as(_attention_last)
         ),
         "V is cut with attention first, and the matrix with attention last: cut both alike": (
             _columns_backwards
         ),
-        "attention's block of the matrix is the wrong way round: rows are outputs, so the features "
-        "meet W_b transposed": _outputs_for_inputs,
-        "that is everything but the branch: keep its own columns and leave out the others": (
+        "the matrix block of attention is not transposed: its rows are outputs, so multiply the "
+        "features by W_b transposed": _outputs_for_inputs,
+        "this is everything but the branch: keep its own columns and leave out the others": (
             lambda v, weight: v @ weight.T - branch_contributions(v, weight)
         ),
-        "that is their sum, the fused features: keep the five apart": (
+        "this is the sum, the fused features: return the five parts separately": (
             lambda v, weight: v @ weight.T
         ),
-        "each part holds all parts before it too: they are to be kept apart": (
+        "each part includes all parts before it: return the five parts separately": (
             lambda v, weight: branch_contributions(v, weight).cumsum(0)
         ),
-        "the branches are the first axis of the result: torch.stack(..., dim=0)": (
+        "the branches are on the last axis: put them first, torch.stack(..., dim=0)": (
             lambda v, weight: branch_contributions(v, weight).movedim(0, -1)
         ),
-        "the five are joined along an axis that is there already: stack makes a new one": (
+        "the five are joined along an existing axis: use torch.stack, which makes a new one": (
             lambda v, weight: torch.cat(list(branch_contributions(v, weight)), dim=-1)
         ),
     },
@@ -124,24 +124,24 @@ mlp = Exercise(
     package.MLP,
     _draw_mlp,
     {
-        "the activation is a ReLU: a GELU bends where a ReLU breaks": _with_activation(F.relu),
-        "the activation is a SiLU, x·sigmoid(x): take nn.GELU": _with_activation(F.silu),
-        "that is GELU's approximation by tanh: nn.GELU() without arguments is exact": (
+        "the activation is a ReLU: use nn.GELU()": _with_activation(F.relu),
+        "the activation is a SiLU, x·sigmoid(x): use nn.GELU()": _with_activation(F.silu),
+        "this is GELU's approximation by tanh: nn.GELU() without arguments is exact": (
             _with_activation(partial(F.gelu, approximate="tanh"))
         ),
         "the activation is missing: two linear layers in a row are one": (
             _with_activation(lambda hidden: hidden)
         ),
-        "the activation comes after the second layer: it stands between the two": (
+        "the activation comes after the second layer: put it between the two": (
             _with_forward(lambda self, tokens: F.gelu(self[2](self[0](tokens))))
         ),
         "there is a second activation at the end: the last step is linear": (
             _with_forward(lambda self, tokens: F.gelu(self[2](F.gelu(self[0](tokens)))))
         ),
-        "the activation comes first: it stands between the two layers": (
+        "the activation comes first: put it between the two layers": (
             _with_forward(lambda self, tokens: self[2](self[0](F.gelu(tokens))))
         ),
-        "the residual is in here already: GLALayer adds it, and would add it twice": (
+        "the MLP adds the residual: GLALayer does that, and would add it twice": (
             _with_forward(lambda self, tokens: tokens + self[2](self[1](self[0](tokens))))
         ),
     },
@@ -156,11 +156,11 @@ CALLS = 40  # of 100 samples each
 
 
 def _dropping(cls, probability, branch):
-    """What a class does to ``branch`` (100, ...), told in numbers that do not depend on luck.
+    """What a class does to ``branch`` (100, ...), in numbers that do not depend on chance.
 
-    Smallest and largest factor in eval mode; smallest and largest in training; whether a sample
-    has one factor (1 or 0); whether a batch has one fate (1 or 0); the share of samples that is
-    dropped, in tenths. A class that does nothing yet: None.
+    In this order: smallest and largest factor in eval mode; smallest and largest in training;
+    whether all numbers of a sample share a factor (1 or 0); whether all samples of a batch share
+    one draw (1 or 0); the share of dropped samples, in tenths. None if the class does nothing yet.
     """
     module = cls(probability)
     calm = module.eval()(branch)
@@ -173,7 +173,7 @@ def _dropping(cls, probability, branch):
     factors = answers / branch  # (CALLS, 100, ...)
     by_sample = factors.flatten(2)
     dropped = by_sample[..., 0] == 0
-    one_fate_a_call = bool((dropped == dropped[:, :1]).all())
+    one_draw_a_batch = bool((dropped == dropped[:, :1]).all())
     calm = calm / branch
     return [
         calm.min().item(),
@@ -181,14 +181,14 @@ def _dropping(cls, probability, branch):
         factors.min().item(),
         factors.max().item(),
         float((by_sample - by_sample[..., :1]).abs().max() < 1e-9),
-        float(one_fate_a_call),
-        # where a whole batch shares one draw, there are too few draws to count
-        -1.0 if one_fate_a_call and probability else round(dropped.double().mean().item(), 1),
+        float(one_draw_a_batch),
+        # if a whole batch shares one draw, there are too few draws to count
+        -1.0 if one_draw_a_batch and probability else round(dropped.double().mean().item(), 1),
     ]
 
 
 def _drop(*, keep=None, shape=None, scale=None, always=False):
-    """A stochastic depth that is wrong in the parts given; the others are right."""
+    """A stochastic depth that is wrong in the given parts and right in the others."""
 
     class Mistaken(package.StochasticDepth):
         def forward(self, branch):
@@ -216,7 +216,7 @@ class _ScaledInEval(package.StochasticDepth):
         return super().forward(branch) * survival
 
 
-DROPS = ((0.3, (3, 2, 4)), (0.1, (5,)), (0.0, (2, 2)))  # probability, and a sample's shape
+DROPS = ((0.3, (3, 2, 4)), (0.1, (5,)), (0.0, (2, 2)))  # probability, and the shape of a sample
 
 stochastic_depth = Exercise(
     "gla_layer",
@@ -236,18 +236,18 @@ stochastic_depth = Exercise(
         "what survives is divided by probability: divide by 1 - probability": (
             _drop(scale=lambda survival: 1 / (1 - survival) if survival < 1 else 1)
         ),
-        "it keeps with `probability`: it is to drop with it, and keep with 1 - probability": (
+        "it keeps with `probability`: drop with `probability`, keep with 1 - probability": (
             _drop(keep=lambda probability: probability)
         ),
-        "it drops in eval mode, too: there, hand the branch on as it is": _drop(always=True),
-        "it scales in eval mode: scale in training, and leave eval alone": _ScaledInEval,
-        "the numbers of one sample are dropped apart: one draw a sample, of shape (B, 1, ..., 1)": (
+        "it drops in eval mode, too: in eval mode, return the branch unchanged": _drop(always=True),
+        "it scales in eval mode: scale only in training": _ScaledInEval,
+        "the numbers of one sample are dropped separately: draw once a sample, (B, 1, ..., 1)": (
             _drop(shape=lambda branch: branch.shape)
         ),
         "the whole batch shares one draw: each sample needs its own": (
             _drop(shape=lambda branch: [1] * branch.ndim)
         ),
-        "the draws have always four axes: a branch may have any number, branch.ndim": (
+        "the draws always have four axes: a branch has any number of axes, branch.ndim": (
             _drop(shape=lambda branch: [len(branch), 1, 1, 1])
         ),
     },
@@ -259,7 +259,7 @@ stochastic_depth = Exercise(
 
 
 class _Steps(package.GLALayer):
-    """The layer as it should be, in steps each of which a mistake replaces."""
+    """The right layer, in steps; each mistake replaces some of them."""
 
     def first_norm(self, tokens):
         return self.norm1(tokens)
@@ -305,7 +305,7 @@ def _roll(self, x):
     return x.roll((-shift, -shift), dims=(1, 2))
 
 
-CERTAIN = 1 - 1e-9  # a branch that is dropped with this probability is gone
+CERTAIN = 1 - 1e-9  # drops every sample, up to a negligible chance
 
 
 def _run_layer(cls, settings, options, weights, tokens):
@@ -341,77 +341,78 @@ gla_layer = Exercise(
     package.GLALayer,
     _draw_layers,
     {
-        "the first residual is missing: add the tokens that came in to the fused features": (
+        "the first residual is missing: add the input tokens to the fused features": (
             _with(first_residual=lambda self, tokens, x, features: self.drop(features))
         ),
-        "the second residual is missing: add what went into norm2 to what the MLP gives": (
+        "the second residual is missing: add the input of norm2 to the output of the MLP": (
             _with(second_residual=lambda self, tokens, x, m: self.drop(self.mlp(self.norm2(m))))
         ),
-        "norm1 is missing: attention and Inception see the tokens as they came in": (
+        "norm1 is missing: attention and Inception must read norm1 of the tokens": (
             _with(first_norm=lambda self, tokens: tokens)
         ),
-        "norm2 is missing: the MLP sees norm2 of the tokens": (
+        "norm2 is missing: the MLP must read norm2 of the tokens": (
             _with(second_residual=lambda self, tokens, x, m: m + self.drop(self.mlp(m)))
         ),
-        "the first residual adds norm1(tokens): it is the tokens themselves that pass by": (
+        "the first residual adds norm1(tokens): add the tokens themselves": (
             _with(first_residual=lambda self, tokens, x, features: x + self.drop(features))
         ),
-        "the second residual adds norm2's output: it is norm2's input that passes by": (
+        "the second residual adds norm2's output: add norm2's input": (
             _with(
                 second_residual=lambda self, tokens, x, m: (
                     self.norm2(m) + self.drop(self.mlp(self.norm2(m)))
                 )
             )
         ),
-        "the second residual starts from the tokens that came in, and what the fusion added is "
-        "lost: start from the first sum": (
+        "the second residual starts from the input tokens, so the output of the fusion is lost: "
+        "start from the first sum": (
             _with(
                 second_residual=lambda self, tokens, x, m: (
                     tokens + self.drop(self.mlp(self.norm2(m)))
                 )
             )
         ),
-        "the MLP reads the tokens that came in: it comes after the first sum, and reads that": (
+        "the MLP reads the input tokens: it must read norm2 of the first sum": (
             _with(
                 second_residual=lambda self, tokens, x, m: (
                     m + self.drop(self.mlp(self.norm2(tokens)))
                 )
             )
         ),
-        "the norms stand after the sums: they stand inside the branches, before attention and "
-        "before the MLP": (
+        "the norms come after the sums: put them inside the residual branches, before attention "
+        "and before the MLP": (
             _with(
                 first_norm=lambda self, tokens: tokens,
                 first_residual=lambda self, tokens, x, f: self.norm1(tokens + self.drop(f)),
                 second_residual=lambda self, tokens, x, m: self.norm2(m + self.drop(self.mlp(m))),
             )
         ),
-        "Inception stands first in V: attention is first, so cat([z, y])": (
+        "Inception comes first in V: attention is first, so cat([z, y])": (
             _with(pile=lambda self, z, y: torch.cat([y, z], dim=-1))
         ),
         "the fusion's bias is missing": (_with(mix=lambda self, v: v @ self.fuse.weight.T)),
-        "Inception reads what attention gives: the two work side by side, on the same x": (
+        "Inception reads the output of attention: it must read the same x as attention": (
             _with(local=lambda self, tokens, x, z: self.inception(z))
         ),
-        "Inception reads the tokens before norm1: it sees the same x as attention": (
+        "Inception reads the tokens before norm1: it must read the same x as attention": (
             _with(local=lambda self, tokens, x, z: self.inception(tokens))
         ),
-        "Inception sees rolled tokens: attention rolls for itself, Inception sees x where it "
-        "stands": _with(local=lambda self, tokens, x, z: self.inception(_roll(self, x))),
-        "the shift is lost: give it to WindowAttention": _NeverShifted,
-        "the branch of attention and Inception is never dropped: self.drop goes around both "
-        "branches": (_with(first_residual=lambda self, tokens, x, features: tokens + features)),
-        "the MLP's branch is never dropped: self.drop goes around both branches": (
+        "Inception reads rolled tokens: attention does its own roll, and Inception must read x "
+        "without a roll": _with(local=lambda self, tokens, x, z: self.inception(_roll(self, x))),
+        "the shift is lost: pass it to WindowAttention": _NeverShifted,
+        "the branch of attention and Inception is never dropped: apply self.drop to both "
+        "residual branches": (
+            _with(first_residual=lambda self, tokens, x, features: tokens + features)
+        ),
+        "the MLP's branch is never dropped: apply self.drop to both residual branches": (
             _with(second_residual=lambda self, tokens, x, m: m + self.mlp(self.norm2(m)))
         ),
-        "nothing is ever dropped: self.drop goes around both branches": (
+        "nothing is ever dropped: apply self.drop to both residual branches": (
             _with(
                 first_residual=lambda self, tokens, x, features: tokens + features,
                 second_residual=lambda self, tokens, x, m: m + self.mlp(self.norm2(m)),
             )
         ),
-        "the tokens that pass by are dropped too: self.drop goes around the branch alone, "
-        "inside the sum": (
+        "the residual is dropped, too: apply self.drop to the branch alone, inside the sum": (
             _with(
                 first_residual=lambda self, tokens, x, features: self.drop(tokens + features),
                 second_residual=lambda self, tokens, x, m: self.drop(m + self.mlp(self.norm2(m))),

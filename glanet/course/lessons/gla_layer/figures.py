@@ -1,4 +1,4 @@
-"""Figures of the GLA layer: how much each branch adds to what the fusion gives."""
+"""Figures of the GLA layer: how much each branch contributes to the output of the fusion."""
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,11 +13,11 @@ MARKERS = dict(zip(BRANCHES, "osD^v", strict=True))
 
 
 def loudness(panels, layers):
-    """Shares of the energy as bars, a group for each layer, one panel above the other.
+    """Shares of the energy as bars, grouped by layer, with the panels stacked on one scale.
 
-    ``panels`` maps a title to (photographs, layers, branches), the branches in the order of
-    `BRANCHES` and perhaps the cross-terms after them; all on one scale. A bar is the mean over
-    the photographs, and its whisker reaches from the least to the most. ``layers``: their names.
+    ``panels`` maps a title to (photographs, layers, branches), with the branches in the order of
+    `BRANCHES`, optionally followed by the cross-terms. A bar is the mean over the photographs, and
+    its whisker reaches from the smallest to the largest value. ``layers`` names the layers.
     """
     figure = new_figure(8.6, 2.5 * len(panels) + 0.5)
     rows = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
@@ -49,10 +49,10 @@ def loudness(panels, layers):
 
 
 def loud_and_needed(shares, losses, layers):
-    """How loud each branch is against how much its silence costs: a point for each, (layers, 5).
+    """The contribution of each branch against the PSNR lost without it, one point for each.
 
-    ``shares``: of the energy of what the layer adds. ``losses``: PSNR lost without it, in dB. The
-    four costliest are labelled with their layer.
+    ``shares`` (layers, 5) are energies relative to the output of the fusion, ``losses`` (layers, 5)
+    are in dB. Labels give the layer of the four largest losses.
     """
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
@@ -77,22 +77,22 @@ def loud_and_needed(shares, losses, layers):
         )
     axes.axhline(0, color="black", lw=0.8)
     axes.margins(0.1)
-    axes.set(xlabel="share of the energy", ylabel="PSNR lost without it (dB)")
+    axes.set(xlabel="share of the energy", ylabel="PSNR lost without the branch (dB)")
     axes.grid(alpha=0.3)
     axes.legend(title="branch")
     return figure
 
 
 def strength(features):
-    """Root mean square over the channels, about each channel's mean: (H, W, C) -> (H, W)."""
+    """RMS over the channels, after subtracting each channel's mean: (H, W, C) -> (H, W)."""
     return np.sqrt(np.square(features - features.mean((0, 1))).mean(-1))
 
 
 def contribution(photo, parts, branch):
-    """A photograph; where one branch adds how much; and the same for all five together.
+    """A photograph, the strength of one branch at each pixel, and that of all five together.
 
-    ``photo`` uint8 (H, W, 3); ``parts`` (5, H, W, C), W_b z_b of each branch in the order of
-    `BRANCHES`; ``branch`` one of them. Both maps are on one scale, whichever the branch.
+    ``photo`` is uint8 (H, W, 3). ``parts`` (5, H, W, C) is W_b z_b of each branch in the order of
+    `BRANCHES`, and ``branch`` is one of them. Both maps have the same scale for every branch.
     """
     together = strength(parts.sum(0))
     one = strength(parts[BRANCHES.index(branch)])

@@ -1,4 +1,4 @@
-"""Menus around what each branch of each layer adds."""
+"""Menus for the contributions of each branch of each layer."""
 
 from ipywidgets import Dropdown
 
@@ -7,9 +7,9 @@ from glanet.course.lessons.gla_layer.figures import BRANCHES, contribution
 
 
 def explore_contributions(photo, parts, *, layer, branch):
-    """``figures.layer.contribution`` with a menu for the layer and one for the branch.
+    """`contribution` with a menu for the layer and one for the branch.
 
-    ``parts`` maps the name of a layer to (5, H, W, C). ``layer`` and ``branch`` are shown first.
+    ``parts`` maps the name of a layer to (5, H, W, C). ``layer`` and ``branch`` are selected first.
     """
     return explore(
         lambda layer, branch: contribution(photo, parts[layer], branch),

@@ -1,4 +1,4 @@
-"""Notebook 04: the largest of nine, a branch, one kernel out of three, the whole module."""
+"""Exercises of notebook 04: max-pooling, a branch, its composed kernel, the whole module."""
 
 import re
 
@@ -17,12 +17,14 @@ def _tensor(rng, *shape):
 
 
 def run_in_any_order(cls, settings, weights, *inputs):
-    """`run_module`, also for a class whose steps or branches stand in another order.
+    """`run_module`, also for a class whose steps or branches are in another order.
 
-    Such a class has the right shapes under names that differ in numbers at most. Each of its
-    weights then gets the next of its own shape, so that it runs, and its answer tells the order.
+    The weights of such a class have the right shapes, and their names differ only in the numbers.
+    Each then gets the next given weight of its shape. So the class runs, and its answer shows its
+    order.
 
-    Raises as `run_module`.
+    Raises:
+        ValueError: as `run_module`.
     """
     own = cls(*settings).state_dict()
     if _names(own) == _names(weights) and _shapes(own) == _shapes(weights):
@@ -46,7 +48,7 @@ def _shapes(state):
 
 
 def _draw_tokens(rng):
-    # all below zero in the first, so that zeros in the padding show
+    # the first is all negative, so that zeros in the padding change the answer
     return [(-_tensor(rng, 1, 4, 7, 5).abs(),), (_tensor(rng, 2, 5, 6, 4),)]
 
 
@@ -63,28 +65,30 @@ max_pool = Exercise(
     TokenMaxPool(kernel_size=3, stride=1, padding=1),
     _draw_tokens,
     {
-        "outside the image there is 0, which beats every negative number: pad with -inf": (
+        "the padding holds 0, which is larger than any negative number: pad with -inf": (
             _on_images(lambda x: F.max_pool2d(F.pad(x, (1, 1, 1, 1)), 3, 1))
         ),
         "the border is lost: pad one row or column of -inf on each of the four sides": (
             _on_images(lambda x: F.max_pool2d(x, 3, 1))
         ),
-        "it looks left and right and not up and down: all nine count": (
+        "it looks left and right, but not up and down: use all nine pixels": (
             _on_images(lambda x: F.max_pool2d(x, (1, 3), 1, (0, 1)))
         ),
-        "it looks up and down and not left and right: all nine count": (
+        "it looks up and down, but not left and right: use all nine pixels": (
             _on_images(lambda x: F.max_pool2d(x, (3, 1), 1, (1, 0)))
         ),
-        "the window lies on columns and channels: tokens are (B, H, W, C), so rows and columns are "
-        "the axes 1 and 2": lambda tokens: F.max_pool2d(tokens, 3, 1, 1),
-        "what leaves on one side comes in on the other, as with torch.roll: pad instead": (
+        "it pools over columns and channels: tokens are (B, H, W, C), so rows and columns are "
+        "axes 1 and 2": lambda tokens: F.max_pool2d(tokens, 3, 1, 1),
+        "pixels wrap around to the opposite side, as with torch.roll: pad instead": (
             _on_images(lambda x: F.max_pool2d(F.pad(x, (1, 1, 1, 1), mode="circular"), 3, 1))
         ),
-        "it moves on by three pixels at a time: by one, and the size stays": (
+        "it moves three pixels at a time: move by one, which keeps the size": (
             _on_images(lambda x: F.max_pool2d(x, 3, 3, 1))
         ),
-        "that is the smallest of the nine": _on_images(lambda x: -F.max_pool2d(-x, 3, 1, 1)),
-        "the maximum is taken over the channels too: each channel keeps its own": (
+        "this is the smallest of the nine: take the largest": _on_images(
+            lambda x: -F.max_pool2d(-x, 3, 1, 1)
+        ),
+        "the maximum is taken over the channels, too: take it in each channel separately": (
             lambda tokens: TokenMaxPool(3, 1, 1)(tokens).amax(-1, keepdim=True).expand(tokens.shape)
         ),
     },
@@ -106,7 +110,7 @@ def _run_in_float32(cls, settings, weights, tokens):
 
 
 def _steps(make):
-    """A class, as a function: the steps that ``make(channels, width, kernel_size)`` lists."""
+    """A stand-in for a class: builds the steps of ``make(channels, width, kernel_size)``."""
     return lambda *settings: nn.Sequential(*make(*settings))
 
 
@@ -151,17 +155,17 @@ ConvBranch = Exercise(
                 _row(w, k, (0, k // 2)),
             )
         ),
-        "the two paddings have changed places. The size comes out right and the border does not: "
+        "the two paddings are exchanged. The size is right, but the border is wrong: "
         "the row needs padding (0, pad), the column (pad, 0)": _padded(
             lambda k: (k // 2, 0), lambda k: (0, k // 2)
         ),
-        "nothing is padded, so the map shrinks: a kernel of k needs k // 2 more on either side": (
+        "nothing is padded, so the map shrinks: a kernel of k needs k // 2 on each side": (
             _padded(lambda k: 0, lambda k: 0)
         ),
-        "the padding is 1 whatever the kernel: a kernel of k needs k // 2 on each side": _padded(
+        "the padding is always 1: a kernel of k needs k // 2 on each side": _padded(
             lambda k: (0, 1), lambda k: (1, 0)
         ),
-        "the padding is one too many, so the map grows: a kernel of k needs k // 2 on each side": (
+        "the padding is 1 too large, so the map grows: a kernel of k needs k // 2 on each side": (
             _padded(lambda k: (0, k // 2 + 1), lambda k: (k // 2 + 1, 0))
         ),
         "both steps are padded on all four sides, so the map grows: a row needs padding left and "
@@ -189,7 +193,7 @@ ConvBranch = Exercise(
 
 
 def compose_by_einsum(first, row, column):
-    """The one kernel that a branch's three kernels amount to, bias and border apart.
+    """The single kernel that equals the three steps of a branch, without their biases.
 
     first (width, C), row (width, width, 1, k), column (width, width, k, 1) -> (width, C, k, k).
     """
@@ -214,34 +218,34 @@ compose = Exercise(
     compose_by_einsum,
     _draw_kernels,
     {
-        "the kernel lies on its side: the column gives its rows, axis 2, and the row its columns, "
-        "axis 3": _einsum("onu, nmv, mi -> oivu"),
-        "the axes of outputs and inputs have changed places: outputs come first": _einsum(
+        "the kernel is transposed: the column of weights lies along axis 2, the row of weights "
+        "along axis 3": _einsum("onu, nmv, mi -> oivu"),
+        "the axes of outputs and inputs are exchanged: outputs come first": _einsum(
             "onu, nmv, mi -> iouv"
         ),
-        "row and column have changed places: what the row puts out, the column takes in": (
+        "row and column are exchanged: the outputs of the row are the inputs of the column": (
             lambda first, row, column: torch.einsum(
                 "onv, nmu, mi -> oiuv", row[:, :, 0], column[..., 0], first
             )
         ),
-        "the row's outputs and inputs have changed places: weights are (out, in, ...)": (
+        "the row's outputs and inputs are exchanged: weights are (out, in, ...)": (
             _einsum("onu, mnv, mi -> oiuv")
         ),
-        "the column's outputs and inputs have changed places: weights are (out, in, ...)": (
+        "the column's outputs and inputs are exchanged: weights are (out, in, ...)": (
             _einsum("nou, nmv, mi -> oiuv")
         ),
-        "each output reads one channel of the row only: sum over all of them": _einsum(
+        "each output reads only one channel of the row: sum over all of them": _einsum(
             "omu, omv, mi -> oiuv"
         ),
-        "the 1×1 is missing: its weights bring the C channels in": (
+        "the 1×1 is missing: its weights map the C input channels to the width": (
             lambda first, row, column: torch.einsum(
                 "onu, nmv -> omuv", column[..., 0], row[:, :, 0]
             )
         ),
-        "the kernel is turned round: conv2d turns no kernel, so flip neither row nor column": (
+        "the kernel is flipped: conv2d does not flip kernels, so flip neither row nor column": (
             lambda *weights: compose_by_einsum(*weights).flip(2, 3)
         ),
-        "row and column are added: one applied after the other multiplies their weights": (
+        "row and column are added: two steps in a row multiply their weights": (
             lambda first, row, column: torch.einsum(
                 "onmuv, mi -> oiuv",
                 column[:, :, None] + row[None],
@@ -294,24 +298,24 @@ Inception = Exercise(
     _draw_modules,
     {
         "the maximum comes last: the order is max, 3, 5, 7": _reordered((1, 2, 3, 0)),
-        "the kernels shrink: the order is max, 3, 5, 7": _reordered((0, 3, 2, 1)),
-        "the order is turned round: it is max, 3, 5, 7": _reordered((3, 2, 1, 0)),
-        "the outputs are joined last first: the order is max, 3, 5, 7": _joined(
+        "the kernels are in descending order: the order is max, 3, 5, 7": _reordered((0, 3, 2, 1)),
+        "the order is reversed: it is max, 3, 5, 7": _reordered((3, 2, 1, 0)),
+        "the outputs are joined in reverse: the order is max, 3, 5, 7": _joined(
             lambda branches, tokens: torch.cat(_outputs(branches, tokens)[::-1], -1)
         ),
-        "the outputs are joined one below the other: the channels are the last axis, dim=-1": (
+        "the outputs are joined along the rows: the channels are the last axis, dim=-1": (
             _joined(lambda branches, tokens: torch.cat(_outputs(branches, tokens), 1))
         ),
-        "the outputs are joined side by side: the channels are the last axis, dim=-1": _joined(
+        "the outputs are joined along the columns: the channels are the last axis, dim=-1": _joined(
             lambda branches, tokens: torch.cat(_outputs(branches, tokens), 2)
         ),
-        "the outputs are added: they are joined, so that the next step can weigh them": _joined(
+        "the outputs are added: join them, so that the next step can weight each of them": _joined(
             lambda branches, tokens: sum(_outputs(branches, tokens))
         ),
-        "the outputs take turns, channel by channel: all of one branch, then all of the next": (
+        "the outputs alternate by channel: join all of one branch, then all of the next": (
             _joined(lambda branches, tokens: torch.stack(_outputs(branches, tokens), -1).flatten(3))
         ),
-        "the input is added: Inception has no residual, the layer around it does": _joined(
+        "the input is added: Inception has no residual; the layer around it has one": _joined(
             lambda branches, tokens: tokens + torch.cat(_outputs(branches, tokens), -1)
         ),
         **{

@@ -19,7 +19,7 @@ POOLING_LOOKS = {
 
 
 def transfer(kernels):
-    """|H|, the amplitude that each kernel lets through at each frequency.
+    """|H| of each kernel: amplitude out over amplitude in, at each frequency.
 
     (..., k, k) -> (..., 64, 64), frequencies in the order of the FFT.
     """
@@ -27,10 +27,10 @@ def transfer(kernels):
 
 
 def kernel_and_response(kernels, *, output, source):
-    """One kernel of a branch, and |H| of it: which waves it lets through, by their frequency.
+    """One kernel of a branch and its |H|, the amplitude that it passes at each frequency.
 
-    ``kernels`` (outputs, inputs, k, k). Colours have one scale for all pairs of channels of the
-    branch: a weak pair is pale.
+    ``kernels`` is (outputs, inputs, k, k). All pairs of channels of the branch share one colour
+    scale, so a weak pair is pale.
     """
     kernel = kernels[output, source]
     size = len(kernel)
@@ -70,10 +70,10 @@ def kernel_and_response(kernels, *, output, source):
 
 
 def gains(panels):
-    """Gain over frequency, in decibels; one panel beside the other, on one scale.
+    """Gain over frequency, in decibels: panels side by side, on one scale.
 
-    ``panels`` maps a title to {branch: (n, BANDS) of n networks}, branches named as in LOOKS. Of
-    several networks the mean is drawn, and the range that nine in ten lie in.
+    ``panels`` maps a title to {branch: (n, BANDS) of n models}, branches named as in LOOKS. For
+    several models the line is the mean, and nine in ten lie in the shaded range.
     """
     figure = new_figure(2.8 * len(panels), 3.0)
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
@@ -96,11 +96,11 @@ def gains(panels):
 
 
 def pooling(panels):
-    """What pooling does to spectra. Above, power; below, power out / power in, in decibels.
+    """What pooling does to spectra: power above, power out / power in below, both in decibels.
 
-    ``panels`` maps a title to {"input", "max", "average": (n, BANDS) of n images}. Drawn is the
-    geometric mean over the images; shaded, where bootstrap puts the mean 95 times in 100. The thin
-    line is what averaging nine pixels does by the formula, and measurement must meet it.
+    ``panels`` maps a title to {"input", "max", "average": (n, BANDS) of n images}. A line is the
+    geometric mean over the images, the shading its 95 % bootstrap confidence interval. The thin
+    line is the formula for averaging nine pixels; the measured average must match it.
     """
     figure = new_figure(2.7 * len(panels), 4.4)
     rows = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
@@ -132,14 +132,14 @@ def _curve(axes, levels, name):
 
 
 def branch_maps(image, maps):
-    """A photograph, uint8 (H, W, 3), and beside it maps (H, W) by title, on one scale about 0."""
+    """A photograph, uint8 (H, W, 3), beside titled maps (H, W) that share a scale centred on 0."""
     height, width = image.shape[:2]
     figure = new_figure(9.0, 0.6 + 1.4 * height / width)
     first, *others = figure.subplots(1, 1 + len(maps), sharex=True, sharey=True)
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
     first.imshow(image, **place)
     first.set(title="photograph", ylabel="row (pixels)")
-    # the strongest hundredth is as dark as the colours go, so that the rest is seen
+    # the strongest 1 % saturate the colours, so that the rest remains visible
     limit = np.quantile(np.abs(np.stack(list(maps.values()))), 0.99)
     colours = colormaps["RdBu_r"].resampled(21)  # few colours: a smaller file
     for axes, (title, shown) in zip(others, maps.items(), strict=True):

@@ -1,4 +1,4 @@
-"""Menus and sliders around the kernels of a network."""
+"""Menus and sliders for the kernels of a model."""
 
 from ipywidgets import Dropdown, IntSlider
 
@@ -7,10 +7,10 @@ from glanet.course.lessons.inception.figures import kernel_and_response
 
 
 def explore_kernels(kernels, *, output=0, source=0):
-    """``figures.inception.kernel_and_response`` with menus for layer and branch, and two sliders.
+    """`kernel_and_response` with menus for layer and branch, and sliders for the two channels.
 
-    ``kernels`` maps a layer's title to {branch: (outputs, inputs, k, k)}, all with as many outputs
-    and inputs. ``output`` and ``source`` are the channels shown first.
+    ``kernels`` maps a layer's title to {branch: (outputs, inputs, k, k)}; all have the same
+    numbers of outputs and inputs. ``output`` and ``source`` are the channels shown first.
     """
     branches = next(iter(kernels.values()))
     outputs, inputs = next(iter(branches.values())).shape[:2]

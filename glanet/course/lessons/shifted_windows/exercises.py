@@ -1,4 +1,4 @@
-"""Notebook 06: roll, mask, shifted windows, SW-MSA."""
+"""Exercises of notebook 06: roll, mask, shifted windows, SW-MSA."""
 
 import torch
 from einops import rearrange
@@ -15,13 +15,13 @@ def _normal(rng, *shape):
 
 
 def call_on_rolled(tokens, shift, operation):
-    """``operation`` on the image rolled up and left by ``shift``, rolled back: (B, H, W, C)."""
+    """Roll up and left by ``shift``, call ``operation``, roll back: (B, H, W, C), same shape."""
     rolled = tokens.roll((-shift, -shift), dims=(1, 2))
     return operation(rolled).roll((shift, shift), dims=(1, 2))
 
 
 def _depends_on_place(tokens):
-    """An operation whose answer tells where every number stood when it was called."""
+    """An operation whose answer shows where every number was when it was called."""
     return tokens * torch.linspace(0, 1, tokens.numel(), dtype=tokens.dtype).view(tokens.shape)
 
 
@@ -47,13 +47,13 @@ on_rolled = Exercise(
         "it does not roll back: after the operation every pixel must return to its place": (
             _roll_and_back((-1, -1), (0, 0))
         ),
-        "it rolls back the same way as before: back is down and to the right, a positive shift": (
+        "it rolls back the same way as before: roll back down and to the right, a positive shift": (
             _roll_and_back((-1, -1), (-1, -1))
         ),
-        "only the rows are rolled: dims=(1, 2), with one shift for each": (
+        "only the rows are rolled: use dims=(1, 2), with one shift for each": (
             _roll_and_back((-1, 0), (1, 0))
         ),
-        "only the columns are rolled: dims=(1, 2), with one shift for each": (
+        "only the columns are rolled: use dims=(1, 2), with one shift for each": (
             _roll_and_back((0, -1), (0, 1))
         ),
         "the batch is rolled: rows and columns are axes 1 and 2 of (B, H, W, C)": (
@@ -62,11 +62,13 @@ on_rolled = Exercise(
         "the channels are rolled: rows and columns are axes 1 and 2 of (B, H, W, C)": (
             _roll_and_back((-1, -1), (1, 1), dims=(2, 3))
         ),
-        "without dims, the tensor is rolled as one long row: give dims=(1, 2)": (
+        "without dims, torch rolls the tensor as one long row: pass dims=(1, 2)": (
             lambda tokens, shift, operation: operation(tokens.roll(-shift)).roll(shift)
         ),
-        "nothing is rolled": lambda tokens, shift, operation: operation(tokens),
-        "the operation is not called: it works on the rolled tokens": (
+        "nothing is rolled: roll before the operation and roll back after it": (
+            lambda tokens, shift, operation: operation(tokens)
+        ),
+        "the operation is not called: call it on the rolled tokens": (
             lambda tokens, shift, operation: tokens
         ),
     },
@@ -82,7 +84,7 @@ def plain_mask(height, width, window, shift):
     return package.shift_mask(height, width, window, shift, torch.float32, torch.device("cpu"))
 
 
-plain_mask.__name__ = "shift_mask"  # what a learner is told
+plain_mask.__name__ = "shift_mask"  # the name in the messages to a learner
 
 
 def _mask_by(
@@ -111,53 +113,53 @@ shift_mask = Exercise(
     plain_mask,
     lambda rng: [(6, 9, 3, 1), (8, 4, 4, 2), (4, 6, 2, 1), (9, 6, 3, 2)],
     {
-        "the first rows and columns are set apart: a roll up and left brings them to the far end, "
-        "so it is the last `shift` that are foreign": _mask_by(
+        "the first rows and columns are set apart: a roll up and left moves them to the far end, "
+        "so set the last `shift` apart": _mask_by(
             from_far_edge=lambda position, size, window, shift: position < shift
         ),
-        "whole windows are set apart: only the last `shift` rows and columns are foreign": _mask_by(
+        "whole windows are set apart: set apart only the last `shift` rows and columns": _mask_by(
             from_far_edge=lambda position, size, window, shift: position >= size - window
         ),
-        "the last windows are parted at the wrong place: foreign are the last `shift` rows and "
+        "the last windows are split at the wrong place: set apart the last `shift` rows and "
         "columns, not the last window - shift": _mask_by(
             from_far_edge=lambda position, size, window, shift: position >= size - window + shift
         ),
-        "one row and column too many are foreign: those from height - shift on, with >=": _mask_by(
+        "one row and one column too many are set apart: start at height - shift, with >=": _mask_by(
             from_far_edge=lambda position, size, window, shift: position >= size - shift - 1
         ),
-        "only top and bottom are kept apart: left and right too": _mask_by(
+        "only top and bottom are kept apart: separate left and right, too": _mask_by(
             number=lambda row, column: row
         ),
-        "only left and right are kept apart: top and bottom too": _mask_by(
+        "only left and right are kept apart: separate top and bottom, too": _mask_by(
             number=lambda row, column: column
         ),
-        "two of the four sides share a number: 2 · row + column tells all four apart": _mask_by(
+        "two of the four sides share a number: 2 · row + column gives four numbers": _mask_by(
             number=lambda row, column: row + column
         ),
-        "it keeps apart what belongs together: -100 where the sides differ": _mask_by(
+        "the mask is inverted: it must be -100 where the sides differ": _mask_by(
             apart=lambda a, b: (a == b).float() * -100
         ),
-        "the sign is wrong: +100 would draw all attention there; it is -100": _mask_by(
+        "the sign is wrong: +100 draws all attention to the forbidden pairs; use -100": _mask_by(
             apart=lambda a, b: (a != b).float() * 100
         ),
-        "-inf where -100 is asked for": _mask_by(
+        "it uses -inf: use -100, as the released weights do": _mask_by(
             apart=lambda a, b: torch.zeros(()).masked_fill(a != b, -torch.inf)
         ),
-        "these are the truth values: make them 0 and -100": _mask_by(apart=lambda a, b: a != b),
-        "the windows are made of distant pixels: cut them with (h i) (w j)": _mask_by(
+        "these are booleans: turn them into 0 and -100": _mask_by(apart=lambda a, b: a != b),
+        "the windows are made of distant pixels: split the image as (h i) (w j)": _mask_by(
             cut="(i h) (j w) -> (h w) 1 (i j)"
         ),
-        "the axis for the heads is missing: (windows, 1, N, N)": _mask_by(
+        "the axis for the heads is missing: the shape is (windows, 1, N, N)": _mask_by(
             cut="(h i) (w j) -> (h w) (i j)"
         ),
-        "all windows get the mask of the last: one for each window": (
+        "all windows get the mask of the last: give each window its own": (
             lambda *sizes: plain_mask(*sizes)[-1:].expand(plain_mask(*sizes).shape)
         ),
     },
 )
 
 
-# Who belongs together, without a roll
+# The definition, without a roll
 
 
 def window_number(position, window, shift):
@@ -166,7 +168,7 @@ def window_number(position, window, shift):
 
 
 def _who_share(candidate, position, window, shift):
-    """Which positions get the same number: (P, P) bool; how windows are numbered is free."""
+    """The positions with the same number: (P, P) bool. Learners may number windows freely."""
     number = candidate(position, window, shift)
     return number if number is None or number is ... else number[:, None] == number
 
@@ -177,19 +179,19 @@ shifted_window = Exercise(
     window_number,
     lambda rng: [(torch.arange(p), m, s) for p, m, s in ((12, 4, 1), (9, 3, 2), (16, 8, 4))],
     {
-        "these are the windows before the shift: take shift off the position first": (
+        "these are the windows before the shift: subtract shift from the position first": (
             lambda position, window, shift: position // window
         ),
-        "the grid is shifted the other way: its first whole window starts at `shift`, so take "
-        "shift off": lambda position, window, shift: (position + shift) // window,
+        "the grid is shifted the other way: its first whole window starts at `shift`, so subtract "
+        "shift": lambda position, window, shift: (position + shift) // window,
         "the first window and the piece before it share a number: round down, with //, not "
         "towards 0": lambda position, window, shift: ((position - shift) / window).long(),
-        "first and last pixels share a window: so it is after the roll, and that is what the mask "
-        "forbids": lambda position, window, shift: (position - shift) % len(position) // window,
-        "that is the place inside the window: the window's number is the quotient, //": (
+        "first and last pixels share a window: they do after the roll, but the mask forbids these "
+        "pairs": lambda position, window, shift: (position - shift) % len(position) // window,
+        "this is the place inside the window: the number of the window is the quotient, //": (
             lambda position, window, shift: (position - shift) % window
         ),
-        "windows are `window` wide, not `shift`": (
+        "a window is `window` wide, not `shift`: divide by `window`": (
             lambda position, window, shift: position // shift
         ),
     },
@@ -201,7 +203,7 @@ shifted_window = Exercise(
 
 
 class _Steps(package.WindowAttention):
-    """SW-MSA as it should be, in steps each of which a mistake replaces."""
+    """The right SW-MSA, in steps; each mistake replaces some of them."""
 
     def __init__(self, channels, heads, window, shift):
         super().__init__(channels, heads, window)
@@ -267,24 +269,25 @@ window_attention = Exercise(
         "the same pixels meet as in W-MSA: roll by self.shift, neither by 0 nor by a whole window, "
         "and add the mask": _with(away=_unmoved, back=_unmoved, mask=_no_mask),
         "the mask is missing: opposite edges of the image see each other": _with(mask=_no_mask),
-        "it rolls by a whole window: the windows change places and nothing else; roll by "
-        "self.shift": _with(
+        "it rolls by a whole window: that only reorders the windows; roll by self.shift": _with(
             away=lambda self, tokens: tokens.roll((-self.window, -self.window), (1, 2)),
             back=lambda self, tokens: tokens.roll((self.window, self.window), (1, 2)),
         ),
         "it always shifts by half a window: shift by self.shift": _HalfAWindow,
-        "it rolls the wrong way, down and to the right, and the mask guards the wrong end: a "
-        "negative shift rolls up and to the left": _with(away=_Steps.back, back=_Steps.away),
+        "it rolls the wrong way, down and to the right, and the mask is at the wrong end: a "
+        "negative shift rolls up and left": _with(away=_Steps.back, back=_Steps.away),
         "it does not roll back: every pixel must return to its place": _with(back=_unmoved),
-        "it rolls back the same way as before: back is a positive shift": _with(back=_Steps.away),
-        "the mask is there and the roll is not: the mask parts pixels that belong together": _with(
+        "it rolls back the same way as before: use a positive shift to roll back": _with(
+            back=_Steps.away
+        ),
+        "the roll is missing: without it, the mask forbids pairs that belong together": _with(
             away=_unmoved, back=_unmoved
         ),
-        "only the rows are rolled: dims=(1, 2), with one shift for each": _with(
+        "only the rows are rolled: use dims=(1, 2), with one shift for each": _with(
             away=lambda self, tokens: tokens.roll(-self.by, 1),
             back=lambda self, tokens: tokens.roll(self.by, 1),
         ),
-        "every window gets the mask of the last: the mask has one for each window": _with(
+        "every window gets the mask of the last: give each window its own": _with(
             mask=lambda self, height, width: _Steps.mask(self, height, width)[-1:]
         ),
         "the position bias is missing: add the mask to it": _with(
@@ -292,7 +295,7 @@ window_attention = Exercise(
                 -1, self.heads, -1, -1
             )
         ),
-        "proj is missing: it mixes what the heads found": _with(forward=_without_proj),
+        "proj is missing: it mixes the outputs of the heads": _with(forward=_without_proj),
         "the mask is subtracted: it is negative, so add it": _with(
             mask=lambda self, height, width: -_Steps.mask(self, height, width)
         ),

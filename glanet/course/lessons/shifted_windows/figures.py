@@ -1,4 +1,4 @@
-"""Figures of notebook 06: who meets whom when the windows are shifted."""
+"""Figures of notebook 06: which pixels meet when the windows are shifted."""
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -7,17 +7,17 @@ from glanet.course.kit.style import LOOKS, new_figure
 
 
 def numbered(images, window):
-    """Small images with their numbers written in, and the borders of windows.
+    """Small images with a number in each pixel, and the borders of the windows.
 
-    ``images`` maps a title to (numbers (H, W), where the first window starts, as row and column).
-    Equal numbers have the same grey.
+    ``images`` maps a title to (numbers (H, W), (row, column) at which the first whole window
+    starts). Equal numbers have the same grey.
     """
     figure = new_figure(2.5 * len(images), 2.7)
     panels = figure.subplots(1, len(images), squeeze=False)[0]
     for axes, (title, (numbers, first)) in zip(panels, images.items(), strict=True):
         numbers = np.asarray(numbers)
         low, high = numbers.min(), max(numbers.max(), numbers.min() + 1)
-        # twice the range, so that black figures can be read on the darkest field
+        # twice the range keeps the darkest cell light enough for black numbers
         axes.imshow(numbers, cmap="gray_r", vmin=low, vmax=2 * high - low)
         for (row, column), number in np.ndenumerate(numbers):
             axes.text(column, row, number, ha="center", va="center")
@@ -29,7 +29,7 @@ def numbered(images, window):
 
 
 def masks(mask):
-    """The mask of every window, (windows, 1, N, N): white may attend, black may not."""
+    """The mask of each window, (windows, 1, N, N): white pairs may attend, black pairs may not."""
     mask = np.asarray(mask)[:, 0]
     figure = new_figure(2.0 * len(mask) + 0.4, 2.5)
     panels = figure.subplots(1, len(mask), sharey=True)
@@ -48,9 +48,10 @@ def masks(mask):
 
 
 def touched(maps, *, row, column, window):
-    """Which pixels of an output changed with one pixel of the input.
+    """The pixels of an output that changed with one pixel of the input.
 
-    ``maps`` maps a title to bool (H, W). The pixel is marked, and the windows before any shift.
+    ``maps`` maps a title to bool (H, W). A cross marks the input pixel, and
+    lines mark the unshifted windows.
     """
     figure = new_figure(2.3 * len(maps) + 0.3, 2.8)
     panels = figure.subplots(1, len(maps), squeeze=False, sharey=True)[0]
@@ -68,10 +69,10 @@ def touched(maps, *, row, column, window):
 
 
 def seams(profiles):
-    """How far a feature map jumps from one column to the next, by the column's place in a window.
+    """The jump of a feature map from one column to the next, by the column's place in a window.
 
-    ``profiles`` maps a name, "W-MSA" first, to (window,): entry i is the mean jump from columns i,
-    i + window, ... to their right neighbours, divided by the mean over all columns.
+    ``profiles`` maps a name, "W-MSA" first, to (window,). Entry i is the mean jump from columns i,
+    i + window, ... to their right neighbours, relative to the mean over all columns.
     """
     figure = new_figure(5.6, 3.0)
     axes = figure.subplots()
@@ -82,14 +83,14 @@ def seams(profiles):
         range(len(profile)), [f"{i}–{(i + 1) % len(profile)}" for i in range(len(profile))]
     )
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("from column to column (place in a window)")
-    axes.set_ylabel("jump / mean jump")
+    axes.set_xlabel("pair of columns (place in a window)")
+    axes.set_ylabel("jump over mean jump")
     axes.legend()
     return figure
 
 
 def reach(photo, *, row, column, window, shift):
-    """Whom one pixel may attend to, in the image and in the rolled image; the rest is dimmed.
+    """The pixels that one pixel may attend to, in the image and rolled; the rest is dimmed.
 
     ``photo`` is uint8 (H, W, 3), its sides multiples of the window; ``row`` and ``column`` choose
     the pixel. Lines are the borders of the windows.
@@ -107,7 +108,7 @@ def reach(photo, *, row, column, window, shift):
     ):
         axes.imshow(picture, interpolation="nearest")
         _borders(axes, photo.shape, window, first, color="white", lw=0.8)
-        for colour, thickness in (("black", 4), ("white", 2)):  # seen on dark and on light
+        for colour, thickness in (("black", 4), ("white", 2)):  # visible on dark and on light
             axes.add_patch(
                 Rectangle((left - 0.5, top - 0.5), 1, 1, fill=False, color=colour, lw=thickness)
             )
@@ -118,14 +119,14 @@ def reach(photo, *, row, column, window, shift):
 
 
 def _allowed(height, width, row, column, window, shift):
-    """(H, W) bool: the pixels in the pixel's own window of the shifted grid."""
+    """The pixels in the given pixel's window of the shifted grid: (H, W) bool."""
     rows = (np.arange(height) - shift) // window == (row - shift) // window
     columns = (np.arange(width) - shift) // window == (column - shift) // window
     return rows[:, None] & columns
 
 
 def _borders(axes, shape, window, first, **style):
-    """Lines around windows, the first whole one of which starts at row and column ``first``."""
+    """Lines around windows; the first whole one starts at row and column ``first``."""
     height, width = shape[:2]
     for line in range(first[0] % window, height + 1, window):
         axes.plot((-0.5, width - 0.5), (line - 0.5, line - 0.5), **style)

@@ -1,4 +1,4 @@
-"""Controls around the figures of notebook 06."""
+"""Controls for the figures of notebook 06."""
 
 from ipywidgets import Checkbox, IntSlider
 
@@ -7,7 +7,7 @@ from glanet.course.lessons.shifted_windows.figures import reach
 
 
 def explore_reach(photo, *, row, column, window):
-    """``figures.shift.reach`` with a slider for row and column, and the shift on or off."""
+    """`reach` with sliders for row and column, and a checkbox for the shift."""
     height, width = photo.shape[:2]
     return explore(
         lambda row, column, shifted: reach(

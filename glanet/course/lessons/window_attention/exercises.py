@@ -1,4 +1,4 @@
-"""Notebook 05: attention, windows, relative position bias, W-MSA."""
+"""Exercises of notebook 05: attention, windows, relative position bias, W-MSA."""
 
 import torch
 from einops import rearrange
@@ -8,7 +8,7 @@ from glanet.model import attention as package
 
 
 def normal(rng, *shape):
-    """Normally distributed numbers, float64: what differs is the computation, not its rounding."""
+    """Normally distributed float64 numbers: rounding stays far below any real difference."""
     return torch.from_numpy(rng.standard_normal(shape))
 
 
@@ -43,10 +43,10 @@ attend = Exercise(
         "the scores are divided by d, not by its square root": (
             lambda q, k, v, bias: (q @ k.mT / q.shape[-1] + bias).softmax(-1) @ v
         ),
-        "the scores are multiplied by √d: divide": (
+        "the scores are multiplied by √d: divide by it": (
             lambda q, k, v, bias: (q @ k.mT * q.shape[-1] ** 0.5 + bias).softmax(-1) @ v
         ),
-        "the scale comes from the number of tokens; d is the last axis, query.shape[-1]": (
+        "the scale uses the number of tokens: d is the length of the last axis, query.shape[-1]": (
             lambda q, k, v, bias: (q @ k.mT * q.shape[-2] ** -0.5 + bias).softmax(-1) @ v
         ),
         "the bias is missing: add it to the scaled scores, before the softmax": (
@@ -58,13 +58,13 @@ attend = Exercise(
         "the bias is added after the softmax: add it to the scores, before": (
             lambda q, k, v, bias: (_scores(q, k).softmax(-1) + bias) @ v
         ),
-        "queries and keys have changed places: entry (i, j) is query i times key j": (
+        "queries and keys are exchanged: entry (i, j) is query i times key j": (
             lambda q, k, v, bias: (_scores(k, q) + bias).softmax(-1) @ v
         ),
         "the softmax is missing: weights are positive and add up to 1": (
             lambda q, k, v, bias: (_scores(q, k) + bias) @ v
         ),
-        "these are the weights: the answer is their weighted mean of the values, weights @ value": (
+        "these are the weights: return the weighted mean of the values, weights @ value": (
             lambda q, k, v, bias: (_scores(q, k) + bias).softmax(-1)
         ),
     },
@@ -75,7 +75,7 @@ attend = Exercise(
 
 
 def windows_of(tokens, window):
-    """Windows row by row, and their pixels row by row: (B, H, W, C) -> (B, windows, N, C)."""
+    """Windows in row order, the pixels of each in row order: (B, H, W, C) -> (B, windows, N, C)."""
     return rearrange(tokens, "b (h i) (w j) c -> b (h w) (i j) c", i=window, j=window)
 
 
@@ -111,28 +111,28 @@ cut_windows = Exercise(
     windows_of,
     _draw_images,
     {
-        "every window is a small copy of the whole image: a row is window h, then row i in "
-        "it, so (h i) and not (i h)": _cut_by("b (i h) (j w) c -> b (h w) (i j) c"),
-        "these are strips, not windows: reshape cuts memory where it lies, and a window's rows "
-        "are not side by side in it": (
+        "every window is a small copy of the whole image: split the rows as (h i), window first, "
+        "not as (i h)": _cut_by("b (i h) (j w) c -> b (h w) (i j) c"),
+        "these are strips, not windows: reshape does not reorder memory, and the rows of a window "
+        "are not adjacent in it": (
             lambda tokens, m: tokens.reshape(len(tokens), -1, m * m, tokens.shape[-1])
         ),
-        "the windows are counted column by column: (h w), not (w h)": _cut_by(
+        "the windows are counted column by column: use (h w), not (w h)": _cut_by(
             "b (h i) (w j) c -> b (w h) (i j) c"
         ),
-        "the pixels inside a window are counted column by column: (i j), not (j i)": _cut_by(
+        "the pixels inside a window are counted column by column: use (i j), not (j i)": _cut_by(
             "b (h i) (w j) c -> b (h w) (j i) c"
         ),
-        "windows and their pixels have changed places: windows first, (h w) (i j)": _cut_by(
+        "windows and their pixels are exchanged: windows first, (h w) (i j)": _cut_by(
             "b (h i) (w j) c -> b (i j) (h w) c"
         ),
-        "the windows have gone into the batch: keep b as an axis of its own": _cut_by(
+        "the windows are merged into the batch: keep b as a separate axis": _cut_by(
             "b (h i) (w j) c -> (b h w) (i j) c"
         ),
-        "rows and columns are still apart: bracket them as (h w) and (i j)": _cut_by(
+        "rows and columns are still separate axes: bracket them as (h w) and (i j)": _cut_by(
             "b (h i) (w j) c -> b h w i j c"
         ),
-        "the channels have gone into the pixels: keep c as an axis of its own": _cut_by(
+        "the channels are merged into the pixels: keep c as a separate axis": _cut_by(
             "b (h i) (w j) c -> b (h w) (i j c)"
         ),
     },
@@ -144,21 +144,22 @@ join_windows = Exercise(
     image_of,
     _draw_windows,
     {
-        "the windows are woven into each other: a row is window h, then row i inside it, so (h i) "
-        "and not (i h)": _join_by("b (h w) (i j) c -> b (i h) (j w) c"),
-        "the numbers lie in memory window by window: a reshape alone does not move them": (
+        "the windows are interleaved: join the rows as (h i), window first, not as (i h)": _join_by(
+            "b (h w) (i j) c -> b (i h) (j w) c"
+        ),
+        "memory holds one window after the other: a reshape alone does not reorder it": (
             lambda windows, m, height: windows.reshape(len(windows), height, -1, windows.shape[-1])
         ),
-        "the windows were counted row by row: (h w), not (w h)": _join_by(
+        "the windows were counted row by row: use (h w), not (w h)": _join_by(
             "b (w h) (i j) c -> b (h i) (w j) c"
         ),
-        "the pixels of a window were counted row by row: (i j), not (j i)": _join_by(
+        "the pixels of a window were counted row by row: use (i j), not (j i)": _join_by(
             "b (h w) (j i) c -> b (h i) (w j) c"
         ),
-        "rows and columns of the image have changed places": _join_by(
+        "rows and columns of the image are exchanged": _join_by(
             "b (h w) (i j) c -> b (w j) (h i) c"
         ),
-        "window and row inside it are still apart: bracket them as (h i) and (w j)": _join_by(
+        "windows and pixels are still separate axes: bracket them as (h i) and (w j)": _join_by(
             "b (h w) (i j) c -> b h i w j c"
         ),
     },
@@ -181,10 +182,12 @@ def _index_by(number):
     return mistaken
 
 
-def _whole_numbers(candidate, window):
+def _integers(candidate, window):
     answer = candidate(window)
     if isinstance(answer, torch.Tensor) and answer.is_floating_point():
-        raise TypeError("an index is made of whole numbers, as torch.arange gives them")
+        raise TypeError(
+            f"the index is {answer.dtype}, expected integers, as torch.arange gives them"
+        )
     return answer
 
 
@@ -194,33 +197,33 @@ relative_position_index = Exercise(
     package.relative_position_index,
     lambda rng: [(window,) for window in (2, 3, 5)],
     {
-        "the offsets are of pixel j from pixel i: the other way round": _index_by(
+        "the offsets have the wrong sign: entry (i, j) is pixel i minus pixel j": _index_by(
             lambda row, column, m: (m - 1 - row) * (2 * m - 1) + m - 1 - column
         ),
         "an index starts at 0, offsets start at -(window - 1): add window - 1 to both": _index_by(
             lambda row, column, m: row * (2 * m - 1) + column
         ),
-        "only one of the two offsets is moved to start at 0: add window - 1 to both": _index_by(
+        "only one of the two offsets starts at 0: add window - 1 to both": _index_by(
             lambda row, column, m: row * (2 * m - 1) + column + m - 1
         ),
-        "a row of the table holds 2·window - 1 offsets: multiply the row's by that, "
+        "there are 2·window - 1 column offsets: multiply the row offset by that, "
         "not by window": _index_by(lambda row, column, m: (row + m - 1) * m + column + m - 1),
-        "a row of the table holds 2·window - 1 offsets, not 2·window": _index_by(
+        "there are 2·window - 1 column offsets, not 2·window": _index_by(
             lambda row, column, m: (row + m - 1) * 2 * m + column + m - 1
         ),
-        "rows and columns have changed places: the row's offset is the one to multiply": _index_by(
+        "rows and columns are exchanged: multiply the row offset": _index_by(
             lambda row, column, m: (column + m - 1) * (2 * m - 1) + row + m - 1
         ),
-        "up and down, left and right get the same number: keep the sign of the offset": _index_by(
+        "opposite offsets get the same number: keep their signs": _index_by(
             lambda row, column, m: (row.abs() + m - 1) * (2 * m - 1) + column.abs() + m - 1
         ),
-        "different offsets share a number: multiply the row's by 2·window - 1 before adding "
-        "the column's": _index_by(lambda row, column, m: row + m - 1 + column + m - 1),
-        "the rows and columns of the pixels are still apart: bring them together to (N, N)": (
+        "different offsets share a number: multiply the row offset by 2·window - 1 before adding "
+        "the column offset": _index_by(lambda row, column, m: row + m - 1 + column + m - 1),
+        "rows and columns of the pixels are still separate axes: merge them to (N, N)": (
             lambda m: package.relative_position_index(m).reshape(m, m, m, m)
         ),
     },
-    run=_whole_numbers,
+    run=_integers,
 )
 
 
@@ -228,7 +231,7 @@ relative_position_index = Exercise(
 
 
 class _Steps(package.WindowAttention):
-    """W-MSA as it should be, in steps each of which a mistake replaces."""
+    """The right W-MSA, in steps; each mistake replaces one of them."""
 
     cut = "b (h i) (w j) (three heads d) -> three b (h w) heads (i j) d"
     join = "b (h w) heads (i j) d -> b (h i) (w j) (heads d)"
@@ -258,7 +261,7 @@ def _with(**steps):
 
 
 def _draw_w_msa(rng):
-    # as many windows as heads, so that a bias for the wrong axis runs and can be named
+    # as many windows as heads: then a bias on the wrong axis runs, and the check can name it
     cases = []
     for settings, height, width in (((6, 2, 2), 2, 4), ((12, 6, 2), 4, 6), ((8, 4, 3), 6, 6)):
         weights = random_weights(package.WindowAttention(*settings), rng)
@@ -273,33 +276,33 @@ window_attention = Exercise(
     package.WindowAttention,
     _draw_w_msa,
     {
-        "the bias is missing: gather it from bias_table with bias_index, and give it to attend": (
+        "the bias is missing: look it up in bias_table with bias_index, and pass it to attend": (
             _with(gather=lambda self: 0)
         ),
-        "each window has a bias of its own here, and the heads share it: (heads, N, N) meets "
-        "(B, windows, heads, N, N) from the right, so give it no further axis": (
+        "each window has its own bias here, and the heads share it: PyTorch aligns (heads, N, N) "
+        "with (B, windows, heads, N, N) from the right, so add no axis": (
             _with(gather=lambda self: _Steps.gather(self)[:, None])
         ),
         "the bias is transposed: entry (i, j) of bias_index is query i, key j": (
             _with(gather=lambda self: _Steps.gather(self).mT)
         ),
-        "all heads use the bias of one: the table has a column for each": (
+        "all heads use the bias of the first: the table has a column for each head": (
             _with(gather=lambda self: _Steps.gather(self)[:1])
         ),
-        "the channels of qkv are taken apart in another order: q, k, v first, then heads, then d, "
+        "the channels of qkv are split in the wrong order: q, k, v first, then heads, then d, so "
         "(three heads d)": (
             _with(cut="b (h i) (w j) (heads three d) -> three b (h w) heads (i j) d")
         ),
-        "the channels of a head lie side by side: (three heads d), with d last": (
+        "the channels of a head must be adjacent: use (three heads d), with d last": (
             _with(
                 cut="b (h i) (w j) (three d heads) -> three b (h w) heads (i j) d",
                 join="b (h w) heads (i j) d -> b (h i) (w j) (d heads)",
             )
         ),
-        "the heads are put together in another order than they were taken apart: (heads d)": (
+        "the heads are joined in another order than they were split: use (heads d)": (
             _with(join="b (h w) heads (i j) d -> b (h i) (w j) (d heads)")
         ),
-        "the windows are made of distant pixels: a row is window h, then row i, so (h i) (w j)": (
+        "the windows are made of distant pixels: split the image as (h i) (w j)": (
             _with(
                 cut="b (i h) (j w) (three heads d) -> three b (h w) heads (i j) d",
                 join="b (h w) heads (i j) d -> b (i h) (j w) (heads d)",
@@ -308,23 +311,23 @@ window_attention = Exercise(
         "the windows are not put back where they were cut: read the pattern of the cut backwards": (
             _with(join="b (h w) heads (i j) d -> b (i h) (j w) (heads d)")
         ),
-        "query and key have changed places: qkv gives query, key, value in this order": (
+        "query and key are exchanged: qkv gives query, key, value in this order": (
             _with(roles=lambda self, query, key, value: (key, query, value))
         ),
         "value is used as query: qkv gives query, key, value in this order": (
             _with(roles=lambda self, query, key, value: (value, key, query))
         ),
-        "proj is missing: it mixes what the heads found": (
+        "proj is missing: it mixes the outputs of the heads": (
             _with(project=lambda self, mixed: mixed)
         ),
-        "the scale comes from all channels: each head has d = channels / heads of them": (
+        "the scale uses all channels: each head has only d = channels / heads": (
             _with(
                 mix=lambda self, query, key, value, bias: package.attend(
                     query * self.heads**-0.5, key, value, bias
                 )
             )
         ),
-        "the scores are not scaled: attend does it, with d the channels of a head": (
+        "the scores are not scaled: attend scales them, with d = channels of a head": (
             _with(
                 mix=lambda self, query, key, value, bias: (
                     (query @ key.mT + bias).softmax(-1) @ value

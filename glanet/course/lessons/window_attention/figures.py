@@ -5,15 +5,15 @@ from matplotlib.patches import Rectangle
 
 from glanet.course.kit.style import LOOKS, new_figure
 
-# one look for what is compared: dark and whole against grey and dashed
+# the two curves of a comparison: dark and solid against grey and dashed
 PAIR = (LOOKS["attention"], LOOKS["bicubic"])
 
 
 def tables(named, digits=2):
-    """Small matrices side by side, each number written in its field.
+    """Small matrices side by side, each number written in its cell.
 
     ``named`` maps a title to (matrix (rows, columns), what the rows are, what the columns are).
-    Larger numbers stand on darker grey, in each matrix by itself.
+    Larger numbers have a darker grey; each matrix has its own scale.
     """
     widths = [max(2, np.shape(matrix)[1]) for matrix, _, _ in named.values()]
     figure = new_figure(0.64 * sum(widths) + 0.6 * len(widths), 2.6)
@@ -21,7 +21,7 @@ def tables(named, digits=2):
     for axes, (title, (matrix, rows, columns)) in zip(panels, named.items(), strict=True):
         matrix = np.asarray(matrix)
         low, high = matrix.min(), max(matrix.max(), matrix.min() + 1)
-        # twice the range, so that black figures can be read on the darkest field
+        # twice the range keeps the darkest cell light enough for black numbers
         axes.imshow(matrix, cmap="gray_r", vmin=low, vmax=2 * high - low)
         for (row, column), value in np.ndenumerate(matrix):
             axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center")
@@ -34,7 +34,7 @@ def tables(named, digits=2):
 
 
 def scaling(measures):
-    """What grows with the number of channels d, and what does not.
+    """How each measure grows with d, the number of channels of a query.
 
     ``measures`` maps what was measured to {name: {d: value}}, with two names in each.
     """
@@ -67,9 +67,9 @@ def sharpness(weights):
 
 
 def mosaic(cuts):
-    """Windows laid out beside each other with gaps between them.
+    """Windows laid out in a grid, with gaps between them.
 
-    ``cuts`` maps a title to uint8 (rows, columns, window, window, 3): which windows stand where.
+    ``cuts`` maps a title to uint8 (rows, columns, window, window, 3), the windows in their places.
     """
     figure = new_figure(2.4 * len(cuts), 2.6)
     for axes, (title, windows) in zip(figure.subplots(1, len(cuts)), cuts.items(), strict=True):
@@ -86,7 +86,7 @@ def mosaic(cuts):
 
 
 def offsets(index, pixel):
-    """The row of one ``pixel`` in the index table (N, N), laid out as the window."""
+    """The row of ``pixel`` in the index (N, N), laid out as the window."""
     index = np.asarray(index)
     side = round(len(index) ** 0.5)
     row = index[pixel].reshape(side, side)
@@ -104,9 +104,10 @@ def offsets(index, pixel):
 
 
 def position_bias(bias):
-    """What each head adds to the score of a neighbour, by where the neighbour stands.
+    """What each head adds to the score of a neighbour, by the position of the neighbour.
 
-    ``bias`` is (heads, 2·window - 1, 2·window - 1): key minus query, from -(window - 1) on.
+    ``bias`` is (heads, 2·window - 1, 2·window - 1): the key's position minus the query's, from
+    -(window - 1) to window - 1.
     """
     bias = np.asarray(bias)
     reach = bias.shape[-1] // 2
@@ -131,10 +132,10 @@ def position_bias(bias):
 
 
 def pixel_attention(photo, weights, *, row, column):
-    """Whom one pixel attends to: its window in the photograph, and the weights of every head.
+    """What one pixel attends to: its window in the photograph, and the weights of each head.
 
-    ``photo`` is uint8 (H, W, 3), ``weights`` (windows, heads, N, N) of all its windows row by row;
-    ``row`` and ``column`` choose the pixel. The grey scale is the same for all heads.
+    ``photo`` is uint8 (H, W, 3). ``weights`` (windows, heads, N, N) are of all its windows in row
+    order. ``row`` and ``column`` choose the pixel. All heads share one colour scale.
     """
     heads, pixels = weights.shape[1:3]
     side = round(pixels**0.5)
@@ -167,7 +168,7 @@ def pixel_attention(photo, weights, *, row, column):
 
 
 def _mark(axes, row, column):
-    """A frame around one pixel, seen on dark and on light."""
+    """A frame around one pixel, visible on dark and on light."""
     for colour, thickness in (("black", 4), ("white", 2)):
         axes.add_patch(
             Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, color=colour, lw=thickness)

@@ -1,4 +1,4 @@
-"""Controls around the figures of notebook 05."""
+"""Controls for the figures of notebook 05."""
 
 from ipywidgets import Dropdown, IntSlider
 
@@ -7,7 +7,7 @@ from glanet.course.lessons.window_attention.figures import pixel_attention
 
 
 def explore_attention(photo, weights, *, row, column):
-    """``figures.attention.pixel_attention`` with a slider for row and column, and a menu of layers.
+    """`pixel_attention` with sliders for row and column, and a menu of layers.
 
     ``weights`` maps the name of a layer to its weights (windows, heads, N, N).
     """
