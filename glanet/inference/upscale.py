@@ -7,6 +7,7 @@ import torch
 
 from glanet.data.tensors import to_image, to_tensor
 from glanet.errors import ArgumentError
+from glanet.inference.prepare import biases_kept
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
 
@@ -28,7 +29,7 @@ def upscale(model, image, tile=None, ensemble=False):
     run = partial(self_ensemble, model) if ensemble else model
     if tile is not None:
         run = partial(_in_tiles, run, model.config.scale, model.multiple, tile)
-    with torch.no_grad(), _evaluating(model):
+    with torch.no_grad(), _evaluating(model), biases_kept(model):
         return to_image(run(to_tensor(image, next(model.parameters()).device)))
 
 
