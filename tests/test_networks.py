@@ -1,5 +1,9 @@
 """Every network of the register keeps the contract, and equals the published code."""
 
+import re
+import tokenize
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -134,3 +138,20 @@ def test_an_unknown_network_is_named_with_those_there_are():
 def test_a_config_that_is_no_dictionary_is_rejected(values):
     with pytest.raises(ArgumentError, match="expected names and values"):
         networks.from_dict(values)
+
+
+ARCHITECTURES = re.compile(r"\b(GLANet|GLALayer|GLABlock|SwinIR\w*|RCAN\w*)\b")
+AT_HOME = ("model/", "rivals/", "networks.py", "__init__.py", "course/lessons/")
+
+
+def test_no_architecture_is_named_where_any_network_is_served():
+    package = Path(networks.__file__).parent
+    named = {}
+    for path in sorted(package.rglob("*.py")):
+        place = path.relative_to(package).as_posix()
+        if not place.startswith(AT_HOME):
+            code = tokenize.tokenize(path.open("rb").readline)
+            names = [t.string for t in code if t.type == tokenize.NAME]
+            if found := sorted({name for name in names if ARCHITECTURES.fullmatch(name)}):
+                named[place] = found
+    assert named == {}
