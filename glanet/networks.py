@@ -77,6 +77,14 @@ NETWORKS = {
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
     ),
+    "rnan": Network(
+        "RNAN",
+        "Zhang et al., ICLR 2019",
+        rivals.rnan.RNANConfig,
+        rivals.rnan.RNAN,
+        rivals.rnan.read_released,
+        ("RNAN_SR_F64G10P48BIX{scale}.pt",),
+    ),
 }
 
 

@@ -20,6 +20,7 @@ PARAMETERS = {
     "swinir": (11_752_487, 11_937_127, 11_900_199),
     "swinir-light": (910_152, 918_267, 929_628),
     "rcan": (15_444_667, 15_629_307, 15_592_379),
+    "rnan": (9_107_291, 9_291_931, 9_255_003),
 }
 
 
@@ -130,7 +131,7 @@ def test_saved_weights_load_by_their_folder_alone(tmp_path, name):
 
 
 def test_an_unknown_network_is_named_with_those_there_are():
-    with pytest.raises(ArgumentError, match=r"'edsr'.*gla-net, swinir, swinir-light, rcan"):
+    with pytest.raises(ArgumentError, match=r"'edsr'.*gla-net, swinir, swinir-light, rcan, rnan"):
         networks.from_dict({"network": "edsr", "scale": 2})
 
 
