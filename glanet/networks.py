@@ -77,6 +77,14 @@ NETWORKS = {
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
     ),
+    "san": Network(
+        "SAN",
+        "Dai et al., CVPR 2019",
+        rivals.san.SANConfig,
+        rivals.san.SAN,
+        rivals.san.read_released,
+        ("SAN_BI{scale}X.pt",),
+    ),
 }
 
 

@@ -46,7 +46,7 @@ class Frame(nn.Module):
 
     Images (B, 3, H, W) in [0, 1] -> images (B, 3, scale·H, scale·W). Inside, values lie in
     [0, ``value_range``], as the published weights expect them. A subclass sets ``head``, ``body``
-    and ``tail``.
+    and ``tail``; its body is expected to need no more memory than its tail.
     """
 
     value_range: ClassVar[float] = 255.0
@@ -64,6 +64,14 @@ class Frame(nn.Module):
         shallow = self.head(self.sub_mean(self.value_range * image))
         upscaled = self.tail(self.body(shallow) + shallow)
         return self.add_mean(upscaled) / self.value_range
+
+    @property
+    def values_per_pixel(self):
+        """Two maps of the upscaled size, two of the LR size, and the image: the last pixel shuffle.
+
+        Counted by tests/peak.py, at 48×48 and 96×96 LR pixels.
+        """
+        return 2 * (self.config.scale**2 + 1) * self.config.channels + 3
 
     def repeated(self):
         """Nothing is compiled yet."""

@@ -100,10 +100,6 @@ class RCAN(Frame):
         self.body = nn.Sequential(*(Group(config) for _ in range(config.groups)), conv(c, c))
         self.tail = nn.Sequential(Upsampler(c, config.scale), conv(c, 3))
 
-    @property
-    def values_per_pixel(self):
-        return 8 * self.config.channels
-
     def repeated(self):
         """The groups."""
         return [*self.body][:-1]
