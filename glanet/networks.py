@@ -85,6 +85,14 @@ NETWORKS = {
         rivals.san.read_released,
         ("SAN_BI{scale}X.pt",),
     ),
+    "han": Network(
+        "HAN",
+        "Niu et al., ECCV 2020",
+        rivals.han.HANConfig,
+        rivals.han.HAN,
+        rivals.han.read_released,
+        ("HAN_BIX{scale}.pt",),
+    ),
 }
 
 

@@ -33,12 +33,11 @@ class _Alive(TorchDispatchMode):
 def values_per_pixel(model, side):
     """The float32 values alive at the peak of ``model``'s forward, for each LR pixel.
 
-    Of an image of ``side`` × ``side`` pixels, in inference, on the model's device; on the meta
-    device nothing is computed, so any size is cheap. The image and the result count, parameters do
-    not, nor what a kernel takes for itself while it runs.
+    Of an image of ``side`` × ``side`` pixels, in inference. The image and the result count;
+    parameters do not, nor what a kernel takes for itself while it runs.
     """
     parameters = list(model.parameters())
-    image = torch.empty(1, 3, side, side, device=parameters[0].device)
+    image = torch.zeros(1, 3, side, side)
     with torch.no_grad(), _Alive() as alive:
         alive.sizes.update({p.untyped_storage()._cdata: 0 for p in parameters})
         alive.follow(image)

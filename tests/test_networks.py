@@ -19,11 +19,13 @@ PARAMETERS = {
     "swinir-light": (910_152, 918_267, 929_628),
     "rcan": (15_444_667, 15_629_307, 15_592_379),
     "san": (15_712_800, 15_897_440, 15_860_512),
+    "han": (15_924_057, 16_108_697, 16_071_769),
 }
 
 # names of the parameters that are not trained
 FROZEN = {
     "san": NETWORKS["san"].model.UNUSED,
+    "han": re.compile(r"(sub|add)_mean\..+"),
 }
 
 

@@ -201,8 +201,8 @@ class SAN(Frame):
         scale = self.config.scale
         return super().forward(image)[:, :, : scale * height, : scale * width]
 
-    def body(self, shallow):
-        """From shallow to deep features, (B, C, H, W) -> the same (NLRG, §3.2, Eq. 6)."""
+    def deep(self, shallow):
+        """From shallow to deep features (NLRG, §3.2, Eq. 6): (B, C, H, W) -> (B, C, H, W)."""
         source = features = self.non_local(shallow)
         for group in self.RG:
             features = group(features) + self.gamma * source
