@@ -77,6 +77,22 @@ NETWORKS = {
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
     ),
+    "san": Network(
+        "SAN",
+        "Dai et al., CVPR 2019",
+        rivals.san.SANConfig,
+        rivals.san.SAN,
+        rivals.san.read_released,
+        ("SAN_BI{scale}X.pt",),
+    ),
+    "han": Network(
+        "HAN",
+        "Niu et al., ECCV 2020",
+        rivals.han.HANConfig,
+        rivals.han.HAN,
+        rivals.han.read_released,
+        ("HAN_BIX{scale}.pt",),
+    ),
     "rnan": Network(
         "RNAN",
         "Zhang et al., ICLR 2019",
