@@ -85,7 +85,7 @@ def test_a_file_is_held_to_the_network_that_its_name_promises(folders, name):
 
 def test_a_published_name_promises_the_network_and_the_scale_in_it():
     networks = {"GLA-Netx": "gla-net", "SwinIR-M": "swinir", "SwinIR-S": "swinir-light"}
-    networks |= {"RCAN": "rcan", "SAN": "san", "HAN": "han"}
+    networks |= {"RCAN": "rcan", "SAN": "san", "HAN": "han", "RNAN": "rnan"}
     for name, config in RELEASED.items():
         assert re.search(rf"(x{config.scale}|{config.scale}x)\.pt", name.lower())
         assert broken_promise(name, config) == ""
