@@ -97,7 +97,7 @@ def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: Flag = False) -> 
     """Copy the course's notebooks to notebooks/my_work, where no update touches your answers.
 
     Args:
-        names: first letters of the notebooks' names, such as 05; without any, all notebooks
+        names: how the notebooks' names start, such as 05; default: all notebooks
         fresh: also copy notebooks that you have a copy of, under a new name beside it
     """
     from glanet.course.tools.work import copy_notebooks
