@@ -314,16 +314,15 @@ def pairs(name, scale) -> list[tuple[Path, Path]]:
     return [(by_stem[f"{path.stem}x{scale}"], path) for path in hr]
 
 
-def verify(name, fast=False) -> list[str]:
+def verify(name) -> list[str]:
     """What is wrong with a data set, one sentence each; an empty list if nothing is.
 
-    Counts and names; that each LR image has an HR image ``scale`` times its size, and each HR image
-    an LR image; that every image decodes. ``fast`` reads headers alone, which finds images of
-    another size and files that are no images, but not damaged pixels.
+    Checks counts and names; that each LR image has an HR image ``scale`` times its size, and each
+    HR image an LR image; that every image decodes.
     """
     dataset, here = find(name), status(name)
     images = {scale: _images(dataset, scale) for scale in sorted({HR, *here.found})}
-    sizes, unreadable = _read_sizes([path for paths in images.values() for path in paths], fast)
+    sizes, unreadable = _read_sizes([path for paths in images.values() for path in paths])
     wrong = [*here.problems, *unreadable]
     for scale in sorted(here.found.keys() - {HR}):
         lonely = _lonely(images[HR], images[scale], scale)
@@ -510,15 +509,14 @@ def _wrong_sizes(hr, lr, scale, sizes):
                 )
 
 
-def _read_sizes(paths, fast):
+def _read_sizes(paths):
     """{path: (width, height)} of the images that can be read, and sentences on the others."""
     sizes, unreadable = {}, []
 
     def read(path):
         try:
             with Image.open(path) as image:
-                if not fast:
-                    image.load()
+                image.load()
                 return image.size
         except Exception as error:  # Pillow raises half a dozen kinds for damaged files
             return error

@@ -64,15 +64,6 @@ def ssim_y(sr, hr, border):
     return _ssim(rgb_to_y(sr), rgb_to_y(hr))
 
 
-def ssim_rgb(sr, hr, border):
-    """Structural similarity, averaged over the three channels. Never compare it with `ssim_y`.
-
-    Arguments and errors as for `ssim_y`.
-    """
-    sr, hr = _comparable(sr, hr, border, smallest=_SSIM_WINDOW)
-    return float(np.mean([_ssim(sr[..., c], hr[..., c]) for c in range(3)]))
-
-
 def _as_rgb(image):
     """uint8 (H, W, 3) or (H, W) -> uint8 (H, W, 3)."""
     if image.dtype != np.uint8:

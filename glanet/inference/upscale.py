@@ -3,9 +3,12 @@
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
+from torch import nn
 
 from glanet.data.tensors import to_image, to_tensor
+from glanet.device import free_memory
 from glanet.errors import ArgumentError
 from glanet.inference.prepare import biases_kept
 
@@ -31,6 +34,33 @@ def upscale(model, image, tile=None, ensemble=False):
         run = partial(_in_tiles, run, model.config.scale, model.multiple, tile)
     with torch.no_grad(), _evaluating(model), biases_kept(model):
         return to_image(run(to_tensor(image, next(model.parameters()).device)))
+
+
+def upscale_within(
+    model: nn.Module,
+    lr: np.ndarray,
+    memory: int | None = None,
+    *,
+    tile: int | None = None,
+    ensemble: bool = False,
+) -> tuple[np.ndarray, int | None]:
+    """The enlarged image and the tile that was used: ``upscale`` where memory may be short.
+
+    Works within half of the memory that is free on the model's device, and within ``memory`` bytes
+    where that is less: on the whole image if it fits, else in the largest tiles that do. A ``tile``
+    that is given is used as it is.
+
+    Returns:
+        uint8 (scale·H, scale·W, 3), and the tile's side in LR pixels or None for the whole image.
+
+    Raises:
+        ArgumentError: as ``upscale``.
+    """
+    if tile is None:
+        half = free_memory(next(model.parameters()).device) // 2
+        bound = half if memory is None else min(memory, half)
+        tile = tile_that_fits(model, *lr.shape[:2], bound)
+    return upscale(model, lr, tile, ensemble), tile
 
 
 def tile_that_fits(model, height, width, memory):
