@@ -58,6 +58,7 @@ class Options:
 
 
 def main(options: Options):
+    ledger.started()
     todo = [
         (variant, seed)
         for seed, variant in product(options.seeds, VARIANTS)  # a whole seed before the next

@@ -15,6 +15,7 @@ from glanet.course.tools import build
 
 
 def main(names: Positional[tuple[str, ...]] = (), /):
+    ledger.started()
     for source in build.sources():
         if names and not source.stem.startswith(tuple(names)):
             continue

@@ -22,6 +22,7 @@ from glanet.training.log import read_log
 
 
 def main(run: Positional[Path], /, *, data: tuple[str, ...], trained_on: str):
+    ledger.started()
     network, log = GLANet.from_pretrained(run / "weights"), read_log(run / "log.jsonl")
     recipe, last = Recipe.preset("paper"), log[-1]
     hours = last["seconds"] / 3600

@@ -31,6 +31,7 @@ SCORES_ROW = re.compile(r"^\| PSNR on Y \|.*$", re.MULTILINE)  # of the card tha
 
 
 def main(run: Positional[Path], /, *, trained_on: str):
+    ledger.started()
     name, weights = run.name, run / "weights"
     size = (weights / TENSORS).stat().st_size
     if size > LARGEST:

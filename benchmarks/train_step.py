@@ -53,6 +53,7 @@ class Options:
 
 
 def main(options: Options):
+    ledger.started()
     device = choose_device(options.device)
     rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
     for preset in options.presets:
