@@ -632,7 +632,7 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 # ## 8 · Several GPUs, several machines, no browser
 #
 # Several GPUs in one machine need nothing from you: `ensure` uses all of them, and the log covers
-# the whole batch. For several machines, use accelerate's own command; the README has the lines.
+# the whole batch. For several machines, use accelerate's own command: see `docs/training.md`.
 #
 # A machine without a browser can run this notebook, too. In a terminal,
 #
