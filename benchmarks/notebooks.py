@@ -1,8 +1,8 @@
-"""Build notebooks, and record what running them in the learn profile took.
+"""Build notebooks, and record the minutes and memory that they take in the learn profile.
 
     python -m benchmarks.notebooks 00 01
 
-The budget at the head of a notebook must be no less than what is recorded; a test compares them.
+A test compares them with the budget at the head of each notebook.
 """
 
 import sys

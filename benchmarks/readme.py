@@ -192,7 +192,7 @@ def ablation():
     return markdown(rows)
 
 
-def hidden():
+def chance():
     """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
 
     The spread of the seeds is pooled over the networks of a comparison.
@@ -202,12 +202,12 @@ def hidden():
     for comparison, title in COMPARISONS.items():
         networks = [found for name, found in value.items() if name.startswith(f"{comparison}:")]
         seeds = {of: [network[of]["seeds"] for network in networks] for of in SETS}
-        rows.append((title, *(f"{_by_chance(seeds[of]):.2f}" for of in SETS)))
+        rows.append((title, *(f"{_least(seeds[of]):.2f}" for of in SETS)))
     return markdown(rows)
 
 
-def _by_chance(groups):
-    """``hidden`` of the networks whose PSNR by seed are ``groups``, equally long lists."""
+def _least(groups):
+    """The same for ``groups``: the PSNR of each seed, a list for each network, equally long."""
     (seeds,) = {len(group) for group in groups}
     spread = statistics.mean(map(statistics.variance, groups)) ** 0.5
     return t.ppf(0.975, len(groups) * (seeds - 1)) * spread * (2 / seeds) ** 0.5
@@ -231,7 +231,7 @@ TABLES = {
     "batches": batches,
     "paper-run": paper_run,
     "ablation": ablation,
-    "hidden": hidden,
+    "chance": chance,
 }
 
 

@@ -1,6 +1,7 @@
 """The documents say what is true: numbers are the ledger's, links lead somewhere, examples run."""
 
 import re
+import sys
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import gallery, readme
+from glanet import cli
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -77,7 +79,7 @@ def test_what_chance_hides_follows_from_the_spread_of_the_seeds(monkeypatch):
     monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value})
     # both together sqrt(0.025); Student's t for 4 degrees of freedom is 2.776 (any table has it)
     expected = f"{2.776 * 0.025**0.5 * (2 / 3) ** 0.5:.2f}"
-    for line in readme.hidden().splitlines()[2:]:
+    for line in readme.chance().splitlines()[2:]:
         assert line.endswith(f"| {expected} | {expected} | {expected} |")
 
 
@@ -88,6 +90,20 @@ def test_the_three_seeds_of_the_ablation_have_its_mean_and_range():
             assert min(score["seeds"]) == score["low"]
             assert max(score["seeds"]) == score["high"]
             assert sum(score["seeds"]) / 3 == pytest.approx(score["mean"], abs=1e-4)
+
+
+COMMAND = re.compile(r"(?:^|`|/|-m )glanet ((?:data )?[a-z]+)((?:\\\n|[^`\n])*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_of_a_command_exists(page, monkeypatch, capsys):
+    for command, rest in COMMAND.findall(page.read_text(encoding="utf-8")):
+        monkeypatch.setattr(sys, "argv", ["glanet", *command.split(), "--help"])
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+        text = capsys.readouterr().out
+        for option in re.findall(r"--[a-z][\w-]*", rest):
+            assert option in text, f"glanet {command} {option}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
