@@ -77,6 +77,14 @@ NETWORKS = {
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
     ),
+    "nlsn": Network(
+        "NLSN",
+        "Mei et al., CVPR 2021",
+        rivals.nlsn.NLSNConfig,
+        rivals.nlsn.NLSN,
+        rivals.nlsn.read_released,
+        (),
+    ),
 }
 
 

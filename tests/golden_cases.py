@@ -44,3 +44,9 @@ def images(name) -> list[tuple[torch.Tensor, torch.Tensor]]:
     tensors = load_file(FOLDER / f"{name}.safetensors")
     inputs = [key for key in tensors if key.startswith("input")]
     return [(tensors[key], tensors[key.replace("input", "output")]) for key in inputs]
+
+
+def sorts_as_recorded() -> bool:
+    """Whether torch's sort, not a stable one, leaves equal elements as it did for the recording."""
+    order = (7 * torch.arange(2304) % 16).argsort()
+    return zlib.crc32(order.numpy().tobytes()) == 3216002836

@@ -16,6 +16,7 @@ PARAMETERS = {
     "swinir": (11_752_487, 11_937_127, 11_900_199),
     "swinir-light": (910_152, 918_267, 929_628),
     "rcan": (15_444_667, 15_629_307, 15_592_379),
+    "nlsn": (41_796_187, 44_746_587, 44_156_507),
 }
 
 
@@ -34,6 +35,8 @@ def case(request, tmp_path_factory):
 def test_a_released_checkpoint_gives_the_published_outputs(case):
     name, model = case
     assert not model.training
+    if name.startswith("nlsn") and not golden_cases.sorts_as_recorded():
+        pytest.skip("torch sorts equal elements in another order here, which moves NLSN's output")
     for lr, expected in golden_cases.images(name):
         with torch.no_grad():
             found = model(lr)
@@ -84,7 +87,8 @@ def test_every_parameter_gets_a_gradient(name):
             for tensor in model.parameters():  # a head that starts at zero would hide the rest
                 tensor.add_(0.02 * torch.randn_like(tensor))
         model(torch.rand(1, 3, 16, 16)).square().sum().backward()
-    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    trained = [(n, p.grad) for n, p in model.named_parameters() if p.requires_grad]
+    without = [name for name, gradient in trained if gradient is None or not gradient.any()]
     assert without == []
 
 
