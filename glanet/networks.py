@@ -85,6 +85,14 @@ NETWORKS = {
         rivals.nlsn.read_released,
         (),
     ),
+    "csnln": Network(
+        "CSNLN",
+        "Mei et al., CVPR 2020",
+        rivals.csnln.CSNLNConfig,
+        rivals.csnln.CSNLN,
+        rivals.csnln.read_released,
+        (),
+    ),
 }
 
 

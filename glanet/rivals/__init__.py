@@ -1,5 +1,5 @@
 """The networks that GLA-Net's paper compares with: one file each."""
 
-from glanet.rivals import nlsn, rcan, swinir
+from glanet.rivals import csnln, nlsn, rcan, swinir
 
-__all__ = ["nlsn", "rcan", "swinir"]
+__all__ = ["csnln", "nlsn", "rcan", "swinir"]
