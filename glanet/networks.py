@@ -93,6 +93,22 @@ NETWORKS = {
         rivals.han.read_released,
         ("HAN_BIX{scale}.pt",),
     ),
+    "nlsn": Network(
+        "NLSN",
+        "Mei et al., CVPR 2021",
+        rivals.nlsn.NLSNConfig,
+        rivals.nlsn.NLSN,
+        rivals.nlsn.read_released,
+        (),
+    ),
+    "csnln": Network(
+        "CSNLN",
+        "Mei et al., CVPR 2020",
+        rivals.csnln.CSNLNConfig,
+        rivals.csnln.CSNLN,
+        rivals.csnln.read_released,
+        (),
+    ),
     "rnan": Network(
         "RNAN",
         "Zhang et al., ICLR 2019",
