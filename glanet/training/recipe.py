@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import ClassVar, Self
 
 from glanet.config import Config, knob
+from glanet.data.catalog import THE_291
 
-_291_IMAGES = ("T91", "BSDS200")  # what VDSR, LapSRN and DRRN were trained on
 CHOICES = {
     "schedule": ("halving", "cosine"),
     "precision": ("auto", "bf16", "float32"),
@@ -27,7 +27,7 @@ class Recipe(Config):
 
     PRESETS: ClassVar[dict[str, dict]] = {
         "tiny": {  # minutes on two CPU cores
-            "data": _291_IMAGES,
+            "data": THE_291,
             "steps": 6_000,
             "batch": 16,
             "patch": 16,
@@ -38,7 +38,7 @@ class Recipe(Config):
             "save_every": 250,
         },
         "light": {  # made for half an hour on a GPU
-            "data": _291_IMAGES,
+            "data": THE_291,
             "steps": 30_000,
             "patch": 32,
             "learning_rate": 6e-4,
