@@ -16,22 +16,25 @@ from tyro.conf import Positional
 from benchmarks import ledger
 from benchmarks.scores import measure
 from benchmarks.ship import pace, rounded
-from glanet import GLANet
+from glanet.networks import count_parameters
 from glanet.training import Recipe
+from glanet.training.folder import RunFolder
 from glanet.training.log import read_log
+from glanet.weights import load
 
 
 def main(run: Positional[Path], /, *, data: tuple[str, ...], trained_on: str):
-    network, log = GLANet.from_pretrained(run / "weights"), read_log(run / "log.jsonl")
+    files = RunFolder(run)
+    model, log = load(files.weights), read_log(files.log)
     recipe, last = Recipe.preset("paper"), log[-1]
     hours = last["seconds"] / 3600
     entry = ledger.record(
         "paper-run",
-        rounded(measure(network)),
+        rounded(measure(model)),
         "psnr_y: dB on Y; ssim_y: 1",
         seed=recipe.seed,
-        scale=network.config.scale,
-        parameters=sum(tensor.numel() for tensor in network.parameters()),
+        scale=model.config.scale,
+        parameters=count_parameters(model),
         data=data,
         steps=last["step"],
         of_steps=recipe.steps,
