@@ -1,9 +1,9 @@
-"""How far a run of the paper's network came that is a fraction of the paper's 500,000 steps.
+"""How far a run of the paper's network came in a fraction of the paper's 500,000 steps.
 
     GLANET_DATA=... python -m benchmarks.paper_run runs/paper-x2 --data T91 BSDS200 \
         --trained-on "an NVIDIA H100 80GB HBM3"
 
-The run must have gone to its end under ``glanet train --preset paper``. Its weights are measured
+The run must be finished (``glanet train --preset paper``). Its weights are measured
 on Set5, Set14 and B100; with them, its loss and its pace go into ``results/paper-run.json``.
 """
 

@@ -2,7 +2,7 @@
 
     GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2 --trained-on "one core of an AMD EPYC"
 
-The run must have gone to its end under ``glanet train``. Its weights are measured on Set5, Set14
+The run must be finished (``glanet train``). Its weights are measured on Set5, Set14
 and B100; the scores go into the model card and into ``results/scores-NAME.json``.
 """
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 
-def existing(path) -> Path:
+def existing(path: str | Path) -> Path:
     """``path``, or the nearest folder above it that exists; absolute."""
     path = Path(path).resolve()
     return next(place for place in (path, *path.parents) if place.exists())
 
 
-def free_disk(path) -> int:
+def free_disk(path: str | Path) -> int:
     """Free bytes on the disk of a file or folder, which need not exist yet."""
     return shutil.disk_usage(existing(path)).free
 

@@ -363,7 +363,7 @@ def get(name, scale=HR) -> Path:
     return _folder(dataset, HR)
 
 
-def unpacking_bytes(size) -> int:
+def unpacking_bytes(size: int) -> int:
     """Disk space that an archive of ``size`` bytes takes until it is unpacked and deleted.
 
     The images are there twice then, packed and unpacked: PNG files do not shrink in an archive.

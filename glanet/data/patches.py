@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -45,7 +46,7 @@ class Plan:
     orientation: np.ndarray
 
 
-def decoded_bytes(sizes, scale) -> int:
+def decoded_bytes(sizes: Iterable[tuple[int, int]], scale: int) -> int:
     """Bytes that images take as pixels, LR and HR, one byte per colour.
 
     sizes: (height, width) of each HR image. Images are cropped to multiples of ``scale`` first.

@@ -5,8 +5,10 @@ All of it is read from the run's folder, so it works from another process, and a
 
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -45,7 +47,7 @@ class Status:
         return f"{text}, checkpoint at {self.saved:,}"
 
 
-def status(folder) -> Status:
+def status(folder: str | Path) -> Status:
     """How far a run is, from its folder.
 
     Raises:
@@ -95,7 +97,7 @@ def _alive(files, process):
         return False
 
 
-def seconds_left(entries, steps) -> float | None:
+def seconds_left(entries: list[dict], steps: int) -> float | None:
     """Seconds of training from the last log entry to ``steps``, at the recent pace.
 
     The pace is that of the last `WINDOW` intervals between entries. It leaves out the steps before
@@ -108,7 +110,9 @@ def seconds_left(entries, steps) -> float | None:
     return pace * (steps - last["step"])
 
 
-def watch(folder, show=lambda entry: None, every=2.0) -> Status:
+def watch(
+    folder: str | Path, show: Callable[[dict], None] = lambda entry: None, every: float = 2.0
+) -> Status:
     """Follow a run until its process ends.
 
     Prints the remaining time as soon as it is known, after 100 steps, and then twenty times in all.
@@ -144,7 +148,7 @@ def watch(folder, show=lambda entry: None, every=2.0) -> Status:
     return found
 
 
-def last_words(folder, lines=6) -> str:
+def last_words(folder: str | Path, lines: int = 6) -> str:
     """The last lines of what a run's process printed."""
     path = RunFolder(folder).output
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -153,7 +157,7 @@ def last_words(folder, lines=6) -> str:
     return "\n".join(printed[-lines:])
 
 
-def stop(folder, patience=120.0) -> Status:
+def stop(folder: str | Path, patience: float = 120.0) -> Status:
     """Ask a run's process to save and end, and wait until it has ended.
 
     Raises:
@@ -178,7 +182,7 @@ def stop(folder, patience=120.0) -> Status:
     return status(folder)
 
 
-def duration(seconds) -> str:
+def duration(seconds: float) -> str:
     """A time in a suitable unit: ``90 s``, ``12 minutes``, ``31.5 hours``."""
     if seconds < 100:
         return f"{seconds:.0f} s"

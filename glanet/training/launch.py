@@ -21,6 +21,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from glanet import networks
+from glanet.config import ModelShape
 from glanet.device import gpu_count
 from glanet.errors import GlanetError
 from glanet.files import write_text
@@ -35,7 +36,15 @@ QUIET = {"TQDM_MININTERVAL": "60", "TQDM_MAXINTERVAL": "60", "PYTHONUNBUFFERED":
 _started = []  # kept, because Python warns of a process that runs on without its handle
 
 
-def launch(config, recipe, folder, *, init=None, device=None, processes=None):
+def launch(
+    config: ModelShape,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    init: str | Path | None = None,
+    device: str | None = None,
+    processes: int | None = None,
+):
     """`train` on all GPUs of this machine, one process each; returns when all have ended.
 
     Args:
@@ -66,7 +75,15 @@ def _train(config, recipe, folder, init, device):
         print("stopped before the first step", file=sys.stderr)
 
 
-def detach(config, recipe, folder, *, init=None, device=None, processes=None) -> Status:
+def detach(
+    config: ModelShape,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    init: str | Path | None = None,
+    device: str | None = None,
+    processes: int | None = None,
+) -> Status:
     """`launch` in a process and a session of its own, which outlive the caller.
 
     Where an earlier process stopped or died, the new one resumes from the last checkpoint. Its
@@ -91,7 +108,7 @@ def detach(config, recipe, folder, *, init=None, device=None, processes=None) ->
     return status(files.path)
 
 
-def ensure(config, recipe, folder, **options) -> Status:
+def ensure(config: ModelShape, recipe: Recipe, folder: str | Path, **options) -> Status:
     """`detach`, unless this same training is already running or finished.
 
     So a notebook that runs again, after its kernel was restarted, goes on watching.
@@ -106,7 +123,7 @@ def ensure(config, recipe, folder, **options) -> Status:
     return detach(config, recipe, files.path, **options)
 
 
-def start_process(command, output, **environment) -> int:
+def start_process(command: list[str], output: str | Path, **environment: str) -> int:
     """Start a program that outlives this one. Returns its process number, the pid, at once.
 
     Its output and its errors are appended to the file ``output``; it has no input.

@@ -8,6 +8,7 @@ bit-identical to an uninterrupted run.
 import math
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ from tqdm.auto import tqdm
 
 from glanet import networks
 from glanet.compile import compile_repeated
+from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
 from glanet.device import free_memory, peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
@@ -32,6 +34,7 @@ from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.guards import asked_to_stop, claimed
 from glanet.training.log import Log
+from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
 from glanet.weights import load
 from glanet.weights.pretrained import empty_model
@@ -41,7 +44,14 @@ COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before comp
 
 
 def train(
-    config, recipe, folder, *, init=None, log_with=None, device=None, watch=None
+    config: ModelShape,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    init: str | Path | None = None,
+    log_with: str | None = None,
+    device: str | None = None,
+    watch: Callable[[dict], None] | None = None,
 ) -> Path | None:
     """Train a model into ``folder``, or resume where an earlier call stopped.
 

@@ -1,7 +1,9 @@
 """The memory and the disk space that a run needs, and what this machine has."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from glanet.config import ModelShape
 from glanet.data import catalog
 from glanet.data.images import image_size
 from glanet.data.patches import decoded_bytes
@@ -10,6 +12,7 @@ from glanet.files import existing, free_disk
 from glanet.networks import count_parameters
 from glanet.training import images
 from glanet.training.checkpoint import KEPT
+from glanet.training.recipe import Recipe
 
 # sets that `catalog.get` downloads to train on: (height, width) that none of their images exceeds,
 # which is all that is known of them before the download
@@ -37,7 +40,14 @@ class Need:
         return f"! {line}\n  → {self.remedy}" if self.lacking else f"✓ {line}"
 
 
-def requirements(config, recipe, folder, *, device=None, processes=None) -> list[Need]:
+def requirements(
+    config: ModelShape,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    device: str | None = None,
+    processes: int | None = None,
+) -> list[Need]:
     """What a run needs of this machine: `needs`, with everything looked up.
 
     Arguments are those of `launch.launch`.
@@ -121,7 +131,7 @@ def needs(
     return found
 
 
-def run_bytes(parameters) -> int:
+def run_bytes(parameters: int) -> int:
     """The most bytes that a run keeps on disk at once: its checkpoints and, at the end, weights.
 
     A checkpoint holds four float32 numbers for each parameter: the weight, its average, and Adam's

@@ -2,8 +2,10 @@
 
 import math
 
+from glanet.training.recipe import Recipe
 
-def learning_rate(recipe, step) -> float:
+
+def learning_rate(recipe: Recipe, step: int) -> float:
     """The learning rate of a step, counted from 0.
 
     It rises linearly over the warm-up; then it is halved at every milestone, or follows half a

@@ -112,7 +112,7 @@ def test_two_processes_on_a_cpu_train_what_one_does(config, recipe, run, tmp_pat
     assert 5 <= stopped.saved < 60
     assert not [process for process in trainers if process.is_running()]
 
-    # a run may go on with another number of processes than it began with
+    # a run may resume with another number of processes
     launch.ensure(plain, settings, run, device="cpu", processes=1)
     assert follow.watch(run, every=0.05).state == follow.FINISHED
     train(plain, settings, tmp_path / "one", device="cpu")

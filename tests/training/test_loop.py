@@ -70,8 +70,8 @@ def test_a_step_is_adam_on_l1_at_the_scheduled_rate(config, recipe, tmp_path):
     twin = GLANet(plain)
     twin.load_state_dict(run.state.model.state_dict())
     adam = torch.optim.Adam(twin.parameters(), 0.5e-3, (0.9, 0.999))
-    low, high = run.store.batch(0, 0, 4)
-    F.l1_loss(twin(low), high).backward()
+    lr, hr = run.store.batch(0, 0, 4)
+    F.l1_loss(twin(lr), hr).backward()
     adam.step()
     run.step()
     for mine, theirs in zip(run.state.model.parameters(), twin.parameters(), strict=True):
@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(config, recipe, photos, tmp_pat
     assert path.exists()
     assert message.count(f"{photos[0]}") == 4
     assert message.count("LR rows") == 4
-    train(config, recipe(), tmp_path / "run")  # and the run can go on
+    train(config, recipe(), tmp_path / "run")  # and the run can resume
 
 
 def test_a_step_that_is_not_finite_can_be_skipped(config, recipe, tmp_path, nan_at_step_5):
@@ -131,10 +131,10 @@ def test_a_step_that_is_not_finite_can_be_skipped(config, recipe, tmp_path, nan_
     assert all(tensor.isfinite().all() for tensor in GLANet.from_pretrained(weights).parameters())
 
 
-# What cannot work
+# Invalid setups
 
 
-def refused(config, recipe, tmp_path, **options):
+def rejected(config, recipe, tmp_path, **options):
     def no_step(self, asked=False):
         raise AssertionError("a step was taken")
 
@@ -155,23 +155,23 @@ def test_invalid_setups_are_rejected_before_the_first_step(config, recipe, photo
         ({"validation": (str(photos[0] / "a.png"),)}, "a.png: among the validation images"),
     ]
     for overrides, says in cases:
-        assert says in refused(config, recipe(**overrides), tmp_path), overrides
+        assert says in rejected(config, recipe(**overrides), tmp_path), overrides
 
 
 def test_a_renamed_validation_image_is_found(config, recipe, photos, tmp_path):
     (photos[0] / "same.png").write_bytes((photos[1] / "d.png").read_bytes())
-    message = refused(config, recipe(), tmp_path)
+    message = rejected(config, recipe(), tmp_path)
     assert "d.png: among the validation images, and as" in message
     assert "same.png among the training images" in message
 
 
 def test_a_batch_that_cannot_be_shared_is_rejected(config, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr("accelerate.Accelerator.num_processes", property(lambda self: 3))
-    assert "3 processes cannot share equally" in refused(config, recipe(), tmp_path)
+    assert "3 processes cannot share equally" in rejected(config, recipe(), tmp_path)
 
 
 def test_init_with_another_config_is_rejected(config, recipe, tmp_path):
-    message = refused(config, recipe(), tmp_path, init="tiny-x2")
+    message = rejected(config, recipe(), tmp_path, init="tiny-x2")
     assert "tiny-x2: channels is 32, and 8 in the model to train" in message
     with pytest.raises(WeightsError, match="tiny-x9: not a local folder"):
         train(config, recipe(), tmp_path / "run", init="tiny-x9")
@@ -186,11 +186,11 @@ def test_a_card_names_the_weights_of_the_start(config, recipe, tmp_path):
 
 def test_a_folder_of_another_run_is_rejected(config, recipe, photos, tmp_path):
     train(config, recipe(), tmp_path / "run")
-    assert "recipe.batch was 4, and is now 2" in refused(config, recipe(batch=2), tmp_path)
+    assert "recipe.batch was 4, and is now 2" in rejected(config, recipe(batch=2), tmp_path)
     other = ModelConfig(**{**config.to_dict(), "scale": 3})
-    assert "config.scale was 2, and is now 3" in refused(other, recipe(), tmp_path)
+    assert "config.scale was 2, and is now 3" in rejected(other, recipe(), tmp_path)
     (photos[0] / "b.png").unlink()
-    assert "images was '3 images" in refused(config, recipe(), tmp_path)
+    assert "images was '3 images" in rejected(config, recipe(), tmp_path)
 
 
 def test_images_smaller_than_a_patch_are_left_out(config, recipe, photos, tmp_path, capsys):
@@ -205,7 +205,7 @@ def test_images_smaller_than_a_patch_are_left_out(config, recipe, photos, tmp_pa
 
 def test_bf16_is_rejected_where_the_device_lacks_it(config, recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "has_bf16", lambda cpu: False)
-    assert "Choose float32" in refused(config, recipe(precision="bf16"), tmp_path)
+    assert "Choose float32" in rejected(config, recipe(precision="bf16"), tmp_path)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

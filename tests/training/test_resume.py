@@ -1,6 +1,6 @@
-"""A run that is stopped, killed or cut off ends where it would have ended.
+"""A run that is stopped, killed or cut off ends as an uninterrupted one.
 
-On a processor, to the bit; so these run there, also where there is a GPU.
+On a CPU the two are bit-identical; so these tests run there, even where there is a GPU.
 """
 
 import json
@@ -105,9 +105,9 @@ def test_a_second_run_in_a_folder_is_rejected(config, recipe, tmp_path):
 
     def intrude(entry):
         before = files()
-        with pytest.raises(TrainError, match="another process is training there") as refused:
+        with pytest.raises(TrainError, match="another process is training there") as error:
             train(config, recipe(), shared)
-        assert str(shared) in str(refused.value)
+        assert str(shared) in str(error.value)
         assert files() == before
 
     train(config, recipe(), shared, watch=intrude)
