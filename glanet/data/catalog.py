@@ -26,10 +26,12 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from glanet.config import SCALES
 from glanet.errors import GlanetError
+from glanet.files import free_disk
 
 HR = 1  # HR images are those at ×1
-SCALES = (2, 3, 4)
+THE_291 = ("T91", "BSDS200")  # the training set of VDSR, LapSRN and DRRN
 PRESENT, INCOMPLETE, ABSENT = "present", "incomplete", "absent"
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -360,6 +362,14 @@ def get(name, scale=HR) -> Path:
     return _folder(dataset, HR)
 
 
+def unpacking_bytes(size: int) -> int:
+    """Disk space that an archive of ``size`` bytes takes until it is unpacked and deleted.
+
+    The images are there twice then, packed and unpacked: PNG files do not shrink in an archive.
+    """
+    return 2 * size
+
+
 def table() -> str:
     """All data sets, one a line: images, what is here, how to get it, what it is."""
     rows = [("set", "images", "here", "to get it", "what it is")]
@@ -537,9 +547,9 @@ def _install(dataset, scale):
     if archive is None:
         raise DataError(f"{folder} has no images. {_remedy(dataset, scale)}")
     place = data_root() / PurePath(dataset.folder).parts[0]
-    needed = 2 * archive.size  # PNG files do not shrink in an archive: once packed, once unpacked
+    needed = unpacking_bytes(archive.size)
     try:
-        if _free_bytes(place) < needed:
+        if free_disk(place) < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with _workspace(place) as work:
             packed, unpacked = work / PurePath(archive.url).name, work / "unpacked"
@@ -554,18 +564,13 @@ def _install(dataset, scale):
         if error.errno in _NO_ROOM:
             raise DataError(
                 f"{place}: no room for {archive.url}. It takes {needed:,} bytes until it is "
-                f"unpacked, and {_free_bytes(place):,} are free (a quota may allow less). Nothing "
+                f"unpacked, and {free_disk(place):,} are free (a quota may allow less). Nothing "
                 "was kept. Make room, or set GLANET_DATA to a folder on a larger disk."
             ) from error
         raise DataError(
             f"{error.filename or place}: cannot be written ({error.strerror or error}). Check "
             "who may write there, or set GLANET_DATA to another folder."
         ) from error
-
-
-def _free_bytes(place):
-    existing = next(folder for folder in (place, *place.parents) if folder.exists())
-    return shutil.disk_usage(existing).free
 
 
 @contextlib.contextmanager
