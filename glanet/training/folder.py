@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from glanet import networks
 from glanet.weights.found import RUN_WEIGHTS
 from glanet.weights.pretrained import TENSORS
 
@@ -57,11 +58,13 @@ def read_json(path) -> dict:
 
 
 def with_config(settings) -> dict:
-    """The settings of a run by today's names.
+    """The settings of a run by today's names, with all fields that a config has today.
 
     Version 0.1 had one network, and wrote its config under "network".
     """
-    if "network" not in settings:
-        return settings
-    others = {name: value for name, value in settings.items() if name != "network"}
-    return {**others, "config": {"network": "gla-net", **settings["network"]}}
+    others = dict(settings)
+    if "network" in others:
+        others["config"] = {"network": "gla-net", **others.pop("network")}
+    if "network" in others.get("config", ()):  # a field that is new since then has its default
+        others["config"] = networks.to_dict(networks.from_dict(others["config"]))
+    return others

@@ -9,6 +9,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,10 +23,10 @@ from glanet import networks
 from glanet.compile import compile_repeated
 from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
-from glanet.device import free_memory, peak_memory
+from glanet.device import peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.files import write_text
-from glanet.inference import tile_that_fits, upscale
+from glanet.inference import upscale_within
 from glanet.training import checkpoint, images
 from glanet.training.capture import Captured
 from glanet.training.card import model_card, names
@@ -245,16 +246,11 @@ class Run:
     def _validate(self):
         """Put the PSNR of the averaged model on the validation images into ``state.scores``."""
         if self.accelerator.is_main_process and self.validation:
-            scale = self.state.average.module.config.scale
-            found = evaluate(self._upscale, "all", self.validation, scale)
+            model = self.state.average.module
+            upscaler = partial(upscale_within, model)
+            found = evaluate(upscaler, "all", self.validation, model.config.scale)
             self.state.scores = {"psnr_y": mean_scores(found)["all"][0]}
         self.accelerator.wait_for_everyone()
-
-    def _upscale(self, lr):
-        """The SR image of the averaged model, and the side of its tiles, None for none."""
-        model = self.state.average.module
-        tile = tile_that_fits(model, *lr.shape[:2], free_memory(self.accelerator.device) // 2)
-        return upscale(model, lr, tile=tile), tile
 
     def _save(self):
         if self.accelerator.is_main_process:

@@ -275,7 +275,7 @@ print({name: len(paths) for name, paths in sets.items()})
 # Next, the networks. The cell loads each onto the available device:
 
 # %%
-from glanet.device import choose_device, free_memory
+from glanet.device import choose_device
 from glanet.weights import load
 
 device = choose_device()
@@ -297,19 +297,11 @@ for name, model in networks.items():
 # for that, the score records the tile.
 
 # %%
+from functools import partial
+
 from glanet.data.degradation import imresize
 from glanet.evaluation.benchmark import evaluate
-from glanet.inference import tile_that_fits, upscale
-
-
-def upscaler(model):
-    """A function: LR image -> (SR image, side of its tiles or None)."""
-
-    def run(lr):
-        tile = tile_that_fits(model, *lr.shape[:2], free_memory(device) // 2)
-        return upscale(model, lr, tile=tile), tile
-
-    return run
+from glanet.inference import tile_that_fits, upscale, upscale_within
 
 
 def sets_for(model):
@@ -333,7 +325,7 @@ for scale in sorted({model.config.scale for model in networks.values()}):
 
 for name, model in tqdm(networks.items(), leave=False):
     scale = model.config.scale
-    measured[scale][name] = measure(upscaler(model), scale, sets_for(model))
+    measured[scale][name] = measure(partial(upscale_within, model), scale, sets_for(model))
 
 for methods in measured.values():
     for name, scores in methods.items():
@@ -1053,7 +1045,7 @@ seams({"tiles of 64, no overlap": difference(naive), "tiles of 72, overlap 32": 
 path = next(iter(sets.values()))[-1]
 for scale in (4, model.config.scale):
     try:
-        score = next(evaluate(upscaler(model), "any", [path], scale))
+        score = next(evaluate(partial(upscale_within, model), "any", [path], scale))
         print(f"×{scale}: {score.psnr_y:.2f} dB")
     except ValueError as error:
         print(f"×{scale}: {error}")

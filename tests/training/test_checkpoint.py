@@ -3,9 +3,10 @@ import json
 import pytest
 import torch
 
+from glanet import ModelConfig
 from glanet.training import checkpoint
 from glanet.training.errors import TrainError
-from glanet.training.folder import RunFolder
+from glanet.training.folder import RunFolder, with_config
 from glanet.training.loop import new_state
 
 ABOUT = {"config": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
@@ -134,3 +135,11 @@ def test_other_versions_are_noted(path, fresh, monkeypatch):
     monkeypatch.setattr(checkpoint, "_versions", lambda: {**now, "torch": "9.0"})
     note = checkpoint.load(path, fresh, ABOUT)
     assert note == f"versions changed since the last checkpoint: torch {torch.__version__} → 9.0"
+
+
+def test_a_field_that_is_new_since_a_run_began_has_its_default():
+    config = {"network": "gla-net", **ModelConfig.preset("tiny").to_dict()}
+    older = {name: value for name, value in config.items() if name != "mixer"}
+    assert with_config({"config": older, "seed": 1}) == {"config": config, "seed": 1}
+    older.pop("network")
+    assert with_config({"network": older})["config"] == config  # as version 0.1 wrote it
