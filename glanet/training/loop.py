@@ -68,6 +68,20 @@ def train(model_config, config, folder, *, init=None, log_with=None, device=None
     Raises:
         TrainError, DataError, ImageError, WeightsError: it cannot work; told before the first step.
         NotFiniteError: a loss was not finite, and ``config.on_nan`` is "stop".
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from glanet import ModelConfig
+        >>> from glanet.data import catalog
+        >>> from glanet.training import Recipe, train
+        >>> from glanet.weights import load
+        >>> photo = str(catalog.hr_images("photos")[0])
+        >>> recipe = Recipe(data=(photo,), validation=(), steps=2, batch=2, patch=8)
+        >>> with TemporaryDirectory() as folder:
+        ...     weights = train(ModelConfig.preset("tiny"), recipe, folder, device="cpu")
+        ...     weights.relative_to(folder).as_posix(), load(weights).config.channels
+        ('weights', 32)
     """
     folder = Path(folder)
     with claimed(folder, by=PartialState(cpu=device == "cpu")):
