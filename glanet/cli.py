@@ -94,7 +94,9 @@ def progress() -> None:
 
 @app.command
 def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: Flag = False) -> None:
-    """Copy the course's notebooks to notebooks/my_work, where no update touches your answers.
+    """Copy the course's notebooks to where no update touches your answers.
+
+    In a checkout that is notebooks/my_work, else glanet-course in the working directory.
 
     Args:
         names: how the notebooks' names start, such as 05; default: all notebooks

@@ -132,7 +132,17 @@ def find(name) -> Network:
 
 
 def build(config) -> nn.Module:
-    """The model of that config, untrained."""
+    """The model of that config, untrained.
+
+    Example:
+        >>> from glanet import networks
+        >>> "rcan" in networks.NETWORKS
+        True
+        >>> config = networks.find("rcan").config.preset("tiny", scale=3)
+        >>> model = networks.build(config)
+        >>> type(model).__name__, networks.count_parameters(model)
+        ('RCAN', 145979)
+    """
     return find(config.network).model(config)
 
 

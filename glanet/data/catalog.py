@@ -294,6 +294,11 @@ def hr_images(name) -> list[Path]:
 
     Raises:
         DataError: the set is absent or incomplete; the message says what brings it.
+
+    Example:
+        >>> from glanet.data import catalog
+        >>> [path.stem for path in catalog.hr_images("photos")]  # come with scikit-image
+        ['astronaut', 'chelsea', 'coffee', 'hubble_deep_field', 'retina', 'rocket']
     """
     return _whole(find(name), HR)
 

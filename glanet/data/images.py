@@ -54,6 +54,13 @@ def read_image(path: str | Path) -> ImageFile:
     Raises:
         ImageError: the file is missing, empty, truncated, not an image, too large for Pillow, or
             its values have no agreed range (floating point, 32-bit integers).
+
+    Example:
+        >>> from glanet.data import catalog
+        >>> from glanet.data.images import read_image
+        >>> photo = read_image(catalog.hr_images("photos")[0])
+        >>> photo.rgb.shape, photo.rgb.dtype, photo.alpha
+        ((512, 512, 3), dtype('uint8'), None)
     """
     with _opened(path) as image:
         with _reporting_damage(path):

@@ -95,6 +95,15 @@ class PatchStore:
                 size that its HR file asks for.
             DataError: the disk of ``cache`` has too little free space.
             Whatever `read_rgb` raises for a file that it cannot read.
+
+        Example:
+            >>> from glanet.data import catalog
+            >>> from glanet.data.patches import PatchStore
+            >>> photos = catalog.hr_images("photos")[:2]
+            >>> store = PatchStore.from_images(photos, scale=2, patch=16)
+            >>> lr, hr = store.batch(seed=0, step=7, size=4)
+            >>> tuple(lr.shape), tuple(hr.shape)
+            ((4, 3, 16, 16), (4, 3, 32, 32))
         """
         found = [(pair, image_size(pair[1])) for pair in _pairs(source)]
         kept = [(pair, size) for pair, size in found if min(size) // scale >= patch]

@@ -26,6 +26,14 @@ def upscale(model, image, tile=None, ensemble=False):
     Raises:
         ArgumentError: the image is not a uint8 (H, W, 3) array; or the tile is not a multiple of
             ``model.multiple``, or not larger than twice the overlap; or the network takes no tiles.
+
+    Example:
+        >>> import numpy as np
+        >>> from glanet.inference import upscale
+        >>> from glanet.weights import load
+        >>> lr = np.full((32, 48, 3), 128, np.uint8)
+        >>> upscale(load("tiny-x2"), lr).shape
+        (64, 96, 3)
     """
     if tile is not None:
         _check_tile(model, tile)

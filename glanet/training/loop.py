@@ -76,6 +76,20 @@ def train(
         TrainError, ArgumentError, DataError, ImageError, WeightsError: the setup is invalid;
             raised before the first step.
         NotFiniteError: a loss was not finite, and ``recipe.on_nan`` is "stop".
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from glanet import ModelConfig
+        >>> from glanet.data import catalog
+        >>> from glanet.training import Recipe, train
+        >>> from glanet.weights import load
+        >>> photo = str(catalog.hr_images("photos")[0])
+        >>> recipe = Recipe(data=(photo,), validation=(), steps=2, batch=2, patch=8)
+        >>> with TemporaryDirectory() as folder:
+        ...     weights = train(ModelConfig.preset("tiny"), recipe, folder, device="cpu")
+        ...     weights.relative_to(folder).as_posix(), load(weights).config.channels
+        ('weights', 32)
     """
     with claimed(RunFolder(folder), by=PartialState(cpu=device == "cpu")):
         run = Run(config, recipe, folder, init=init, log_with=log_with, device=device, watch=watch)

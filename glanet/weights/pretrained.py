@@ -62,6 +62,12 @@ def load(name_or_path: str | Path, **hub_options) -> nn.Module:
 
     Raises:
         WeightsError: not found, or damaged, or weights of another network.
+
+    Example:
+        >>> from glanet.weights import load
+        >>> model = load("tiny-x2")
+        >>> model.config.network, model.config.scale, model.training
+        ('gla-net', 2, False)
     """
     name = str(name_or_path)
     if name in shipped_names():
@@ -159,7 +165,14 @@ def with_hub(model_class):
 
         @classmethod
         def from_pretrained(cls, name_or_path, **hub_options):
-            """The model with these weights; arguments and errors as of `load`."""
+            """The model with these weights; arguments and errors as of `load`.
+
+            Example:
+                >>> from glanet import GLANet
+                >>> model = GLANet.from_pretrained("light-x4")
+                >>> model.config.channels, model.config.scale
+                (60, 4)
+            """
             model = load(name_or_path, **hub_options)
             if not isinstance(model, model_class):
                 raise WeightsError(

@@ -817,8 +817,8 @@ with torch.no_grad():
 # %%
 import re
 
+from glanet.model.released import INSIDE_LAYERS, OUTSIDE_BLOCKS
 from glanet.model.tokens import TokenConv1x1
-from glanet.weights.released import INSIDE_LAYERS, OUTSIDE_BLOCKS
 
 their_name = {ours: theirs for theirs, ours in (INSIDE_LAYERS | OUTSIDE_BLOCKS).items()}
 

@@ -1102,9 +1102,9 @@ explore_surgery(
 import json
 from pathlib import Path
 
-import glanet
+from glanet.course.kit.paths import HOME
 
-ledger = Path(glanet.__file__).parents[1] / "results" / "ablation.json"
+ledger = HOME / "results" / "ablation.json"
 if ledger.exists():
     scores = json.loads(ledger.read_text(encoding="utf-8"))["value"]
     for entry, sets in scores.items():

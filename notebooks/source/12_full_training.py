@@ -149,14 +149,13 @@ print(
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import glanet
+from glanet.course.kit.paths import RUNS
 from glanet.training import follow, launch, requirements
 
 temporary = TemporaryDirectory(ignore_cleanup_errors=True)  # gone when the kernel ends
-runs = Path(glanet.__file__).parents[1] / "runs"
 
 large = ModelConfig.preset("paper", scale)
-for need in requirements.requirements(large, paper, runs / "paper"):
+for need in requirements.requirements(large, paper, RUNS / "paper"):
     print(need)
 
 # %% [markdown]
@@ -454,8 +453,8 @@ recipe = Recipe.preset(preset, data=data, validation=validation, **changes)
 settings = zlib.crc32(repr((config, recipe)).encode())
 run = by_profile(
     smoke=Path(temporary.name) / "run",
-    learn=runs / f"notebook-12-{settings:08x}",
-    full=runs / f"{preset}-x{scale}{f'-{steps}-steps' if steps else ''}",
+    learn=RUNS / f"notebook-12-{settings:08x}",
+    full=RUNS / f"{preset}-x{scale}{f'-{steps}-steps' if steps else ''}",
 )
 print(run.name)
 if follow.status(run).state == follow.NEW:

@@ -211,15 +211,14 @@ print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 # out what is missing.
 
 # %%
-from glanet.course.kit.paths import NOTEBOOKS
+from glanet.course.kit.paths import HOME, RUNS
 from glanet.data.catalog import data_root
 from glanet.weights.found import find_weights
 
-repository = NOTEBOOKS.parent
 released = data_root() / "weights"
 print("for released files:", released)
 
-at_hand = find_weights(runs=repository / "runs", released=released)
+at_hand = find_weights(runs=RUNS, released=released)
 for found in at_hand:
     print(f"{found.kind:9} {found.name:20}", found.problem or f"×{found.config.scale}")
 
@@ -975,7 +974,7 @@ import json
 
 from glanet.course.lessons.evaluation.figures import ablation
 
-ledger = repository / "results" / "ablation.json"
+ledger = HOME / "results" / "ablation.json"
 if ledger.is_file():
     entry = json.loads(ledger.read_text(encoding="utf-8"))
     print(f"{entry['unit']}\n{entry['command']}, on {entry['date']}")
