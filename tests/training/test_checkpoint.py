@@ -66,8 +66,9 @@ def test_a_checkpoint_tells_of_its_run(path):
 
 
 def test_version_01_wrote_the_config_as_network(run, state, fresh):
-    old = {"network": {"scale": 2}, "recipe": ABOUT["recipe"]}
-    now = {"config": {"network": "gla-net", "scale": 2}, "recipe": ABOUT["recipe"]}
+    config = ModelConfig.preset("tiny").to_dict()
+    old = {"network": config, "recipe": ABOUT["recipe"]}
+    now = {"config": {"network": "gla-net", **config}, "recipe": ABOUT["recipe"]}
     checkpoint.save_next(run, state, old)
     assert checkpoint.read(run.checkpoint(2))["about"] == json.loads(json.dumps(now))
     checkpoint.load(run.checkpoint(2), fresh, now)
