@@ -75,27 +75,6 @@ def _setting(value):
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def shipped():
-    """PSNR of the shipped weights, between bicubic's and the paper's."""
-    rows = [("weights", "parameters", *(f"{name}, dB" for name in SETS))]
-    for scale, entries in _shipped_by_scale().items():
-        others = {name: found for name, _, found in published(scale)}
-        ours = [
-            (
-                f"**`{name}`**",
-                f"{entry['parameters']:,}",
-                *(f"**{entry['value'][of]['psnr_y']:.2f}**" for of in SETS),
-            )
-            for name, entry in entries.items()
-        ]
-        floor, paper = (
-            (f"{name} ×{scale}, published", "", *(f"{others[name][of][0]:.2f}" for of in SETS))
-            for name in (RIVALS[0], RIVALS[-1])
-        )
-        rows += [floor, *ours, paper]
-    return markdown(rows)
-
-
 def scores():
     """PSNR and SSIM of the shipped weights, between published ones."""
     rows = [("", "parameters", "trained on", "from", *SETS)]
@@ -225,7 +204,6 @@ def _range(score, whole):
 TABLES = {
     "lessons": lessons,
     "recipes": recipes,
-    "shipped": shipped,
     "scores": scores,
     "steps": steps,
     "batches": batches,
