@@ -975,24 +975,19 @@ for variant, (left_out, psnr, ssim) in table_2.items():
 # This project studies both questions at the size of `tiny`, which can be trained often: with three
 # seeds, and in three comparisons. `unmatched` takes a part out, as the paper does. `parameters`
 # also enlarges the remaining network to GLA-Net's number of parameters. `minutes` lets the
-# remaining network train for as many minutes as GLA-Net. The result is in the project's ledger, the
-# folder `results`, as soon as somebody has run it:
+# remaining network train for as many minutes as GLA-Net. The results come with a checkout of the
+# repository:
 
 # %%
-import json
-
+from glanet.course.kit.paths import results
 from glanet.course.lessons.evaluation.figures import ablation
 
-ledger = repository / "results" / "ablation.json"
-if ledger.is_file():
-    entry = json.loads(ledger.read_text(encoding="utf-8"))
+entry = results("ablation")
+if entry is None:
+    print("This copy has no results of networks trained without parts.")
+else:
     print(f"{entry['unit']}\n{entry['command']}, on {entry['date']}")
     display(ablation(entry["value"], "GLA-Net"))
-else:
-    entry = None
-    print(
-        "There is no results/ablation.json yet. python -m benchmarks.ablation makes it in some hours."
-    )
 
 # %% [markdown]
 # Does a part help? The next cell checks whether even the best seed without it is below the worst
