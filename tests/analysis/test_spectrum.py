@@ -8,9 +8,11 @@ from glanet.analysis.spectrum import (
     BANDS,
     FREQUENCY,
     bootstrap,
+    by_radius,
     by_ring,
     decibels,
     lean,
+    power_map,
     power_spectrum,
     sum_spectrum,
 )
@@ -133,6 +135,42 @@ def test_cross_terms_are_positive_where_summands_agree_and_negative_where_they_c
 def test_independent_summands_have_no_cross_terms_to_speak_of():
     shares = sum_spectrum({"a": torch.randn(8, 64, 64, 8), "b": torch.randn(8, 64, 64, 8)}).shares()
     assert abs(shares["cross-terms"].mean()) < 0.02
+
+
+# The spectrum of an image
+
+
+def test_the_noise_of_an_image_has_its_variance_at_every_frequency():
+    noise = np.random.default_rng(0).normal(5, 3, (256, 192, 3))
+    frequency, power = by_radius(power_map(noise), bins=8)
+    np.testing.assert_allclose(frequency, (np.arange(8) + 0.5) / 16)
+    np.testing.assert_allclose(power, 9, rtol=0.1)
+
+
+def test_a_wave_is_found_at_its_frequency_and_brightness_is_not_seen():
+    row, column = np.mgrid[:128, :160]
+    wave = np.cos(2 * np.pi * (0.15 * row + 0.2 * column))[..., None]  # 0.25 along its slant
+    frequency, power = by_radius(power_map(wave), bins=50)
+    assert abs(frequency[power.argmax()] - 0.25) <= 0.01
+    np.testing.assert_allclose(power_map(wave + 100), power_map(wave), atol=1e-9)
+
+
+def test_the_same_wave_in_a_quarter_of_the_pixels_has_a_quarter_of_the_power():
+    def peak(size, frequency):
+        wave = np.cos(2 * np.pi * frequency * np.arange(size)) + np.zeros((size, 1))
+        return power_map(wave[..., None]).max()
+
+    assert peak(256, 1 / 16) == pytest.approx(4 * peak(128, 1 / 8))
+
+
+def test_averaging_over_directions_leaves_the_corners_out():
+    power = np.zeros((64, 64))
+    power[32, 32] = 1  # 0.5 both ways
+    assert not by_radius(power)[1].any()
+    power[0, 3] = power[3, 0] = 8
+    frequency, mean = by_radius(power, bins=32)
+    assert np.flatnonzero(mean).tolist() == [3]
+    assert frequency[3] == 3.5 / 64
 
 
 # Bootstrap

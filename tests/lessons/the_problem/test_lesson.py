@@ -328,44 +328,6 @@ def test_each_mistake_in_the_spectrum_is_named(mistaken, words):
     says(problem.power_spectrum, mistaken, words)
 
 
-# The instrument
-
-
-def test_white_noise_has_its_variance_at_every_frequency():
-    noise = np.random.default_rng(0).normal(5, 3, (256, 192, 3))
-    frequency, power = figures.by_radius(figures.power_spectrum(noise), bins=8)
-    np.testing.assert_allclose(frequency, (np.arange(8) + 0.5) / 16)
-    np.testing.assert_allclose(power, 9, rtol=0.1)
-
-
-def test_a_wave_is_found_at_its_frequency_and_brightness_is_not_seen():
-    row, column = np.mgrid[:128, :160]
-    wave = np.cos(2 * np.pi * (0.15 * row + 0.2 * column))[..., None]  # 0.25 along its slant
-    frequency, power = figures.by_radius(figures.power_spectrum(wave), bins=50)
-    assert abs(frequency[power.argmax()] - 0.25) <= 0.01
-    np.testing.assert_allclose(
-        figures.power_spectrum(wave + 100), figures.power_spectrum(wave), atol=1e-9
-    )
-
-
-def test_the_same_wave_in_a_quarter_of_the_pixels_has_a_quarter_of_the_power():
-    def peak(size, frequency):
-        wave = np.cos(2 * np.pi * frequency * np.arange(size)) + np.zeros((size, 1))
-        return figures.power_spectrum(wave[..., None]).max()
-
-    assert peak(256, 1 / 16) == pytest.approx(4 * peak(128, 1 / 8))
-
-
-def test_averaging_over_directions_leaves_the_corners_out():
-    power = np.zeros((64, 64))
-    power[32, 32] = 1  # 0.5 both ways
-    assert not figures.by_radius(power)[1].any()
-    power[0, 3] = power[3, 0] = 8
-    frequency, mean = figures.by_radius(power, bins=32)
-    assert np.flatnonzero(mean).tolist() == [3]
-    assert frequency[3] == 3.5 / 64
-
-
 # Figures and sliders
 
 
