@@ -17,6 +17,7 @@ BANDS = 16
 EDGES = np.linspace(0, 0.5, BANDS + 1)
 FREQUENCY = (EDGES[:-1] + EDGES[1:]) / 2  # the middle of each ring
 AREA = np.pi * np.diff(EDGES**2)  # of each ring, (cycles/pixel)²
+DRAWS = 2000  # of a bootstrap
 HIGH = 0.25  # cycles/pixel, half of the highest: "high" frequencies begin here
 
 
@@ -154,13 +155,13 @@ def sum_spectrum(parts) -> SumSpectrum:
     return SumSpectrum(spectra, power_spectrum(together))
 
 
-def bootstrap(samples, draws=2000) -> Band:
+def bootstrap(samples) -> Band:
     """The mean over the first axis, and its 95 % band: n samples are drawn with repetition.
 
     The draws are the same in every call. Take logarithms first if the samples differ by factors.
     """
     samples = np.asarray(samples)
-    chosen = np.random.default_rng(0).integers(len(samples), size=(draws, len(samples)))
+    chosen = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
     low, high = np.quantile(samples[chosen].mean(1), (0.025, 0.975), axis=0)
     return Band(samples.mean(0), low, high)
 

@@ -180,7 +180,7 @@ def test_the_band_holds_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(1)
     inside = 0
     for _ in range(200):
-        band = bootstrap(rng.normal(3, 2, 20), draws=400)
+        band = bootstrap(rng.normal(3, 2, 20))
         inside += band.low <= 3 <= band.high
     assert 170 <= inside <= 198  # 95 in 100, a little less for so few images
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from glanet.course.kit.checks import NOT_DONE, RIGHT
 from glanet.course.lessons.full_training import exercises, figures
-from glanet.course.lessons.full_training.widgets import explore_shares
+from glanet.course.lessons.full_training.widgets import PATCHES, explore_shares
 from glanet.data.patches import PatchStore
 from glanet.training import launch
 from tests.lessons.verdicts import told
@@ -277,10 +277,12 @@ def test_lives_shows_who_did_which_steps_and_which_were_done_again():
 
 
 def test_the_widget_reaches_both_ends_and_only_worlds_that_share_equally(store, sweep):
-    widget = explore_shares(store, size=6, steps=100)
+    widget = explore_shares(store)
     assert sweep(widget) == 2
-    assert widget.children[1].options == (1, 2)
+    worlds = widget.children[1].options
+    assert worlds == (1, 2, 4, 8)
+    assert not any(PATCHES % world for world in worlds)
     torch.testing.assert_close(
         widget.f(step=3, world=2).axes[5].images[0].get_array(),
-        store.batch(0, 3, 6)[0][5].permute(1, 2, 0).numpy(),
+        store.batch(0, 3, PATCHES)[0][5].permute(1, 2, 0).numpy(),
     )

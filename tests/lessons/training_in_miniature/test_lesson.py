@@ -599,7 +599,7 @@ def test_the_live_plot_shows_one_picture_and_draws_anew_only_now_and_then(monkey
     monkeypatch.setattr(
         "glanet.course.lessons.training_in_miniature.widgets.time.monotonic", lambda: now[0]
     )
-    plot = LivePlot(every=5, bicubic=29)
+    plot = LivePlot(bicubic=29)
     assert plot.outputs == ()
     plot(ENTRIES[0])
     (first,) = plot.outputs
@@ -620,7 +620,8 @@ def test_the_live_plot_is_drawn_from_all_entries(monkeypatch):
         "glanet.course.lessons.training_in_miniature.widgets.curve",
         lambda entries, bicubic: seen.append((list(entries), bicubic)) or "a figure",
     )
-    plot = LivePlot(every=0, bicubic=29)
+    monkeypatch.setattr("glanet.course.lessons.training_in_miniature.widgets.EVERY", 0)
+    plot = LivePlot(bicubic=29)
     for entry in ENTRIES:
         plot(entry)
     assert seen == [(ENTRIES[:count], 29) for count in (1, 2, 3, 4)]
@@ -631,9 +632,9 @@ def test_the_schedule_is_drawn_at_both_ends_of_every_control(sweep):
 
 
 def test_the_schedule_explorer_draws_the_function_that_it_gets():
-    widget = explore_schedule(lambda config, step: step * config.learning_rate, rate=2.0)
+    widget = explore_schedule(lambda recipe, step: step * recipe.learning_rate)
     axes = drawn(widget.f(schedule="cosine", steps=500, warm_up=0, milestones=2))[0]
-    assert np.allclose(line(axes)[:, 1], 2 * line(axes)[:, 0])
+    assert np.allclose(line(axes)[:, 1], Recipe.learning_rate * line(axes)[:, 0])
     assert line(axes)[-1, 0] == 499
 
 

@@ -26,15 +26,15 @@ def _draw_powers(rng):
     return [(_normal(rng, *shape).square(),) for shape in ((37, 45), (51, 41))]
 
 
-def _rings(radius, *, mean=True, bands=BANDS, top=0.5, first=0, last=None):
+def _rings(radius, *, mean=True, top=0.5, first=0, last=None):
     """`by_ring` with another ``radius``, a function of (H, W), or other rings."""
 
     def mistaken(power):
-        ring = (bands / top * radius(*power.shape) + 1e-9).long() - first
+        ring = (BANDS / top * radius(*power.shape) + 1e-9).long() - first
         if last is not None:
             ring = ring.clamp(max=last)
-        means = [power[ring == number].sum() for number in range(bands)]
-        counts = [(ring == number).sum() if mean else 1 for number in range(bands)]
+        means = [power[ring == number].sum() for number in range(BANDS)]
+        counts = [(ring == number).sum() if mean else 1 for number in range(BANDS)]
         return torch.stack(means) / torch.tensor(counts)
 
     return mistaken
