@@ -39,8 +39,8 @@ def test_the_ratio_to_dc_is_that_of_a_mean_and_of_the_finest_wave():
 
 
 def test_the_stages_of_a_network_make_a_trajectory():
-    network = GLANet.from_pretrained("tiny-x2")
-    maps = stages(network, torch.rand(2, 3, 32, 32))
+    model = GLANet.from_pretrained("tiny-x2")
+    maps = stages(model, torch.rand(2, 3, 32, 32))
     found = trajectory(maps)
     assert found.stages == tuple(maps)
     assert found.high.shape == found.over_dc.shape == (2, len(maps))

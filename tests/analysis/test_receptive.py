@@ -90,12 +90,12 @@ def test_of_a_linear_detector_each_pixel_is_given_what_it_adds():
 
 
 def test_the_values_add_up_to_what_the_detector_finds_beyond_the_blurred_image():
-    network = GLANet.from_pretrained("tiny-x2")
+    model = GLANet.from_pretrained("tiny-x2")
     image = torch.rand(1, 3, 16, 16)
-    found = attribution(detail(network, top=8, left=8, side=16), image, steps=24)
+    found = attribution(detail(model, top=8, left=8, side=16), image, steps=24)
     assert found.value.shape == (16, 16)
     assert found.value.sum() == pytest.approx(found.found, rel=0.05)
-    assert not any(tensor.grad is not None for tensor in network.parameters())
+    assert not any(tensor.grad is not None for tensor in model.parameters())
 
 
 def test_a_pixel_that_the_detector_does_not_look_at_is_given_nothing():

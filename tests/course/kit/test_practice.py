@@ -46,10 +46,10 @@ def store(tmp_path):
 
 
 def test_fitting_finds_what_there_is_to_find_and_is_repeatable(store):
-    network, again = Gain(), Gain()
-    losses = practice.fit(network, store, steps=200, batch=2, rate=0.05)
+    model, again = Gain(), Gain()
+    losses = practice.fit(model, store, steps=200, batch=2, rate=0.05)
     assert len(losses) == 200
     assert losses[-1] < losses[0] / 20
-    assert network.gain.item() == pytest.approx(2, abs=0.02)
-    assert not network.training
+    assert model.gain.item() == pytest.approx(2, abs=0.02)
+    assert not model.training
     assert practice.fit(again, store, steps=200, batch=2, rate=0.05) == losses

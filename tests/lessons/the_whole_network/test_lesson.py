@@ -178,15 +178,15 @@ def bilinear(image, scale, corners=False):
     return F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=corners)
 
 
-def network(
+def built(
     *,
     before=1,
     after=1,
     pad=mirrored,
     multiple=None,
-    features=lambda net, shallow, deep: net.reconstruct(shallow + deep),
-    base=lambda net, image, padded: bilinear(padded, net.config.scale),
-    wants=lambda net: net.config.bilinear_base,
+    features=lambda model, shallow, deep: model.reconstruct(shallow + deep),
+    base=lambda model, image, padded: bilinear(padded, model.config.scale),
+    wants=lambda model: model.config.bilinear_base,
     crop=lambda image, h, w, s: image.narrow(2, 0, s * h).narrow(3, 0, s * w),
 ):
     """GLANet with another forward: padding first, the mean and the coarse image in other places."""
@@ -205,7 +205,7 @@ def network(
 
 
 def test_the_network_in_another_order_of_its_steps_is_right():
-    assert exercises.gla_net.judge(network()).state == RIGHT
+    assert exercises.gla_net.judge(built()).state == RIGHT
 
 
 def test_padding_before_the_mean_is_subtracted_is_right_too():
@@ -225,51 +225,56 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
 @pytest.mark.parametrize(
     ("mutant", "says"),
     [
-        (network(before=0), "never subtracted"),
-        (network(after=0), "not added again"),
-        (network(before=0, after=0), "never used"),
-        (network(pad=lambda image, multiple: grown(image, multiple, 0)), "padded with zeros"),
-        (network(pad=grown), "repeating its edge"),
-        (network(multiple=8), "multiples of 8"),
-        (network(features=lambda net, s, d: net.reconstruct(d)), "F_d alone"),
-        (network(features=lambda net, s, d: net.reconstruct(s)), "F_s alone"),
+        (built(before=0), "never subtracted"),
+        (built(after=0), "not added again"),
+        (built(before=0, after=0), "never used"),
+        (built(pad=lambda image, multiple: grown(image, multiple, 0)), "padded with zeros"),
+        (built(pad=grown), "repeating its edge"),
+        (built(multiple=8), "multiples of 8"),
+        (built(features=lambda model, s, d: model.reconstruct(d)), "F_d alone"),
+        (built(features=lambda model, s, d: model.reconstruct(s)), "F_s alone"),
         (
-            network(features=lambda net, s, d: net.reconstruct(d + net.trunk.norm_in(s))),
+            built(features=lambda model, s, d: model.reconstruct(d + model.trunk.norm_in(s))),
             "LayerNorm(F_s)",
         ),
         (
-            network(features=lambda net, s, d: sum(map(net.reconstruct, (s, d)))),
+            built(features=lambda model, s, d: sum(map(model.reconstruct, (s, d)))),
             "F_s and F_d separately",
         ),
-        (network(wants=lambda net: False), "I_CSR is missing"),
-        (network(wants=lambda net: True), "even where config.bilinear_base is False"),
+        (built(wants=lambda model: False), "I_CSR is missing"),
+        (built(wants=lambda model: True), "even where config.bilinear_base is False"),
         (
-            network(
-                base=lambda net, image, padded: bilinear(
-                    mirrored(image, net.config.window), net.config.scale
+            built(
+                base=lambda model, image, padded: bilinear(
+                    mirrored(image, model.config.window), model.config.scale
                 )
             ),
             "includes the mean",
         ),
         (
-            network(base=lambda net, image, padded: bilinear(image, net.config.scale) - net.mean),
+            built(
+                base=lambda model, image, padded: bilinear(image, model.config.scale) - model.mean
+            ),
             "before padding",
         ),
         (
-            network(
-                base=lambda net, image, padded: bilinear(padded, net.config.scale, corners=True)
+            built(
+                base=lambda model, image, padded: bilinear(padded, model.config.scale, corners=True)
             ),
             "corner to corner",
         ),
-        (network(crop=lambda image, h, w, s: image), "padding is still there"),
-        (network(crop=lambda image, h, w, s: image[:, :, :h, :w]), "cropped to H × W"),
-        (network(crop=lambda image, h, w, s: image[:, :, -s * h :, -s * w :]), "at the top left"),
+        (built(crop=lambda image, h, w, s: image), "padding is still there"),
+        (built(crop=lambda image, h, w, s: image[:, :, :h, :w]), "cropped to H × W"),
         (
-            network(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]),
+            built(crop=lambda image, h, w, s: image[:, :, -s * h :, -s * w :]),
+            "at the top left",
+        ),
+        (
+            built(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]),
             "height and width are swapped",
         ),
         (
-            network(crop=lambda image, h, w, s: image[:, :, : s * h, : s * w].clip(0, 1)),
+            built(crop=lambda image, h, w, s: image[:, :, : s * h, : s * w].clip(0, 1)),
             "clamped to [0, 1]",
         ),
     ],
@@ -283,7 +288,7 @@ def test_padding_that_fails_on_small_images_is_told():
         missing = [-side % multiple for side in image.shape[-2:]]
         return F.pad(image, (0, missing[1], 0, missing[0]), mode="reflect")
 
-    rejects(exercises.gla_net, network(pad=torchs), "it raised RuntimeError")
+    rejects(exercises.gla_net, built(pad=torchs), "it raised RuntimeError")
 
 
 # Exercise 4

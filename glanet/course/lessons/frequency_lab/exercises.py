@@ -124,8 +124,8 @@ def run_recorder(record, tokens, seed):
     The last two numbers are the hooks left after a block without and with an exception.
     """
     torch.manual_seed(seed)
-    network = _Pair()
-    modules = {"first": network.first, "second": network.second}
+    model = _Pair()
+    modules = {"first": model.first, "second": model.second}
     recorder = record(modules)
     # contextmanager has no generator as long as the function does not yield
     if recorder is None or recorder is ... or getattr(recorder, "gen", ...) is None:
@@ -133,7 +133,7 @@ def run_recorder(record, tokens, seed):
     with recorder as heard:
         if heard is None or heard is ...:
             return None
-        network(tokens)
+        model(tokens)
     noted = [
         part.detach().flatten()
         for name in modules
@@ -145,11 +145,11 @@ def run_recorder(record, tokens, seed):
             broken(tokens * torch.nan)
     except FloatingPointError:
         pass
-    return torch.cat([*noted, torch.tensor([float(_hooks(network)), float(_hooks(broken))])])
+    return torch.cat([*noted, torch.tensor([float(_hooks(model)), float(_hooks(broken))])])
 
 
-def _hooks(network):
-    return sum(len(module._forward_hooks) for module in network.modules())
+def _hooks(model):
+    return sum(len(module._forward_hooks) for module in model.modules())
 
 
 def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(None), safely=True):
