@@ -279,13 +279,13 @@ from glanet.device import choose_device, free_memory
 from glanet.weights import load
 
 device = choose_device()
-networks = {}
+models = {}
 for found in at_hand:
     if found.config is not None and (profile() != "smoke" or found.name == "tiny-x2"):
         name = found.name.removeprefix("001_classicalSR_").removesuffix(".pth")
-        networks[name] = load(found.source).to(device)
+        models[name] = load(found.source).to(device)
 
-for name, model in networks.items():
+for name, model in models.items():
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{name:24} ×{model.config.scale}  {parameters:10,} parameters")
 
@@ -327,11 +327,11 @@ def measure(run, scale, sets):
 from tqdm.auto import tqdm
 
 measured = {}  # {scale: {method: [Score, ...]}}
-for scale in sorted({model.config.scale for model in networks.values()}):
+for scale in sorted({model.config.scale for model in models.values()}):
     bicubic = measure(lambda lr, scale=scale: (imresize(lr, scale), None), scale, sets.items())
     measured[scale] = {"bicubic": bicubic}
 
-for name, model in tqdm(networks.items(), leave=False):
+for name, model in tqdm(models.items(), leave=False):
     scale = model.config.scale
     measured[scale][name] = measure(upscaler(model), scale, sets_for(model))
 
@@ -529,7 +529,7 @@ for name, (top, left) in corners.items():
     hr = modcrop(getattr(data, name)()[top : top + side, left : left + side], 2)
     lr = imresize(hr, 1 / 2)
     images = {"bicubic": imresize(lr, 2)}
-    for label, model in networks.items():
+    for label, model in models.items():
         if model.config.scale == 2:
             images[label] = upscale(model, lr)
     photos[name] = hr, images
@@ -648,7 +648,7 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 from glanet.data.tensors import to_image, to_tensor
 
-model = networks["tiny-x2"]
+model = models["tiny-x2"]
 
 
 def eightfold(lr):
