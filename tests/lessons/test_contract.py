@@ -74,6 +74,17 @@ def test_an_untouched_stub_is_not_done_yet(exercise):
     assert exercise.judge(stubs(exercise.lesson)[exercise.key]) == Verdict(NOT_DONE)
 
 
+CLASSES = [e for e in report.all_exercises() if isinstance(e.reference, type)]
+
+
+@pytest.mark.parametrize("exercise", CLASSES, ids=lambda e: e.key)
+def test_a_class_whose_methods_return_nothing_is_not_done_yet(exercise):
+    methods = {name for name in vars(exercise.reference) if not name.startswith("_")}
+    nothing = dict.fromkeys({"forward"} | methods, lambda self, *inputs: None)
+    half = type("Half", (exercise.reference,), nothing)
+    assert exercise.judge(half) == Verdict(NOT_DONE)
+
+
 def parts(value):
     """The arrays, tensors and numbers in ``value``, however they are nested."""
     if isinstance(value, dict):

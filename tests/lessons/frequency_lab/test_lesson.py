@@ -14,11 +14,10 @@ from glanet.analysis.footprint import Footprint, fold
 from glanet.analysis.probes import record
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
-from glanet.course.kit.checks import NOT_DONE, RIGHT
 from glanet.course.lessons.frequency_lab import exercises, figures
 from glanet.course.lessons.frequency_lab.widgets import explore_surgery
 from glanet.evaluation.metrics import rgb_to_y
-from tests.lessons.verdicts import assert_told
+from tests.lessons.verdicts import assert_not_done, assert_rejected, assert_right
 
 # Rings
 
@@ -56,7 +55,7 @@ def rings_by_histogram(power):
 
 @pytest.mark.parametrize("right", [means(), rings_by_histogram])
 def test_rings_in_other_words_are_right(right):
-    assert exercises.by_ring.judge(right).state == RIGHT
+    assert_right(exercises.by_ring, right)
 
 
 def beyond_the_last(power):
@@ -92,7 +91,7 @@ def in_rounds_of_the_map(power):
     ],
 )
 def test_each_mistake_with_rings_is_named(mistaken, says):
-    assert_told(exercises.by_ring, mistaken, says)
+    assert_rejected(exercises.by_ring, mistaken, says)
 
 
 # Probes
@@ -122,7 +121,7 @@ class Recorder:
 
 
 def test_a_recorder_in_other_words_is_right():
-    assert exercises.record.judge(Recorder).state == RIGHT
+    assert_right(exercises.record, Recorder)
 
 
 @contextmanager
@@ -160,7 +159,7 @@ def _until_removed(heard, handles):
     ],
 )
 def test_each_mistake_with_probes_is_named(mistaken, says):
-    assert_told(exercises.record, mistaken, says)
+    assert_rejected(exercises.record, mistaken, says)
 
 
 @contextmanager
@@ -174,7 +173,7 @@ def yields_nothing(modules):
 
 @pytest.mark.parametrize("stub", [without_yield, yields_nothing, lambda modules: None])
 def test_a_recorder_that_yields_nothing_is_not_done_yet(stub):
-    assert exercises.record.judge(stub).state == NOT_DONE
+    assert_not_done(exercises.record, stub)
 
 
 # Coherent gain
@@ -197,7 +196,7 @@ def complex_share(y, z, mean):
 
 @pytest.mark.parametrize("right", [by_parts, complex_share])
 def test_coherent_gain_in_other_words_is_right(right):
-    assert exercises.coherent.judge(right).state == RIGHT
+    assert_right(exercises.coherent, right)
 
 
 def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
@@ -238,7 +237,7 @@ def ratio_first(y, z, mean):
     ],
 )
 def test_each_mistake_with_coherent_gain_is_named(mistaken, says):
-    assert_told(exercises.coherent, mistaken, says)
+    assert_rejected(exercises.coherent, mistaken, says)
 
 
 # Folding
@@ -263,7 +262,7 @@ def fold_by_strides(values, window):
 
 @pytest.mark.parametrize("right", [fold_by_slices, fold_by_strides])
 def test_folding_in_other_words_is_right(right):
-    assert exercises.fold.judge(right).state == RIGHT
+    assert_right(exercises.fold, right)
 
 
 def whole(values, window):
@@ -316,7 +315,7 @@ def from_the_end(values, window):
     ],
 )
 def test_each_mistake_with_folding_is_named(mistaken, says):
-    assert_told(exercises.fold, mistaken, says)
+    assert_rejected(exercises.fold, mistaken, says)
 
 
 def test_the_references_are_the_packages_own():

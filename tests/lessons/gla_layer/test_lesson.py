@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.kit.style import LOOKS
 from glanet.course.lessons.gla_layer import exercises
 from glanet.course.lessons.gla_layer.figures import (
@@ -20,20 +19,7 @@ from glanet.course.lessons.gla_layer.figures import (
 )
 from glanet.course.lessons.gla_layer.widgets import explore_contributions
 from glanet.model import layer as package
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message
-
-
-@pytest.mark.parametrize("name", ["contributions", "mlp", "stochastic_depth"])
-def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
-    exercise = getattr(exercises, name)
-    for message, mistaken in exercise.mistakes.items():
-        assert exercise.judge(mistaken).message == message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Exercise 1
 
@@ -51,7 +37,7 @@ def masked(v, weight, edges=None):
 
 
 def test_the_contributions_are_the_fusion_with_the_other_columns_masked():
-    assert exercises.contributions.judge(masked).state == RIGHT
+    assert_right(exercises.contributions, masked)
 
 
 def test_the_contributions_add_up_to_the_fusion():
@@ -94,7 +80,7 @@ def each_fifth(v, weight):
     ],
 )
 def test_each_mistake_in_the_contributions_is_named(mutant, says):
-    rejects(exercises.contributions, mutant, says)
+    assert_rejected(exercises.contributions, mutant, says)
 
 
 # Exercise 2
@@ -144,17 +130,17 @@ def linear(x):
     ],
 )
 def test_each_mistake_in_the_mlp_is_named(mutant, says):
-    rejects(exercises.mlp, mutant, says)
+    assert_rejected(exercises.mlp, mutant, says)
 
 
 def test_the_mlp_from_its_tensors_is_right_and_another_width_is_told():
-    assert exercises.mlp.judge(Perceptron).state == RIGHT
+    assert_right(exercises.mlp, Perceptron)
 
     class AlwaysFour(package.MLP):
         def __init__(self, channels, ratio):
             super().__init__(channels, 4)
 
-    rejects(exercises.mlp, AlwaysFour, "0.weight")
+    assert_rejected(exercises.mlp, AlwaysFour, "0.weight")
 
 
 # Exercise 3
@@ -198,7 +184,7 @@ def in_training_too(self, branch):
 
 def test_stochastic_depth_may_draw_as_it_likes():
     for _ in range(5):
-        assert exercises.stochastic_depth.judge(WithRand).state == RIGHT
+        assert_right(exercises.stochastic_depth, WithRand)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +215,7 @@ def test_stochastic_depth_may_draw_as_it_likes():
     ],
 )
 def test_each_mistake_in_stochastic_depth_is_named(mutant, says):
-    rejects(exercises.stochastic_depth, mutant, says)
+    assert_rejected(exercises.stochastic_depth, mutant, says)
 
 
 # Exercise 4
@@ -323,11 +309,11 @@ def layer(**knobs):
     ],
 )
 def test_each_mistake_in_the_layer_is_named(mutant, says):
-    rejects(exercises.gla_layer, mutant, says)
+    assert_rejected(exercises.gla_layer, mutant, says)
 
 
 def test_the_layer_written_another_way_is_right():
-    assert exercises.gla_layer.judge(Layer).state == RIGHT
+    assert_right(exercises.gla_layer, Layer)
 
 
 def test_a_layer_that_drops_what_passes_by_is_told_so():
@@ -340,7 +326,7 @@ def test_a_layer_that_drops_what_passes_by_is_told_so():
             tokens = self.drop(features + tokens)
             return self.drop(self.mlp(self.norm2(tokens)) + tokens)
 
-    rejects(exercises.gla_layer, Mine, "inside the sum")
+    assert_rejected(exercises.gla_layer, Mine, "inside the sum")
 
 
 def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
@@ -349,34 +335,7 @@ def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
             super().__init__(channels, *settings, **options)
             self.fuse = self.fuse and nn.Linear(self.fuse.in_features, channels, bias=False)
 
-    rejects(exercises.gla_layer, Mine, "fuse.bias")
-
-
-def test_classes_that_nobody_wrote_yet_are_not_done():
-    class EmptyMLP(nn.Sequential):
-        def __init__(self, channels, ratio):
-            super().__init__()
-            ...
-
-    class EmptyDepth(nn.Module):
-        def __init__(self, probability):
-            super().__init__()
-
-        def forward(self, branch): ...
-
-    class EmptyLayer(nn.Module):
-        def __init__(self, channels, heads, window, shift, *, mlp_ratio=2.0, **options):
-            super().__init__()
-            ...
-
-    class HalfALayer(package.GLALayer):
-        def forward(self, tokens): ...
-
-    assert exercises.mlp.judge(EmptyMLP).state == NOT_DONE
-    assert exercises.stochastic_depth.judge(EmptyDepth).state == NOT_DONE
-    assert exercises.gla_layer.judge(EmptyLayer).state == NOT_DONE
-    assert exercises.gla_layer.judge(HalfALayer).state == NOT_DONE
-    assert exercises.contributions.judge(lambda v, weight: ...).state == NOT_DONE
+    assert_rejected(exercises.gla_layer, Mine, "fuse.bias")
 
 
 # Figures and widget

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from scipy import ndimage, signal
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.shallow_features import exercises as shallow
 from glanet.course.lessons.shallow_features.figures import (
     filters,
@@ -17,14 +16,7 @@ from glanet.course.lessons.shallow_features.figures import (
     training_curve,
 )
 from glanet.course.lessons.shallow_features.widgets import explore_channels
-
-
-def assert_named(exercise, mistaken, says):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    assert says in verdict.message, verdict.message
-    assert verdict.message in exercise.mistakes
-
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
 
 # A convolution by hand
 
@@ -48,7 +40,7 @@ def with_torch(image, kernel):
 
 @pytest.mark.parametrize("right", [by_shifts, with_torch])
 def test_any_way_to_convolve_is_right(right):
-    assert shallow.convolve.judge(right).state == RIGHT
+    assert_right(shallow.convolve, right)
 
 
 def cut_to_the_inside(image, kernel):
@@ -110,8 +102,8 @@ def features(after=lambda maps: maps.movedim(1, -1), **options):
 
 
 def test_shallow_features_in_other_words_are_right():
-    assert shallow.shallow_features.judge(FeaturesByEinsum).state == RIGHT
-    assert shallow.shallow_features.judge(features()).state == RIGHT
+    assert_right(shallow.shallow_features, FeaturesByEinsum)
+    assert_right(shallow.shallow_features, features())
 
 
 @pytest.mark.parametrize(
@@ -132,35 +124,14 @@ def test_each_mistake_in_the_shallow_features_is_named(mistaken, says):
 
 
 def test_a_convolution_without_bias_or_under_another_name_is_told_by_the_weight():
-    assert "conv.bias" in shallow.shallow_features.judge(features(bias=False)).message
+    assert_rejected(shallow.shallow_features, features(bias=False), "conv.bias")
 
     class OtherName(nn.Module):
         def __init__(self, channels):
             super().__init__()
             self.convolution = nn.Conv2d(3, channels, 3, padding=1)
 
-    assert "conv.weight" in shallow.shallow_features.judge(OtherName).message
-
-
-class Empty(nn.Module):
-    def __init__(self, *settings):
-        super().__init__()
-        ...
-
-    def forward(self, x): ...
-
-
-class BuiltWithoutForward(shallow.ShallowFeatures):
-    def forward(self, image): ...
-
-
-@pytest.mark.parametrize("exercise", [shallow.shallow_features, shallow.light_head])
-def test_an_empty_class_is_not_done_yet(exercise):
-    assert exercise.judge(Empty).state == NOT_DONE
-
-
-def test_a_class_without_its_forward_is_not_done_yet():
-    assert shallow.shallow_features.judge(BuiltWithoutForward).state == NOT_DONE
+    assert_rejected(shallow.shallow_features, OtherName, "conv.weight")
 
 
 # Pixel shuffle
@@ -193,8 +164,8 @@ def half_pasted(channels, s, axis):
 
 
 def test_pixel_shuffle_by_slices_and_pytorchs_own_are_right():
-    assert shallow.pixel_shuffle.judge(by_slices).state == RIGHT
-    assert shallow.pixel_shuffle.judge(lambda x, s: nn.PixelShuffle(s)(x)).state == RIGHT
+    assert_right(shallow.pixel_shuffle, by_slices)
+    assert_right(shallow.pixel_shuffle, lambda x, s: nn.PixelShuffle(s)(x))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +209,7 @@ def head(
 
 
 def test_a_light_head_in_other_words_is_right():
-    assert shallow.light_head.judge(head()).state == RIGHT
+    assert_right(shallow.light_head, head())
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from glanet import ModelConfig
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.the_whole_network import exercises, figures
 from glanet.course.lessons.the_whole_network.figures import GROUPS, Terms, account, by_group
 from glanet.course.lessons.the_whole_network.widgets import explore_parameters
 from glanet.model import GLANet
 from glanet.model.reconstruction import SubPixel
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Exercise 1
 
@@ -38,7 +31,7 @@ def walk(size, multiple, *, start=0, turn=True, length=None):
 
 
 def test_walking_between_two_walls_gives_the_reflected_indices():
-    assert exercises.reflected_indices.judge(walk).state == RIGHT
+    assert_right(exercises.reflected_indices, walk)
     assert walk(3, 8) == [0, 1, 2, 1, 0, 1, 2, 1]
 
 
@@ -69,7 +62,7 @@ def back_and_forth(size, multiple, turns):
     ],
 )
 def test_each_mistake_in_the_indices_is_named(mutant, says):
-    rejects(exercises.reflected_indices, mutant, says)
+    assert_rejected(exercises.reflected_indices, mutant, says)
 
 
 # Exercise 2
@@ -106,7 +99,7 @@ def head(**knobs):
 
 
 def test_the_head_computed_from_its_tensors_is_right():
-    assert exercises.paper_head.judge(Head).state == RIGHT
+    assert_right(exercises.paper_head, Head)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +119,7 @@ def test_the_head_computed_from_its_tensors_is_right():
     ],
 )
 def test_each_mistake_in_the_head_is_named(mutant, says):
-    rejects(exercises.paper_head, mutant, says)
+    assert_rejected(exercises.paper_head, mutant, says)
 
 
 def test_a_head_with_one_step_of_four_is_told_which_weights_do_not_fit():
@@ -135,24 +128,11 @@ def test_a_head_with_one_step_of_four_is_told_which_weights_do_not_fit():
             super().__init__(channels, scale)
             self.upsample = nn.ModuleList([SubPixel(64, 64, scale)])
 
-    rejects(
+    assert_rejected(
         exercises.paper_head,
         OneStep,
         "upsample.0.0.weight is (1024, 64, 3, 3), expected (256, 64, 3, 3)",
     )
-
-
-def test_classes_that_nobody_wrote_yet_are_not_done():
-    class Stub(nn.Module):
-        def __init__(self, channels, scale):
-            super().__init__()
-            ...
-
-    class WithoutForward(GLANet):
-        def forward(self, image): ...
-
-    assert exercises.paper_head.judge(Stub).state == NOT_DONE
-    assert exercises.gla_net.judge(WithoutForward).state == NOT_DONE
 
 
 # Exercise 3
@@ -205,7 +185,7 @@ def built(
 
 
 def test_the_network_in_another_order_of_its_steps_is_right():
-    assert exercises.gla_net.judge(built()).state == RIGHT
+    assert_right(exercises.gla_net, built())
 
 
 def test_padding_before_the_mean_is_subtracted_is_right_too():
@@ -219,7 +199,7 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
             rows, columns = (self.config.scale * side for side in image.shape[-2:])
             return enlarged[:, :, :rows, :columns] + self.mean
 
-    assert exercises.gla_net.judge(Mine).state == RIGHT
+    assert_right(exercises.gla_net, Mine)
 
 
 @pytest.mark.parametrize(
@@ -280,7 +260,7 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
     ],
 )
 def test_each_mistake_in_the_network_is_named(mutant, says):
-    rejects(exercises.gla_net, mutant, says)
+    assert_rejected(exercises.gla_net, mutant, says)
 
 
 def test_padding_that_fails_on_small_images_is_told():
@@ -288,7 +268,7 @@ def test_padding_that_fails_on_small_images_is_told():
         missing = [-side % multiple for side in image.shape[-2:]]
         return F.pad(image, (0, missing[1], 0, missing[0]), mode="reflect")
 
-    rejects(exercises.gla_net, built(pad=torchs), "it raised RuntimeError")
+    assert_rejected(exercises.gla_net, built(pad=torchs), "it raised RuntimeError")
 
 
 # Exercise 4
@@ -325,7 +305,7 @@ def layer(
 
 
 def test_a_count_by_matrices_is_right():
-    assert exercises.layer_parameters.judge(layer()).state == RIGHT
+    assert_right(exercises.layer_parameters, layer())
     assert layer()(180, 6, 8, 2) == 12.875 * 180**2 + 14.5 * 180 + 225 * 6
 
 
@@ -353,7 +333,7 @@ def test_a_count_by_matrices_is_right():
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):
-    rejects(exercises.layer_parameters, mutant, says)
+    assert_rejected(exercises.layer_parameters, mutant, says)
 
 
 # The account
