@@ -47,7 +47,7 @@ def images():
     return torch.rand(2, 3, 12, 16)
 
 
-def test_what_was_recorded_is_what_the_module_gives_for_what_it_was_given(model, images):
+def test_recorded_output_is_the_module_of_the_recorded_input(model, images):
     with record({"mlp": model.trunk.blocks[1].layers[0].mlp}) as heard, torch.no_grad():
         model(images)
         mlp = model.trunk.blocks[1].layers[0].mlp
@@ -94,7 +94,7 @@ def test_an_output_is_replaced_inside_the_block_only(model, images):
 
 
 @pytest.mark.parametrize("breaks", [False, True])
-def test_listening_is_in_eval_mode_and_puts_back_the_mode_of_every_part(model, images, breaks):
+def test_listening_uses_eval_mode_and_restores_all_modes(model, images, breaks):
     model.train()
     model.trunk.blocks[1].eval()
     modes = [part.training for part in model.modules()]
@@ -185,7 +185,7 @@ def test_contributions_of_any_network_with_named_branches():
     torch.testing.assert_close(sum(parts.values()) + views.join.bias, views(tokens))
 
 
-def test_a_branch_that_is_missing_is_told():
+def test_a_missing_branch_is_named():
     outputs = {"attention": torch.randn(1, 4, 4, 8), "max": torch.randn(1, 4, 4, 2)}
     with pytest.raises(
         ValueError, match="attention, max have 10 channels, and the fusion reads 16"

@@ -36,9 +36,7 @@ def test_the_operations_are_what_they_are_called():
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_branch_set_to_zero_is_a_branch_whose_columns_of_the_fusion_are_zero(
-    model, image, branch
-):
+def test_zero_output_equals_zero_fusion_columns(model, image, branch):
     start = {"attention": 0, "max": 32, "3": 40, "5": 48, "7": 56}[branch]
     width = 32 if branch == "attention" else 8
     other = GLANet.from_pretrained("tiny-x2")
@@ -51,9 +49,7 @@ def test_a_branch_set_to_zero_is_a_branch_whose_columns_of_the_fusion_are_zero(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_operation_reaches_every_chosen_branch_of_every_layer_and_no_other(
-    model, image, operation
-):
+def test_the_operation_reaches_the_chosen_branches_only(model, image, operation):
     outputs = {}
 
     def note(name):
@@ -93,7 +89,7 @@ def test_surgery_leaves_no_trace_also_after_an_exception(model, image):
     ("operation", "branch", "layer"),
     [("burn", "max", None), ("zero", "9", None), ("zero", "max", "4.1")],
 )
-def test_an_operation_branch_or_layer_that_is_not_there_is_told(model, operation, branch, layer):
+def test_a_missing_operation_branch_or_layer_is_named(model, operation, branch, layer):
     with pytest.raises(KeyError), operate(model, operation, branch, layer=layer):
         pass
 

@@ -90,9 +90,7 @@ def test_cmyk_becomes_rgb_and_its_profile_is_not_kept(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photograph_is_turned_upright_and_its_size_is_that_of_what_is_read(
-    tmp_path, rgb, orientation
-):
+def test_a_photograph_is_turned_upright_and_so_is_its_size(tmp_path, rgb, orientation):
     stored = {
         1: rgb,
         2: rgb[:, ::-1],
@@ -150,9 +148,7 @@ def damaged(tmp_path, rgb, what):
         ("32 bit", "no agreed range .*Convert"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_what_was_found_and_what_mends_it(
-    tmp_path, rgb, what, says
-):
+def test_an_unreadable_file_is_named_with_the_remedy(tmp_path, rgb, what, says):
     path = damaged(tmp_path, rgb, what)
     with pytest.raises(ImageError, match=rf"photo\.(png|tif): .*({says})"):
         read_image(path)
@@ -160,7 +156,7 @@ def test_what_cannot_be_read_is_named_with_what_was_found_and_what_mends_it(
         assert image_size(path) == (9, 14)
 
 
-def test_an_absurdly_large_image_is_refused_before_it_is_decoded(tmp_path, rgb, monkeypatch):
+def test_an_absurdly_large_image_is_rejected_undecoded(tmp_path, rgb, monkeypatch):
     path = save(tmp_path / "bomb.png", rgb)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9 * 14 // 2 - 1)
     with pytest.raises(ImageError, match=r"bomb\.png: claims absurdly many pixels .*126.*raise"):
@@ -216,7 +212,7 @@ def test_opacity_that_a_format_cannot_hold_is_not_dropped_silently(tmp_path, rgb
 
 
 @pytest.mark.parametrize(("name", "says"), [("a.gif", r"\.gif cannot"), ("a", "no ending cannot")])
-def test_an_ending_that_cannot_be_written_is_told_with_those_that_can(tmp_path, rgb, name, says):
+def test_an_unknown_ending_is_rejected_with_the_known_ones(tmp_path, rgb, name, says):
     for attempt in (lambda: check_target(name), lambda: write_image(tmp_path / name, rgb)):
         with pytest.raises(ImageError, match=rf"{says} be written. Use \.bmp"):
             attempt()

@@ -38,7 +38,7 @@ def fixed(exercise, seed):
 
 
 @EXERCISES
-def test_the_reference_is_right_and_each_mistake_gets_its_own_message(exercise):
+def test_reference_is_right_and_each_mistake_is_named(exercise):
     for seed in range(DRAWS):
         again = fixed(exercise, seed)
         # partial: no answer of it is in memory; where an answer depends on chance, it may differ

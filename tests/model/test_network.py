@@ -28,7 +28,7 @@ def test_any_image_comes_out_scaled(scale, light_head, height, width):
     assert out.isfinite().all()
 
 
-def test_equation_4_is_the_head_of_both_features_plus_the_coarse_image():
+def test_equation_4():
     model = small_model().double()
     image = torch.rand(1, 3, 8, 12, dtype=torch.float64)
     mean = torch.tensor(MEAN_RGB).double().view(1, 3, 1, 1)  # a float32 buffer made double
@@ -40,7 +40,7 @@ def test_equation_4_is_the_head_of_both_features_plus_the_coarse_image():
     torch.testing.assert_close(model(image), expected + mean)
 
 
-def test_the_coarse_image_is_bilinear_interpolation_between_pixel_centres():
+def test_the_coarse_image_is_bilinear_between_pixel_centres():
     row = torch.tensor([0.0, 4.0, 8.0]).view(1, 1, 1, 3).double()
     assert coarse_image(row, 2)[0, 0, 0].tolist() == [0, 1, 3, 5, 7, 8]
 
@@ -53,7 +53,7 @@ def test_untrained_with_a_light_head_it_gives_the_coarse_image(scale):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 9, 16])
-def test_padding_mirrors_as_numpys_reflect_does_however_small_the_image(size):
+def test_padding_is_numpys_reflect_for_images_of_any_size(size):
     image = torch.randn(1, 1, size, 3)
     padded = reflect_to_multiple(image, 8)
     extra = -size % 8, -3 % 8
@@ -102,7 +102,7 @@ def test_images_of_one_batch_do_not_touch_each_other():
         (torch.zeros(1, 3, 0, 8), ValueError, r"\(1, 3, 0, 8\)"),
     ],
 )
-def test_what_is_no_batch_of_rgb_images_is_refused(image, error, says):
+def test_what_is_no_batch_of_rgb_images_is_rejected(image, error, says):
     with pytest.raises(error, match=says):
         small_model()(image)
 

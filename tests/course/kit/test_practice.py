@@ -7,9 +7,7 @@ from glanet.data.patches import PatchStore
 from glanet.training.images import check_apart
 
 
-def test_without_any_data_there_are_photographs_to_train_on_and_others_to_measure_on(
-    monkeypatch, tmp_path
-):
+def test_without_data_photographs_train_and_others_measure(monkeypatch, tmp_path):
     monkeypatch.setenv("GLANET_DATA", str(tmp_path))
     training, held_out = practice.training_images(), practice.held_out_images()
     assert len(training) == 4
@@ -17,7 +15,7 @@ def test_without_any_data_there_are_photographs_to_train_on_and_others_to_measur
     check_apart(training, held_out)
 
 
-def test_with_the_data_they_are_the_291_images_and_set5(data_root):
+def test_with_data_the_291_train_and_set5_measures(data_root):
     assert len(practice.training_images()) == 291
     assert len(practice.held_out_images()) == 5
 

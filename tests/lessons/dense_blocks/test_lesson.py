@@ -194,7 +194,7 @@ def built(channels, blocks, first, width=None, wide=False, kernel=1, bias=True):
     return counts
 
 
-def test_the_transitions_counted_in_convolutions_are_right_and_add_up_to_the_papers():
+def test_transition_counts_add_up_to_the_papers():
     assert_right(exercises.transition_parameters, built)
     config = ModelConfig.preset("paper", layers=1)
     for first in (True, False):
@@ -331,7 +331,7 @@ def test_each_mistake_in_the_trunk_is_named(mutant, says):
     assert_rejected(exercises.trunk, mutant, says)
 
 
-def test_a_plain_list_of_blocks_is_told_which_weights_are_missing():
+def test_a_plain_list_of_blocks_is_rejected_by_weight():
     class Mine(MyTrunk):
         def __init__(self, config):
             super().__init__(config)
@@ -364,7 +364,7 @@ def curves():
     return {name: np.exp(rng.normal(size=(3, 6))) for name in ("dense", "plain")}
 
 
-def test_gradients_are_drawn_for_each_seed_and_as_their_geometric_mean(curves):
+def test_gradients_show_each_seed_and_the_geometric_mean(curves):
     figure = figures.gradients({"start": curves, "end": curves}, "at the output")
     first, second = figure.axes
     assert first.get_ylim() == second.get_ylim()
@@ -379,7 +379,7 @@ def test_gradients_are_drawn_for_each_seed_and_as_their_geometric_mean(curves):
     assert "at the output" in first.get_ylabel()
 
 
-def test_a_line_joins_the_two_runs_of_a_seed():
+def test_a_line_joins_both_runs_of_a_seed():
     results = {"plain": [30.0, 31.0, 32.0], "dense": [30.5, 30.9, 32.1]}
     figure = figures.pairs({"2e-3": results, "5e-3": results}, "PSNR (dB)")
     for axes in figure.axes:

@@ -111,7 +111,7 @@ def test_each_mistake_in_a_row_is_named(mistaken, says):
     assert_rejected(evaluation.mean_scores, mistaken, says)
 
 
-def test_an_error_of_no_known_kind_is_told_without_listing_all_that_was_given():
+def test_an_unknown_mistake_gets_a_short_message():
     def too_much(scores):
         return {name: (p + 1, s) for name, (p, s) in benchmark.mean_scores(scores).items()}
 
@@ -371,7 +371,7 @@ ROWS = [
 ]
 
 
-def test_a_ladder_marks_leads_over_bicubic_filled_where_they_were_measured_here():
+def test_ladder_marks_measured_here_are_filled():
     panels = ladder(ROWS, base=ROWS[0][2]).axes
     assert [axes.get_title() for axes in panels] == ["Set5", "Set14"]
     marks = [[(*line.get_xydata()[0], line.get_mfc()) for line in a.lines] for a in panels]
@@ -382,7 +382,7 @@ def test_a_ladder_marks_leads_over_bicubic_filled_where_they_were_measured_here(
     assert panels[0].get_xlim() == panels[1].get_xlim()
 
 
-def test_bars_run_from_the_best_image_down_and_tell_losses_by_another_colour():
+def test_gain_bars_are_ranked_and_losses_have_another_colour():
     (axes,) = gain_bars({"a": 0.5, "b": -0.25, "c": 2.0}, rival="bicubic").axes
     assert [bar.get_width() for bar in axes.patches] == [2.0, 0.5, -0.25]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "b"]
@@ -393,7 +393,7 @@ def test_bars_run_from_the_best_image_down_and_tell_losses_by_another_colour():
     assert axes.get_xlabel() == "dB over bicubic"
 
 
-def test_of_many_images_the_ends_are_shown_and_all_are_counted():
+def test_gain_bars_of_many_images_show_both_ends():
     (axes,) = gain_bars({f"{n}": float(n) for n in range(50)}, rival="SwinIR").axes
     assert [bar.get_width() for bar in axes.patches] == [*range(49, 37, -1), *range(11, -1, -1)]
     assert axes.get_legend().get_texts()[0].get_text() == "mean of 50: 24.50 dB"
@@ -462,7 +462,7 @@ def ledger():
     }
 
 
-def test_an_ablation_is_drawn_as_differences_from_the_whole_network_with_all_seeds():
+def test_ablation_draws_differences_from_the_whole_network():
     figure = ablation(ledger(), "GLA-Net")
     for axes, name in zip(figure.axes, ("Set5", "Set14"), strict=True):
         assert axes.get_title() == name
@@ -485,7 +485,7 @@ def data_of(page):
     return json.loads(re.search(r"images\} = (\{.*\});", page)[1])
 
 
-def test_the_page_holds_the_images_and_errors_that_give_the_psnr_of_any_square(photo):
+def test_page_holds_what_gives_the_psnr_of_any_square(photo):
     hr, images = photo
     page = data_of(crops_page(hr, images, side=16))
     assert (page["height"], page["width"], page["side"]) == (64, 96, 16)

@@ -363,7 +363,7 @@ def test_spectra_of_contributions_are_in_decibels_on_one_scale():
     assert labels == [*BRANCHES, "together"]
 
 
-def test_the_parts_of_a_bar_add_up_to_one_and_negative_parts_hang_below():
+def test_bar_parts_add_up_to_one_and_negative_ones_hang():
     agreeing, cancelling = sums((1, 1, 1, 1, 1), 10.0), sums((2, 2, 2, 2, 2), 5.0)
     drawn = figures.band_shares({"1.1": agreeing, "1.2": cancelling})
     assert len(drawn.axes) == 3
@@ -423,7 +423,7 @@ def pictures():
     return originals, noisy.clip(0, 255).astype(np.uint8)
 
 
-def test_errors_show_the_error_the_gain_and_the_power_with_the_limit_of_lr():
+def test_errors_show_error_gain_power_and_the_limit_of_lr():
     originals, noisy = pictures()
     ours = error_spectrum(noisy, originals, border=2)
     bicubic = error_spectrum(np.full_like(originals, 128), originals, border=2)
@@ -494,7 +494,7 @@ def a_footprint(peak):
     return Footprint(profile, profile, folded, frequency, comb[None])
 
 
-def test_footprints_share_their_colours_and_mark_the_places_of_the_comb():
+def test_footprints_share_a_scale_and_mark_the_comb():
     drawn = figures.footprints({"W-MSA": a_footprint(4), "tokens": a_footprint(1)})
     above, below = drawn.axes[:2], drawn.axes[2:4]
     assert {axes.images[0].get_clim() for axes in above} == {(0, 4)}
@@ -507,7 +507,7 @@ def test_footprints_share_their_colours_and_mark_the_places_of_the_comb():
     assert below[0].get_ylim()[1] > 12
 
 
-def test_receptive_fields_are_shares_about_the_pixel_and_nothing_is_white():
+def test_receptive_fields_are_shares_around_the_pixel():
     strength = np.zeros((16, 16))
     strength[5:8, 6:9] = 1
     drawn = figures.receptive_fields({"3": ReceptiveField(strength, 6, 7)}, reach=4)
@@ -536,7 +536,7 @@ def test_attributions_share_one_scale_about_zero_and_mark_the_square():
         assert [patch.get_bbox().bounds for patch in axes.patches] == [(5, 3, 4, 4)]
 
 
-def test_trajectories_draw_every_stage_of_every_network_on_both_measures():
+def test_trajectories_draw_every_stage_on_both_measures():
     stages = ("F_s", "1.1 mix", "F_d")
     high, over_dc = RNG.random((5, 3)) / 2, RNG.normal(size=(5, 3))
     found = Trajectory(stages, high, over_dc)

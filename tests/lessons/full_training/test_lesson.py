@@ -57,7 +57,7 @@ def test_each_mistake_in_the_bytes_is_named(text, says_so):
     assert_rejected(exercises.decoded_bytes, bytes_of(text), says_so)
 
 
-def test_bytes_of_one_image_only_are_told_so():
+def test_bytes_of_one_image_only_are_named():
     def last(sizes, scale):
         for size in sizes:
             total = bytes_by_loop([size], scale)
@@ -156,7 +156,7 @@ def test_each_mistake_in_a_start_is_named(old, new, says_so):
     assert_rejected(exercises.start, start_of(RIGHT_START.replace(old, new)), says_so)
 
 
-def test_a_start_that_starts_nothing_or_fails_is_told_so(monkeypatch):
+def test_a_start_that_fails_is_described(monkeypatch):
     assert_rejected(
         exercises.start,
         lambda command, output: subprocess.Popen(["/no/such/program"]).pid,
@@ -166,7 +166,7 @@ def test_a_start_that_starts_nothing_or_fails_is_told_so(monkeypatch):
     assert_rejected(exercises.start, lambda command, output: 12345, "the command was not started")
 
 
-def test_the_facts_tell_the_truth():
+def test_the_facts_of_a_start_are_true():
     facts = exercises.run_start(launch.start_process, "before\n")
     assert facts == [1, 1, 1, 1, 1, 1]
     mistaken = exercises.start_mistaken(own_session=False, wait=True, mode="wb", answer="process")
@@ -239,7 +239,7 @@ def store(tmp_path):
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
-def test_shares_shows_the_patches_in_order_with_the_frames_of_their_process(store, world):
+def test_shares_shows_patches_in_order_framed_by_process(store, world):
     batch = store.batch(0, 7, 8)[0]
     axes = figures.shares(batch, world).axes
     for number, (panel, patch) in enumerate(zip(axes, batch, strict=True)):
@@ -263,7 +263,7 @@ def test_lives_shows_who_did_which_steps_and_which_were_done_again():
     assert figures.lives([(0, 40, 40)], steps=100).axes[0].get_legend() is None
 
 
-def test_the_widget_reaches_both_ends_and_only_worlds_that_share_equally(store, sweep):
+def test_share_widget_offers_worlds_that_share_equally(store, sweep):
     widget = explore_shares(store)
     assert sweep(widget) == 2
     worlds = widget.children[1].options

@@ -36,7 +36,7 @@ def masked(v, weight, edges=None):
     return torch.stack(parts)
 
 
-def test_the_contributions_are_the_fusion_with_the_other_columns_masked():
+def test_contributions_by_masked_columns_are_right():
     assert_right(exercises.contributions, masked)
 
 
@@ -133,7 +133,7 @@ def test_each_mistake_in_the_mlp_is_named(mutant, says):
     assert_rejected(exercises.mlp, mutant, says)
 
 
-def test_the_mlp_from_its_tensors_is_right_and_another_width_is_told():
+def test_an_mlp_from_tensors_is_right_and_its_width_checked():
     assert_right(exercises.mlp, Perceptron)
 
     class AlwaysFour(package.MLP):
@@ -316,7 +316,7 @@ def test_the_layer_written_another_way_is_right():
     assert_right(exercises.gla_layer, Layer)
 
 
-def test_a_layer_that_drops_what_passes_by_is_told_so():
+def test_a_layer_that_drops_the_residual_is_named():
     class Mine(package.GLALayer):
         def forward(self, tokens):
             x = self.norm1(tokens)
@@ -329,7 +329,7 @@ def test_a_layer_that_drops_what_passes_by_is_told_so():
     assert_rejected(exercises.gla_layer, Mine, "inside the sum")
 
 
-def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
+def test_a_fusion_without_bias_is_rejected_by_the_weights_name():
     class Mine(package.GLALayer):
         def __init__(self, channels, *settings, **options):
             super().__init__(channels, *settings, **options)
@@ -341,7 +341,7 @@ def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
 # Figures and widget
 
 
-def test_bars_are_means_over_photographs_and_whiskers_reach_their_ends():
+def test_bars_are_means_and_whiskers_reach_the_extremes():
     shares = np.random.default_rng(0).random((4, 3, 6))
     figure = loudness({"raw": shares[..., :5], "added": shares}, ["1.1", "1.2", "2.1"])
     above, below = figure.axes
@@ -358,7 +358,7 @@ def test_bars_are_means_over_photographs_and_whiskers_reach_their_ends():
     assert names == [*BRANCHES, CROSS]
 
 
-def test_each_branch_of_each_layer_is_a_point_and_the_costliest_are_labelled():
+def test_each_branch_is_a_point_and_the_costliest_are_labelled():
     rng = np.random.default_rng(1)
     shares, losses = rng.random((3, 5)), rng.random((3, 5))
     axes = loud_and_needed(shares, losses, ["1.1", "1.2", "2.1"]).axes[0]

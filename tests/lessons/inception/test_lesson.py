@@ -178,11 +178,11 @@ class Depthwise(nn.Sequential):
         (Depthwise, "1.weight is (4, 1, 1, 3), expected (4, 4, 1, 3)"),
     ],
 )
-def test_weights_that_do_not_fit_are_told_in_one_line(mistaken, says):
+def test_weights_that_do_not_fit_are_named_in_one_line(mistaken, says):
     assert_rejected(exercises.ConvBranch, mistaken, says)
 
 
-def test_branches_in_a_plain_list_are_told_apart_from_none():
+def test_branches_in_a_plain_list_are_named():
     class Plain(nn.Module):
         def __init__(self, channels):
             super().__init__()
@@ -259,7 +259,7 @@ def test_each_mistake_in_composing_is_named(mistaken, says):
 
 
 @pytest.mark.parametrize("size", [3, 5, 7])
-def test_the_composed_kernel_and_the_map_of_biases_are_the_branch_everywhere(size):
+def test_composed_kernel_plus_biases_equals_the_branch(size):
     branch = ConvBranch(6, 4, size).double()
     tokens = torch.randn(2, 9, 11, 6, dtype=torch.float64)
     kernels = exercises.compose_by_einsum(*(step.weight for step in branch))
@@ -347,7 +347,7 @@ def test_the_gain_of_a_branch_is_what_white_noise_measures():
 KERNELS = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
 
 
-def test_a_kernel_is_shown_with_its_response_on_the_scale_of_its_branch():
+def test_a_kernel_is_shown_on_the_scale_of_its_branch():
     drawn = figures.kernel_and_response(KERNELS, output=1, source=2)
     left, right = (axes.images[0] for axes in drawn.axes[:2])
     np.testing.assert_array_equal(left.get_array(), KERNELS[1, 2])
@@ -361,7 +361,7 @@ def test_a_kernel_is_shown_with_its_response_on_the_scale_of_its_branch():
     assert "channel 2 → 1" in drawn.axes[0].get_title()
 
 
-def test_gains_are_drawn_in_decibels_on_one_scale_and_many_with_the_range_of_nine_in_ten():
+def test_gains_are_in_decibels_and_many_have_a_90_percent_range():
     many = torch.rand(50, 16).numpy() + 0.5
     one = torch.full((1, 16), 0.1)
     drawn = figures.gains({"fresh": {"3": many}, "trained": {"3": one, "7": 10 * one}})
@@ -378,7 +378,7 @@ def test_gains_are_drawn_in_decibels_on_one_scale_and_many_with_the_range_of_nin
     assert fresh.get_ylim() == trained.get_ylim()
 
 
-def test_pooling_draws_spectra_what_is_left_of_them_and_the_average_by_formula():
+def test_pooling_draws_spectra_ratios_and_the_formula():
     power = {"input": torch.full((4, 16), 2.0), "max": torch.full((4, 16), 1.0)}
     power["average"] = torch.full((4, 16), 0.2)
     drawn = figures.pooling({"noise": power, "photographs": power})

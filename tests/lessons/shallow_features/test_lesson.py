@@ -123,7 +123,7 @@ def test_each_mistake_in_the_shallow_features_is_named(mistaken, says):
     assert_named(shallow.shallow_features, mistaken, says)
 
 
-def test_a_convolution_without_bias_or_under_another_name_is_told_by_the_weight():
+def test_a_weight_with_no_bias_or_another_name_is_rejected():
     assert_rejected(shallow.shallow_features, features(bias=False), "conv.bias")
 
     class OtherName(nn.Module):
@@ -232,7 +232,7 @@ def test_each_mistake_in_the_light_head_is_named(mistaken, says):
 # Figures
 
 
-def test_the_answer_of_a_filter_is_shown_between_its_limits_beside_image_and_weights():
+def test_filter_answers_are_shown_between_their_limits():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (6, 9, 3), dtype=np.uint8)
     kernel = np.array([[-1, 0, 1], [-0.5, 0, 0.254], [-0.001, 0, 1]])
@@ -246,7 +246,7 @@ def test_the_answer_of_a_filter_is_shown_between_its_limits_beside_image_and_wei
     assert shown.images[0].get_clim() == (-4, 4)
 
 
-def test_what_is_missing_is_the_original_minus_the_base_inside_the_square():
+def test_missing_detail_is_original_minus_base_in_the_square():
     rng = np.random.default_rng(0)
     original, base = rng.integers(0, 256, (2, 12, 15, 3), dtype=np.uint8)
     first, second, third, _ = missing(original, base, top=2, left=3, side=8).axes
@@ -259,7 +259,7 @@ def test_what_is_missing_is_the_original_minus_the_base_inside_the_square():
     assert third.images[0].get_extent() == [3, 11, 10, 2]
 
 
-def test_the_training_curve_is_the_ratio_of_losses_and_its_running_mean():
+def test_training_curve_is_the_loss_ratio_and_its_mean():
     losses, base = np.linspace(2, 1, 100), np.full(100, 2.0)
     single, mean, bilinear = training_curve(losses, base).axes[0].lines
     np.testing.assert_allclose(single.get_ydata(), losses / 2)
@@ -278,7 +278,7 @@ def test_filters_before_and_after_share_one_scale():
         assert -low == high == max(abs(before).max(), abs(after).max())
 
 
-def test_the_channel_explorer_draws_every_channel_and_both_states_on_the_channels_scale(sweep):
+def test_channel_explorer_draws_every_channel_on_its_scale(sweep):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (6, 9, 3), dtype=np.uint8)
     states = {

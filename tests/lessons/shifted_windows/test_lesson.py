@@ -161,7 +161,7 @@ def test_each_mistake_in_the_mask_is_named(mistaken, says):
     assert_rejected(exercises.shift_mask, mistaken, says)
 
 
-def test_a_mask_of_distant_pixels_is_told_so():
+def test_a_mask_of_distant_pixels_is_named():
     def dilated(height, width, window, shift):
         down, across = height // window, width // window
         side = torch.zeros(height, width)
@@ -461,7 +461,7 @@ def photo():
 
 @pytest.mark.parametrize("shift", [0, 4])
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 13), (9, 5), (15, 23)])
-def test_reach_leaves_bright_whom_the_attention_layer_lets_a_pixel_see(photo, row, column, shift):
+def test_reach_leaves_bright_what_a_pixel_sees(photo, row, column, shift):
     layer = WindowAttention(4, 1, 8, shift).double()
     tokens = torch.randn(1, 16, 24, 4, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(layer(tokens)[0, row, column].sum(), tokens)

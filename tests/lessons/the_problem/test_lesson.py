@@ -65,7 +65,7 @@ def test_each_mistake_in_the_kernel_is_named(piece, words):
     assert_rejected(problem.cubic_kernel, kernel_of(piece), words)
 
 
-def test_a_kernel_for_single_numbers_is_told_that_it_raises_on_arrays():
+def test_a_kernel_for_single_numbers_raises_on_arrays():
     assert_rejected(problem.cubic_kernel, keys_piece, "it raised ValueError")
 
 

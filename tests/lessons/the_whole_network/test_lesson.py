@@ -122,7 +122,7 @@ def test_each_mistake_in_the_head_is_named(mutant, says):
     assert_rejected(exercises.paper_head, mutant, says)
 
 
-def test_a_head_with_one_step_of_four_is_told_which_weights_do_not_fit():
+def test_a_head_with_one_step_of_four_is_rejected_by_weight():
     class OneStep(Head):
         def __init__(self, channels, scale):
             super().__init__(channels, scale)
@@ -263,7 +263,7 @@ def test_each_mistake_in_the_network_is_named(mutant, says):
     assert_rejected(exercises.gla_net, mutant, says)
 
 
-def test_padding_that_fails_on_small_images_is_told():
+def test_padding_that_fails_on_small_images_is_described():
     def torchs(image, multiple):
         missing = [-side % multiple for side in image.shape[-2:]]
         return F.pad(image, (0, missing[1], 0, missing[0]), mode="reflect")
@@ -351,7 +351,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_the_account_holds_every_parameter_of_the_network_once_and_counts_each_part_right(config):
+def test_account_holds_every_parameter_once(config):
     parts = account(config)
     found = dict.fromkeys((part.label for part in parts), 0)
     for name, parameter in GLANet(config).named_parameters():
@@ -373,11 +373,11 @@ def test_the_account_holds_every_parameter_of_the_network_once_and_counts_each_p
         (11_900_199, {"scale": 4, "inception": False, "dense": False}),
     ],
 )
-def test_the_papers_network_and_swinir_have_the_parameters_that_were_measured(total, settings):
+def test_totals_of_gla_net_and_swinir_are_the_measured_ones(total, settings):
     assert sum(by_group(ModelConfig.preset("paper", **settings)).values()) == total
 
 
-def test_formulas_add_multiply_and_read_as_a_mathematician_writes_them():
+def test_formulas_add_multiply_and_print():
     terms = 2 * (Terms(square=0.5, linear=3) + Terms(heads=225, constant=4000))
     assert str(terms) == "C² + 6C + 450h + 8,000"
     assert str(Terms(linear=1, constant=1)) == "C + 1"

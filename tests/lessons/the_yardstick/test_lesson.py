@@ -270,7 +270,7 @@ def test_each_mistake_in_ssim_of_a_window_is_named(mistaken, says):
     assert_rejected(yardstick.window_ssim, mistaken, says)
 
 
-def test_variances_that_numpy_takes_without_weights_are_told_in_ssim_of_a_window():
+def test_unweighted_variances_in_window_ssim_are_named():
     def mistaken(x, y, weights):
         mx, my = np.average(x, weights=weights), np.average(y, weights=weights)
         cov = np.cov(x.ravel(), y.ravel(), bias=True)[0, 1]
@@ -381,7 +381,7 @@ def test_all_distortions_do_the_same_squared_error_on_y(photo, error):
     assert psnrs == pytest.approx([psnrs[0]] * 4, abs=0.15 if error == 1 else 0.03)
 
 
-def test_a_brighter_image_is_so_many_levels_brighter_and_ends_at_white(photo):
+def test_brightening_adds_levels_and_ends_at_white(photo):
     brighter = distort(photo, "brighter", 12)
     assert np.array_equal(brighter, np.minimum(photo.astype(int) + 12, 255))
     assert brighter.dtype == np.uint8
@@ -438,7 +438,7 @@ def test_maps_lie_below_their_images_pixel_on_pixel_and_on_one_scale(photo):
     assert bar.get_ylabel() == "local SSIM"
 
 
-def test_the_widget_draws_every_distortion_at_both_ends_of_its_strength(photo, sweep):
+def test_distortion_widget_draws_both_ends_of_every_control(photo, sweep):
     widget = explore_distortions(photo, yardstick.local_ssim, side=40)
     assert sweep(widget) == 2
     assert widget.children[0].options == tuple(DISTORTIONS)

@@ -120,7 +120,7 @@ def test_each_mistake_in_adam_is_named(change, says_so):
     assert_rejected(exercises.adam_step, adam_of(change), says_so)
 
 
-def test_an_adam_that_is_a_step_behind_is_told_so():
+def test_an_adam_that_is_a_step_behind_is_named():
     def behind(weight, gradient, m, v, step, rate):
         moved = rate * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
         return weight - moved, m.lerp(gradient, 0.1), v.lerp(gradient**2, 0.001)
@@ -218,7 +218,7 @@ def test_each_mistake_in_a_step_is_named(lines, says_so):
     assert_rejected(exercises.train_step, step_of(*lines), says_so)
 
 
-def test_a_step_that_forgets_to_return_the_loss_is_not_taken_for_undone():
+def test_a_step_that_returns_no_loss_is_wrong_not_undone():
     def silent(*arguments):
         exercises.one_step(*arguments)
 
@@ -331,7 +331,7 @@ def test_each_mistake_in_the_schedule_is_named(mistaken, says_so):
     assert_rejected(exercises.learning_rate, mistaken, says_so)
 
 
-def test_a_wrong_rate_is_told_with_what_it_depends_on_and_no_more():
+def test_a_wrong_rate_names_only_what_it_depends_on():
     message = message_on(exercises.learning_rate, lambda config, step: 7.0)
     assert message.startswith("for Recipe(schedule='cosine', steps=")
     assert len(message) < 160
@@ -460,7 +460,7 @@ def test_each_mistake_in_the_average_is_named(mistaken, says_so):
     assert_rejected(exercises.Average, mistaken, says_so)
 
 
-def test_an_average_that_only_names_new_tensors_is_told_to_write():
+def test_an_average_that_only_rebinds_names_is_named():
     class Named(average_that(only_named)):
         def __init__(self, model, decay):
             super().__init__(model, decay)
@@ -571,7 +571,7 @@ def test_the_curve_can_be_drawn_before_the_first_validation():
 # Widgets
 
 
-def test_the_live_plot_shows_one_picture_and_draws_anew_only_now_and_then(monkeypatch):
+def test_live_plot_redraws_at_most_every_few_seconds(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(
         "glanet.course.lessons.training_in_miniature.widgets.time.monotonic", lambda: now[0]

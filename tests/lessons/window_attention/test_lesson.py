@@ -251,7 +251,7 @@ def test_each_mistake_in_the_index_is_named(number, says):
     assert_rejected(exercises.relative_position_index, pair_by_pair(number), says)
 
 
-def test_an_index_that_cannot_be_used_as_one_is_refused():
+def test_an_index_that_cannot_be_used_as_one_is_rejected():
     right = exercises.relative_position_index.reference
     assert_rejected(
         exercises.relative_position_index,
@@ -260,7 +260,7 @@ def test_an_index_that_cannot_be_used_as_one_is_refused():
     )
 
 
-def test_an_index_with_its_pixels_still_apart_is_told_so():
+def test_an_index_in_rows_and_columns_is_named():
     def apart(window):
         steps = torch.arange(window)
         offset = steps[:, None] - steps + window - 1
@@ -436,7 +436,7 @@ def test_w_msa_without_anything_is_not_done_yet():
     assert_not_done(exercises.window_attention, lambda *settings: nn.Identity())
 
 
-def test_a_bias_that_does_not_broadcast_is_told_even_though_it_runs():
+def test_a_bias_of_a_wrong_shape_is_named_though_it_runs():
     class OneAxisTooMany(WindowAttention):
         def bias(self, height, width, dtype):
             return self.position_bias(dtype)[:, None]
