@@ -43,7 +43,7 @@ clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 # pip is asked again only when what it is asked for changed
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "glanet needs Python 3.11 or newer, found: $$($(PYTHON) --version 2>&1)."; \
 		echo "Install one, then run: make lab PYTHON=python3.12"; exit 1; }

@@ -32,6 +32,7 @@ from glanet.data.images import find_images
 from glanet.evaluation.benchmark import evaluate
 from glanet.files import write_text
 from glanet.inference import upscale
+from glanet.networks import count_parameters
 from glanet.training import Recipe
 
 SCALE = 2
@@ -58,6 +59,7 @@ class Options:
 
 
 def main(options: Options):
+    ledger.started()
     todo = [
         (variant, seed)
         for seed, variant in product(options.seeds, VARIANTS)  # a whole seed before the next
@@ -87,22 +89,19 @@ def matched(config):
     Its channels are raised as far as they go in whole heads and branches, and the hidden width of
     the MLP makes up the rest; of the ways to do so, the one that leaves ``mlp_ratio`` nearest to 2.
     """
-    target = parameters(ModelConfig.preset("tiny", SCALE))
+    target = count_parameters(ModelConfig.preset("tiny", SCALE))
     found = []
     for channels in range(config.channels, 2 * config.channels, config.heads):
         narrow, wide = (replace(config, channels=channels, mlp_ratio=float(r)) for r in (1, 2))
-        fewest = parameters(narrow)
-        per_hidden = (parameters(wide) - fewest) / channels  # the count is linear in that width
+        fewest = count_parameters(narrow)
+        # the count is linear in the hidden width
+        per_hidden = (count_parameters(wide) - fewest) / channels
         hidden = channels + round((target - fewest) / per_hidden)
         if channels <= hidden <= 4 * channels:
             found.append(replace(config, channels=channels, mlp_ratio=hidden / channels))
     best = min(found, key=lambda candidate: abs(candidate.mlp_ratio - 2))
-    assert abs(parameters(best) / target - 1) <= TOLERANCE
+    assert abs(count_parameters(best) / target - 1) <= TOLERANCE
     return best
-
-
-def parameters(config):
-    return sum(tensor.numel() for tensor in GLANet(config).parameters())
 
 
 def in_its_own_process(variant, seed, options):
@@ -172,7 +171,7 @@ def record(variant, seed, found, options):
         "PSNR on Y at ×2, dB, image by image",
         seed=seed,
         network=variant,
-        parameters=parameters(config),
+        parameters=count_parameters(config),
         channels=config.channels,
         mlp_ratio=round(config.mlp_ratio, 4),
         steps=options.steps,

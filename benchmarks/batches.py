@@ -71,6 +71,7 @@ class PatchDataset(Dataset):
 
 
 def main(options: Options):
+    ledger.started()
     value, details = measure(options)
     ledger.record(
         f"batches-{torch.device(options.device).type}",

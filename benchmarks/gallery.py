@@ -1,7 +1,7 @@
 """Put the figures of notebook 10 into docs/lab, for the gallery: ``python -m benchmarks.gallery``.
 
-They are taken from the notebook as it is stored, so that both always show the same; a figure goes
-by the name of the function that drew it.
+They are the outputs that the notebook stores, so both show the same. A figure has the name of the
+function that drew it.
 """
 
 import base64
@@ -27,7 +27,7 @@ def main():
 
 
 def figures():
-    """The pictures that the notebook stores, in order: {name: PNG}."""
+    """The figures that the notebook stores, in order: {name: PNG}."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     names = {name for cell in cells for name in DRAWS.findall("".join(cell["source"]))}
     found = {}

@@ -1,4 +1,4 @@
-"""The ledger: one JSON in results/ for every figure that the README or a notebook tells."""
+"""The ledger: one JSON file in results/ for every measured number in the documents."""
 
 import json
 import platform
@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -16,24 +17,31 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 
 
-def _commit():
-    """The commit of the code that ran, marked when files it may have used were changed since."""
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.check_output([*git, "rev-parse", "--short=12", "HEAD"], text=True).strip()
-    changed = subprocess.check_output(
-        [*git, "status", "--porcelain", "--untracked-files=no", "glanet", "benchmarks"], text=True
-    )
-    return f"{commit}+changes" if changed.strip() else commit
+@cache
+def started() -> str | None:
+    """The commit of the code that runs, marked "+changes" where the files differ from it.
+
+    Call it when a measurement starts: hours later the files may be different ones. Later calls
+    return what the first one found. None outside a git checkout.
+    """
+    if not (ROOT / ".git").exists():  # a source archive, perhaps inside another repository
+        return None
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "glanet", "benchmarks")
+    except (OSError, subprocess.CalledProcessError):  # no git, or a copy without its history
+        return None
+    return f"{commit}+changes" if changes else commit
 
 
-COMMIT = _commit()  # when the measurement starts: hours later, the files may be others
+def _git(*arguments):
+    return subprocess.check_output(["git", "-C", str(ROOT), *arguments], text=True).strip()
 
 
 def record(claim, value, unit, *, seed=None, **details):
-    """Write ``results/<claim>.json``: what was measured, how, where and when.
+    """Write ``results/<claim>.json``: what was measured, how, where and when. Returns the entry.
 
-    ``value`` is a number, or a dict of numbers of one unit; ``details`` are further plain values.
-    Returns the entry.
+    ``value`` is a number, or a dict of numbers of one unit; ``details`` are more plain values.
     """
     entry = {
         "claim": claim,
@@ -41,7 +49,7 @@ def record(claim, value, unit, *, seed=None, **details):
         "unit": unit,
         **details,
         "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
-        "commit": COMMIT,
+        "commit": started(),
         "device": device_name(),
         "torch": torch.__version__,
         "seed": seed,
@@ -59,13 +67,13 @@ def read(claim):
 
 
 def device_name():
-    """The accelerator if torch sees one, else the processor and the number of threads used."""
+    """The accelerator if torch sees one, else the CPU and the number of threads."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    return f"{_cpu()}, {torch.get_num_threads()} threads"
 
 
-def _processor():
+def _cpu():
     cpuinfo = Path("/proc/cpuinfo")  # platform.processor() is empty or "x86_64" on Linux
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -1,8 +1,8 @@
-"""Build notebooks, and record what running them in the learn profile took.
+"""Build notebooks, and record the minutes and memory that they take in the learn profile.
 
     python -m benchmarks.notebooks 00 01
 
-The budget at the head of a notebook must be no less than what is recorded; a test compares them.
+A test compares them with the budget at the head of each notebook.
 """
 
 import sys
@@ -15,6 +15,7 @@ from glanet.course.tools import build
 
 
 def main(names: Positional[tuple[str, ...]] = (), /):
+    ledger.started()
     for source in build.sources():
         if names and not source.stem.startswith(tuple(names)):
             continue

@@ -1,11 +1,13 @@
-"""Fill the README's tables from the ledger: ``python -m benchmarks.readme``.
+"""Fill the tables of the documents: ``python -m benchmarks.readme``.
 
-A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; a test holds that filling
-again changes nothing.
+The numbers come from the ledger, the lessons from the table of lessons, the recipes' presets from
+`Recipe`. A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``. A test holds that
+filling again changes nothing.
 """
 
 import re
 import statistics
+from dataclasses import fields
 
 from scipy.stats import t
 
@@ -13,23 +15,25 @@ from benchmarks.ablation import WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
 from benchmarks.scores import SETS
+from glanet.course.kit.lessons import LESSONS
 from glanet.evaluation.published import published
 from glanet.files import write_text
+from glanet.training import Recipe
 from glanet.weights import shipped_names
 
-RIVALS = ("bicubic", "VDSR", "DRRN", "GLA-Net")  # published: the floor, two peers, the paper's
+PAGES = [ROOT / name for name in ("README.md", "docs/training.md", "docs/results.md")]
+RIVALS = ("bicubic", "VDSR", "DRRN", WHOLE)  # published scores: the floor, two peers, the paper's
 COMPARISONS = {
     "unmatched": "nothing, as in Table 2",
     "parameters": "parameters",
     "minutes": "minutes",
 }
-SEEDS = 3  # of each network in the ablation; so lowest, mean and highest tell the third
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def main():
-    page = ROOT / "README.md"
-    write_text(page, fill(page.read_text(encoding="utf-8")))
+    for page in PAGES:
+        write_text(page, fill(page.read_text(encoding="utf-8")))
 
 
 def fill(text):
@@ -43,34 +47,95 @@ def markdown(rows):
     return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
 
 
-def scores():
-    """The shipped weights, between what others report."""
-    rows = [("", "parameters", "trained on", *SETS)]
-    entries = [ledger(f"scores-{name}") for name in shipped_names()]
-    for scale in sorted({entry["scale"] for entry in entries}):
-        others = {name: (data, found) for name, data, found in published(scale)}
+def lessons(linked=True):
+    """The map of the course. ``linked``: to the notebooks, from the repository's root."""
+    rows = [("notebook", "builds", "shows")]
+    for lesson in LESSONS:
+        name = f"{lesson.number} {lesson.title}"
+        if linked:
+            name = f"[{name}](notebooks/{lesson.stem}.ipynb)"
+        rows.append((name, lesson.builds or "–", lesson.shows))
+    return markdown(rows)
+
+
+def recipes():
+    """The fields in which the recipes' presets differ."""
+    found = {name: Recipe.preset(name).to_dict() for name in Recipe.PRESETS}
+    rows = [("", *(f"`{name}`" for name in found))]
+    for field in fields(Recipe):
+        values = [recipe[field.name] for recipe in found.values()]
+        if len(set(values)) > 1:
+            rows.append((f"`{field.name}`", *map(_setting, values)))
+    return markdown(rows)
+
+
+def _setting(value):
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def shipped():
+    """PSNR of the shipped weights, between bicubic's and the paper's."""
+    rows = [("weights", "parameters", *(f"{name}, dB" for name in SETS))]
+    for scale, entries in _shipped_by_scale().items():
+        others = {name: found for name, _, found in published(scale)}
         ours = [
-            (name, entry)
-            for name, entry in zip(shipped_names(), entries, strict=True)
-            if entry["scale"] == scale
+            (
+                f"**`{name}`**",
+                f"{entry['parameters']:,}",
+                *(f"**{entry['value'][of]['psnr_y']:.2f}**" for of in SETS),
+            )
+            for name, entry in entries.items()
         ]
+        floor, paper = (
+            (f"{name} ×{scale}, published", "", *(f"{others[name][of][0]:.2f}" for of in SETS))
+            for name in (RIVALS[0], RIVALS[-1])
+        )
+        rows += [floor, *ours, paper]
+    return markdown(rows)
+
+
+def scores():
+    """PSNR and SSIM of the shipped weights, between published ones."""
+    rows = [("", "parameters", "trained on", "from", *SETS)]
+    for scale, entries in _shipped_by_scale().items():
+        others = {name: (data, found) for name, data, found in published(scale)}
         for rival in RIVALS:
             data, found = others[rival]
             if rival == WHOLE:
-                rows += [_shipped(name, entry) for name, entry in ours]
+                rows += [_shipped(name, entry) for name, entry in entries.items()]
             images = {"291": "291 images", "-": "–"}.get(data, data)
             cells = [f"{found[of][0]:.2f} / {found[of][1]:.4f}" for of in SETS]
-            rows.append((f"{rival} ×{scale}, published", "", images, *cells))
+            rows.append((f"{rival} ×{scale}, published", "", images, "", *cells))
     return markdown(rows)
+
+
+def _shipped_by_scale():
+    """{scale: {name: entry of the ledger}} of the shipped weights, the smaller networks first."""
+    entries = {name: ledger(f"scores-{name}") for name in shipped_names()}
+    found = {}
+    for name, entry in sorted(entries.items(), key=lambda item: item[1]["parameters"]):
+        found.setdefault(entry["scale"], {})[name] = entry
+    return dict(sorted(found.items()))
 
 
 def _shipped(name, entry):
     trained = (
         f"{entry['training_images']} images, {entry['steps']:,} steps, "
-        f"{entry['training_hours']:.1f} h on {entry['trained_on']}"
+        f"{entry['training_hours']} h on {entry['trained_on']}"
     )
     cells = [_score(entry["value"][of]) for of in SETS]
-    return f"**`{name}`**", f"{entry['parameters']:,}", trained, *cells
+    began = _began(entry["init"])
+    return f"**`{name}`**", f"{entry['parameters']:,}", trained, began, *cells
+
+
+def _began(init):
+    """What a run started from: nothing, the weights of a run, or shipped weights as they were."""
+    if isinstance(init, dict):
+        earlier = f"`{init['weights']}` after {init['steps']:,} steps, {init['training_hours']} h"
+        return f"{earlier}, from {_began(init['init'])}" if init.get("init") else earlier
+    return f"`{init.removeprefix('runs/').removesuffix('/weights')}`" if init else ""
 
 
 def _score(found):
@@ -78,8 +143,8 @@ def _score(found):
 
 
 def steps():
-    """A training step, the plain path against ours, wherever it was measured."""
-    rows = [("on", "network", "batch", "plain, ms", "ours, ms", "faster", "memory")]
+    """A training step of the plain script and of ours, on each device that was measured."""
+    rows = [("device", "preset", "batch", "plain, ms", "ours, ms", "speedup", "memory ratio")]
     for path in sorted(RESULTS.glob("train-step-*.json")):
         entry = ledger(path.stem)
         preset = path.stem.split("-")[2]
@@ -89,8 +154,16 @@ def steps():
     return markdown(rows)
 
 
+def batches():
+    """Training batches of the store of decoded images and of a DataLoader."""
+    rows = [("source of the batches", "patches a second")]
+    for name, speeds in ledger("batches-cpu")["patches_per_second"].items():
+        rows.append((name, f"{statistics.median(speeds):,.0f}"))
+    return markdown(rows)
+
+
 def paper_run():
-    """The paper's network on its way: loss, each time at twice the steps, and the last scores."""
+    """The first steps of the paper's run: the loss at 50, 100, 200, ..., and the last scores."""
     entry = ledger("paper-run")
     found, step = [_score(entry["value"][of]) for of in SETS], entry["steps"]
     rows = []
@@ -103,7 +176,7 @@ def paper_run():
 
 
 def ablation():
-    """Mean PSNR and range over the seeds; arrows where no seed meets the whole network's range."""
+    """Mean PSNR and range over the seeds; an arrow where no seed is in the range of WHOLE."""
     entry = ledger("ablation")
     rows = [("matched in", "network", "parameters", "steps", *SETS)]
     # the ledger goes by network, the reader by comparison; sorting keeps the order within each
@@ -119,28 +192,25 @@ def ablation():
     return markdown(rows)
 
 
-def hidden():
-    """The difference of two means that chance stays below in 19 of 20 cases, dB, by Student's t.
+def chance():
+    """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
 
     The spread of the seeds is pooled over the networks of a comparison.
     """
-    entry = ledger("ablation")
-    assert len(entry["seed"]) == SEEDS
     rows = [("matched in", *SETS)]
+    value = ledger("ablation")["value"]
     for comparison, title in COMPARISONS.items():
-        networks = [
-            scores for name, scores in entry["value"].items() if name.startswith(f"{comparison}:")
-        ]
-        doubt = t.ppf(0.975, len(networks) * (SEEDS - 1)) * (2 / SEEDS) ** 0.5
-        spreads = {of: statistics.mean(_variance(n[of]) for n in networks) ** 0.5 for of in SETS}
-        rows.append((title, *(f"{doubt * spreads[of]:.2f}" for of in SETS)))
+        networks = [found for name, found in value.items() if name.startswith(f"{comparison}:")]
+        seeds = {of: [network[of]["seeds"] for network in networks] for of in SETS}
+        rows.append((title, *(f"{_least(seeds[of]):.2f}" for of in SETS)))
     return markdown(rows)
 
 
-def _variance(score):
-    """Of the seeds; the one between is what the mean leaves over."""
-    middle = SEEDS * score["mean"] - score["low"] - score["high"]
-    return statistics.variance([score["low"], middle, score["high"]])
+def _least(groups):
+    """The same for ``groups``: the PSNR of each seed, a list for each network, equally long."""
+    (seeds,) = {len(group) for group in groups}
+    spread = statistics.mean(map(statistics.variance, groups)) ** 0.5
+    return t.ppf(0.975, len(groups) * (seeds - 1)) * spread * (2 / seeds) ** 0.5
 
 
 def _range(score, whole):
@@ -153,11 +223,15 @@ def _range(score, whole):
 
 
 TABLES = {
+    "lessons": lessons,
+    "recipes": recipes,
+    "shipped": shipped,
     "scores": scores,
     "steps": steps,
+    "batches": batches,
     "paper-run": paper_run,
     "ablation": ablation,
-    "hidden": hidden,
+    "chance": chance,
 }
 
 

@@ -11,11 +11,11 @@ from glanet.inference import upscale
 
 def main():
     original = modcrop(data.rocket(), 2)
-    small = imresize(original, 1 / 2)
+    lr = imresize(original, 1 / 2)
     images = {
         "original": original,
-        "bicubic": imresize(small, 2),
-        "GLA-Net, tiny-x2": upscale(GLANet.from_pretrained("tiny-x2"), small),
+        "bicubic": imresize(lr, 2),
+        "GLA-Net, tiny-x2": upscale(GLANet.from_pretrained("tiny-x2"), lr),
     }
     details(images, top=346, left=560, side=80).savefig(ROOT / "docs" / "detail.png", dpi=100)
 

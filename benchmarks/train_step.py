@@ -53,6 +53,7 @@ class Options:
 
 
 def main(options: Options):
+    ledger.started()
     device = choose_device(options.device)
     rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
     for preset in options.presets:
@@ -81,12 +82,25 @@ def report(preset, found, rates, options, device):
         gigaflop_a_step=round(flop / 1e9, 1),
         matrix_rates_gflops={name: round(rate / 1e9) for name, rate in rates.items()},
         share_of_matrix_rate=round(flop / (ms[OURS] / 1000) / rates[ours["precision"]], 3),
-        hours_for_500k_steps=round(ms[OURS] * 500_000 / 3.6e6, 1),
+        **hours(ms[OURS], options),
         scale=options.scale,
         batch=options.batch,
         patch=options.patch,
     )
     print(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
+def hours(ms, options):
+    """The hours that the paper's steps take at ``ms`` each, if each has the recipe's patches."""
+    recipe = Recipe.preset("paper")
+    others = [
+        f"measured at {name} {getattr(options, name)}, the recipe has {getattr(recipe, name)}"
+        for name in ("batch", "patch")
+        if getattr(options, name) != getattr(recipe, name)
+    ]
+    if others:
+        return {"hours_left_out": "; ".join(others)}
+    return {f"hours_for_{recipe.steps // 1000}k_steps": round(ms * recipe.steps / 3.6e6, 1)}
 
 
 def in_its_own_process(path, preset, options):
@@ -121,7 +135,7 @@ def measure(path, preset, options):
 
 def plain_steps(preset, options, device, folder):
     torch.manual_seed(options.seed)
-    model = plain_network(preset, options).to(device)
+    model = plain_model(preset, options).to(device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
     adam = torch.optim.Adam(model.parameters(), 1e-4)
     files = write_lr_files(hr_files(options), options.scale, folder)
@@ -135,8 +149,8 @@ def plain_steps(preset, options, device, folder):
     )
 
     def step():
-        low, high = next(batches)
-        loss = F.l1_loss(model(low), high)
+        lr, hr = next(batches)
+        loss = F.l1_loss(model(lr), hr)
         adam.zero_grad()
         loss.backward()
         adam.step()
@@ -154,14 +168,14 @@ def our_steps(preset, options, device, folder):
         patch=options.patch,
         seed=options.seed,
     )
-    network = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
-    run = Run(network, recipe, folder, None, None, options.device, None)
+    config = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
+    run = Run(config, recipe, folder, device=options.device)
     bf16 = run.accelerator.mixed_precision == "bf16"
     return run.step, str(torch.bfloat16 if bf16 else torch.float32)
 
 
-def plain_network(preset, options):
-    """The network with attention step by step; without stochastic depth, as in ours."""
+def plain_model(preset, options):
+    """The model with attention step by step; without stochastic depth, as in ours."""
     model = GLANet(replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0))
     for module in model.modules():
         if isinstance(module, WindowAttention):
@@ -175,10 +189,10 @@ def hr_files(options):
 
 def step_flop(preset, options):
     """Floating-point operations of forward and backward, counted on the plain path."""
-    model = plain_network(preset, options)
-    low = torch.rand(1, 3, options.patch, options.patch)
+    model = plain_model(preset, options)
+    lr = torch.rand(1, 3, options.patch, options.patch)
     with FlopCounterMode(display=False) as counter:
-        model(low).sum().backward()
+        model(lr).sum().backward()
     return counter.get_total_flops() * options.batch
 
 

@@ -1,4 +1,4 @@
-"""What of a model is compiled, asked of the model; training and inference share it."""
+"""Which modules of a model are compiled; training and inference share it."""
 
 import torch
 
@@ -6,13 +6,13 @@ from glanet.model.layer import StochasticDepth
 
 
 def compile_repeated(model):
-    """Compile, in place, the modules that a model repeats: one stands for all that are alike.
+    """Compile, in place, the modules that a model repeats; equal modules share one compiled graph.
 
-    A module is compiled when it is first called, which takes up to a minute.
+    A module is compiled at its first call, which takes up to a minute.
     """
     for module in model.modules():
         if isinstance(module, StochasticDepth) and module.probability > 0:
-            # every layer has a probability of its own, for which it would be compiled anew
+            # each layer has its own probability, and would be compiled again for it
             module.forward = torch.compiler.disable(module.forward)
     for module in model.repeated():
         module.compile()

@@ -30,6 +30,12 @@ class Config:
 
         Raises:
             ArgumentError: an unknown preset or field, or an impossible value.
+
+        Example:
+            >>> from glanet.training import Recipe
+            >>> recipe = Recipe.preset("tiny", steps=300)
+            >>> recipe.steps, recipe.batch, recipe.schedule
+            (300, 16, 'cosine')
         """
         if name not in cls.PRESETS:
             raise ArgumentError(f"preset is {name!r}; expected one of {', '.join(cls.PRESETS)}")
@@ -95,6 +101,12 @@ class ModelShape(Config):
 
         Raises:
             ArgumentError: an unknown preset or field, or an impossible value.
+
+        Example:
+            >>> from glanet import ModelConfig
+            >>> config = ModelConfig.preset("tiny", scale=4, window=4)
+            >>> config.channels, config.window, config.scale
+            (32, 4, 4)
         """
         return super().preset(name, scale=scale, **overrides)
 

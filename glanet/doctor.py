@@ -1,8 +1,9 @@
-"""What this machine has, what it lacks, and what to do about each thing it lacks."""
+"""What this machine has and lacks, with advice on each thing that it lacks."""
 
 import platform
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,31 +14,27 @@ from glanet.data import catalog
 from glanet.weights import shipped_names
 
 GIB = 2**30
-ENOUGH_MEMORY = 4 * GIB  # free: a notebook in the learn profile, a browser and Lab
+ENOUGH_MEMORY = 4 * GIB  # free, for a notebook in the learn profile, a browser and JupyterLab
 OK, NOTE, MISSING = "ok", "note", "missing"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing the doctor looked at.
-
-    ``state`` is ``ok``, ``note`` (works, could be better) or ``missing`` (something will fail);
-    ``advice`` says what to do, and is empty when all is well.
-    """
+    """The state of one thing that glanet or the course depends on."""
 
     name: str
-    state: str
+    state: str  # ok; note: works, could be better; missing: something will fail
     found: str
-    advice: str = ""
+    advice: str = ""  # what to do; empty if the state is ok
 
 
 def examine() -> list[Finding]:
-    """All findings, in the order of a report."""
+    """All findings, in the order of the report."""
     return [_python(), _kernel(), _torch(), _accelerator(), _memory(), _data(), _weights()]
 
 
-def report(findings) -> str:
-    """The findings as text, advice under what needs it."""
+def report(findings: Iterable[Finding]) -> str:
+    """The findings as text, each with its advice below."""
     marks = {OK: "✓", NOTE: "·", MISSING: "✗"}
     lines = []
     for finding in findings:
@@ -53,15 +50,15 @@ def _python():
 
 
 def _kernel():
-    """Does Jupyter's default kernel run in this environment?"""
-    advice = "run `make lab`, which installs Jupyter and starts it from its own environment"
+    """Whether Jupyter's default kernel runs in this environment."""
+    advice = "run `make lab`: it installs Jupyter and starts it from its own environment"
     try:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except (ImportError, NoSuchKernel):
         return Finding("kernel", MISSING, "no Jupyter kernel in this environment", advice)
-    # a bare name stands for the Python that Jupyter itself runs in
+    # a bare name means the Python that runs Jupyter itself
     if Path(command).is_absolute() and Path(command).parent != Path(sys.executable).parent:
         found = f"python3 belongs to another environment, {command}"
         return Finding("kernel", MISSING, found, advice)
@@ -69,9 +66,7 @@ def _kernel():
 
 
 def _torch():
-    return Finding(
-        "torch", OK, f"{torch.__version__}, {torch.get_num_threads()} threads on the processor"
-    )
+    return Finding("torch", OK, f"{torch.__version__}, {torch.get_num_threads()} CPU threads")
 
 
 def _accelerator():
@@ -86,11 +81,11 @@ def _accelerator():
         return Finding(
             "accelerator",
             NOTE,
-            "an NVIDIA driver is here, but torch sees no GPU",
+            "an NVIDIA driver is installed, but torch finds no GPU",
             "install the CUDA build of torch that fits the driver: pytorch.org/get-started",
         )
     return Finding(
-        "accelerator", NOTE, "none: the processor does all the work", "only notebook 12 wants a GPU"
+        "accelerator", NOTE, "none: the CPU does all the work", "only notebook 12 needs a GPU"
     )
 
 
@@ -109,8 +104,8 @@ def _data():
         return Finding(
             "data",
             NOTE,
-            f"photographs of scikit-image; nothing else in {catalog.data_root()}",
-            "`glanet data list` shows what there is; or set GLANET_DATA to a folder that has it",
+            f"scikit-image's photographs; no data set in {catalog.data_root()}",
+            "`glanet data list` shows how to get the data sets; or set GLANET_DATA to their folder",
         )
     return Finding("data", OK, f"{', '.join(present)} in {catalog.data_root()}")
 

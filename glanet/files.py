@@ -1,9 +1,21 @@
-"""Writing files so that nobody ever reads half of one."""
+"""Files: room for them, and writing them so that nobody ever reads half of one."""
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+
+
+def existing(path: str | Path) -> Path:
+    """``path``, or the nearest folder above it that exists; absolute."""
+    path = Path(path).resolve()
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+def free_disk(path: str | Path) -> int:
+    """Free bytes on the disk of a file or folder, which need not exist yet."""
+    return shutil.disk_usage(existing(path)).free
 
 
 @contextmanager

@@ -77,6 +77,46 @@ NETWORKS = {
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
     ),
+    "san": Network(
+        "SAN",
+        "Dai et al., CVPR 2019",
+        rivals.san.SANConfig,
+        rivals.san.SAN,
+        rivals.san.read_released,
+        ("SAN_BI{scale}X.pt",),
+    ),
+    "han": Network(
+        "HAN",
+        "Niu et al., ECCV 2020",
+        rivals.han.HANConfig,
+        rivals.han.HAN,
+        rivals.han.read_released,
+        ("HAN_BIX{scale}.pt",),
+    ),
+    "nlsn": Network(
+        "NLSN",
+        "Mei et al., CVPR 2021",
+        rivals.nlsn.NLSNConfig,
+        rivals.nlsn.NLSN,
+        rivals.nlsn.read_released,
+        (),
+    ),
+    "csnln": Network(
+        "CSNLN",
+        "Mei et al., CVPR 2020",
+        rivals.csnln.CSNLNConfig,
+        rivals.csnln.CSNLN,
+        rivals.csnln.read_released,
+        (),
+    ),
+    "rnan": Network(
+        "RNAN",
+        "Zhang et al., ICLR 2019",
+        rivals.rnan.RNANConfig,
+        rivals.rnan.RNAN,
+        rivals.rnan.read_released,
+        ("RNAN_SR_F64G10P48BIX{scale}.pt",),
+    ),
 }
 
 
@@ -92,7 +132,17 @@ def find(name) -> Network:
 
 
 def build(config) -> nn.Module:
-    """The model of that config, untrained."""
+    """The model of that config, untrained.
+
+    Example:
+        >>> from glanet import networks
+        >>> "rcan" in networks.NETWORKS
+        True
+        >>> config = networks.find("rcan").config.preset("tiny", scale=3)
+        >>> model = networks.build(config)
+        >>> type(model).__name__, networks.count_parameters(model)
+        ('RCAN', 145979)
+    """
     return find(config.network).model(config)
 
 

@@ -1,8 +1,14 @@
-"""The commands, run as a user runs them: what they print, write and refuse."""
+"""The commands, run as a user runs them: what they print, write and reject."""
 
 import json
+import os
 import subprocess
 import sys
+import tomllib
+from dataclasses import fields
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +16,17 @@ import skimage.data
 from PIL import Image
 
 from glanet import GLANet, cli
+from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize, modcrop
 from glanet.device import choose_device
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
+from glanet.networks import NETWORKS
+from glanet.rivals.rcan import RCANConfig
+from glanet.training.recipe import Recipe
+from glanet.weights import load
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def tiny():
@@ -23,7 +36,7 @@ def tiny():
 
 @pytest.fixture
 def glanet(monkeypatch, capsys):
-    """Run a command line; returns what it printed, or raises SystemExit with what it said."""
+    """Run a command line; returns what it printed, or raises SystemExit with its message."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["glanet", *map(str, arguments)])
@@ -34,7 +47,7 @@ def glanet(monkeypatch, capsys):
 
 
 @pytest.fixture
-def refuses(glanet):
+def rejects(glanet):
     """Run a command line that must fail; returns the message on the error stream."""
 
     def run(*arguments):
@@ -44,6 +57,12 @@ def refuses(glanet):
         return error.value.code
 
     return run
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """From now on, running a network fails."""
+    monkeypatch.setattr("glanet.model.GLANet.forward", None)
 
 
 @pytest.fixture
@@ -87,7 +106,7 @@ def test_tiles_and_self_ensemble_are_used_when_asked_for(glanet, photo, tmp_path
     assert np.array_equal(read(tmp_path / "larger.png"), expected)
 
 
-def test_a_photograph_that_is_too_large_for_memory_goes_through_in_tiles(
+def test_a_photograph_too_large_for_memory_is_enlarged_in_tiles(
     glanet, photo, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(cli, "MEMORY", 1)
@@ -110,37 +129,37 @@ def test_opacity_and_profile_survive(glanet, photo, tmp_path):
     assert (opacity[:, 90:] == 255).all()
 
 
-def test_what_cannot_be_done_is_refused_before_any_work_and_nothing_is_written(
-    refuses, photo, tmp_path, monkeypatch
+def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
+    rejects, photo, tmp_path, no_work
 ):
     target = tmp_path / "larger.png"
     (tmp_path / "notes.txt").write_text("hello")
-    refusals = [
+    rejections = [
         ((tmp_path / "nothing.png", target), "nothing.png: no such file. Check the path."),
         ((tmp_path / "notes.txt", target), "notes.txt: not an image"),
-        ((photo, photo), "photo.png: is the source itself. Give the result another name."),
+        ((photo, photo), "photo.png: the source itself. Give the result another name."),
         ((photo, tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .bmp"),
         ((photo, target, "--scale", 3), "tiny-x3: not a local folder, and not shipped"),
         ((photo, target, "--weights", "tiny-x2", "--scale", 4), "tiny-x2: trained for ×2"),
         ((photo, target, "--tile", 70), "tile is 70; expected a multiple of 8"),
+        ((photo, target, "--tile", 0), "tile is 0; expected a multiple of 8"),
         ((photo, target, "--device", "toaster"), "device 'toaster' is not available"),
     ]
-    monkeypatch.setattr("glanet.model.GLANet.forward", None)  # no work: it would fail
     before = sorted(path.name for path in tmp_path.iterdir())
-    for arguments, says in refusals:
-        assert says in refuses("upscale", *arguments)
+    for arguments, says in rejections:
+        assert says in rejects("upscale", *arguments)
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_transparency_and_jpeg_do_not_go_together(refuses, photo, tmp_path):
+def test_transparency_and_jpeg_do_not_go_together(rejects, photo, tmp_path):
     Image.fromarray(read(photo)).convert("LA").save(photo)
-    assert "cannot hold the transparency" in refuses("upscale", photo, tmp_path / "larger.jpg")
+    assert "cannot hold the transparency" in rejects("upscale", photo, tmp_path / "larger.jpg")
 
 
 # evaluate
 
 
-def test_the_table_and_the_scores_of_every_image_come_out(glanet, root, tmp_path):
+def test_evaluate_gives_the_table_and_the_scores_of_every_image(glanet, root, tmp_path):
     said = glanet(
         "evaluate", "--sets", "Set5", "--published", "--json-file", tmp_path / "scores.json"
     )
@@ -158,45 +177,151 @@ def test_the_table_and_the_scores_of_every_image_come_out(glanet, root, tmp_path
     assert "tiles" not in said
 
 
-def test_tiles_are_told_when_asked_for_and_when_memory_demands_them(glanet, root, monkeypatch):
+def test_the_table_reports_tiles_given_or_chosen_for_lack_of_memory(glanet, root, monkeypatch):
     assert "In tiles** of 72 LR pixels: 5 of 5" in glanet(
         "evaluate", "--sets", "Set5", "--tile", 72
     )
-    monkeypatch.setattr(cli, "free_memory", lambda device: 1)
+    module = import_module("glanet.inference.upscale")  # which the function's name hides
+    monkeypatch.setattr(module, "free_memory", lambda device: 1)
     assert "In tiles** of 72 LR pixels: 5 of 5" in glanet("evaluate", "--sets", "Set5")
 
 
-def test_somebody_elses_images_are_scored(glanet, refuses, root, tmp_path):
+def test_another_methods_images_are_scored(glanet, rejects, root, tmp_path):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     for path in (root / "benchmark/Set5/HR").iterdir():
         Image.fromarray(modcrop(read(path), 2) // 2).save(theirs / f"{path.stem}x2.png")
     said = glanet("evaluate", "--images", theirs, "--scale", 2, "--sets", "Set5")
     assert f"| {theirs} | measured here" in said
-    assert "--images needs --scale" in refuses("evaluate", "--images", theirs, "--sets", "Set5")
+    assert "--images needs --scale" in rejects("evaluate", "--images", theirs, "--sets", "Set5")
     (theirs / "birdx2.png").unlink()
-    refused = refuses("evaluate", "--images", theirs, "--scale", 2, "--sets", "Set5")
-    assert "for bird.png there is none" in refused
+    rejected = rejects("evaluate", "--images", theirs, "--scale", 2, "--sets", "Set5")
+    assert "for bird.png there is none" in rejected
 
 
-def test_an_evaluation_that_cannot_work_is_refused_before_any_work(refuses, root, monkeypatch):
-    monkeypatch.setattr("glanet.model.GLANet.forward", None)
-    assert "no such data set. There are photos" in refuses("evaluate", "--sets", "Set6")
-    assert "Run `glanet data get Set14`" in refuses("evaluate", "--sets", "Set5", "Set14")
-    assert "trained for ×2" in refuses("evaluate", "--sets", "Set5", "--scale", 3)
+def test_identical_images_score_null_in_the_json_file(glanet, root, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    for path in (root / "benchmark/Set5/HR").iterdir():
+        Image.fromarray(modcrop(read(path), 2)).save(tmp_path / "theirs" / path.name)
+    glanet(
+        *("evaluate", "--images", tmp_path / "theirs", "--scale", 2, "--sets", "Set5"),
+        *("--json-file", tmp_path / "scores.json"),
+    )
+    document = json.loads((tmp_path / "scores.json").read_text(), parse_constant=pytest.fail)
+    assert [image["psnr_y"] for image in document["images"]] == [None] * 5
+    assert document["means"]["Set5"] == {"psnr_y": None, "ssim_y": 1}
+    assert "null: the PSNR is infinite" in document["protocol"]
 
 
-# data, doctor, progress
+def test_the_folder_of_the_json_file_is_made(glanet, root, tmp_path):
+    file = tmp_path / "new" / "folder" / "scores.json"
+    glanet("evaluate", "--sets", "Set5", "--json-file", file)
+    assert json.loads(file.read_text())["scale"] == 2
 
 
-def test_data_sets_are_listed_told_of_fetched_and_verified(glanet, refuses, root):
+def test_an_invalid_evaluation_is_rejected_before_any_work(rejects, root, tmp_path, no_work):
+    assert "--sets is empty; expected sets of" in rejects("evaluate", "--sets")
+    (tmp_path / "file").touch()
+    for target, says in {
+        tmp_path / "file" / "scores.json": "scores.json: cannot be written (",
+        tmp_path: f"{tmp_path}: a folder; expected a file",
+    }.items():
+        assert says in rejects("evaluate", "--sets", "Set5", "--json-file", target)
+    assert "no such data set. There are photos" in rejects("evaluate", "--sets", "Set6")
+    assert "Run `glanet data get Set14`" in rejects("evaluate", "--sets", "Set5", "Set14")
+    assert "trained for ×2" in rejects("evaluate", "--sets", "Set5", "--scale", 3)
+
+
+# train
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """What `glanet train` passes on: filled with (config, recipe, folder), options."""
+    calls = []
+    monkeypatch.setattr("glanet.training.train", lambda *given, **options: calls.append(given))
+    return calls
+
+
+def test_every_field_of_the_recipe_is_an_option(glanet, trained):
+    values = {"data": ("a", "b"), "validation": (), "betas": (0.8, 0.9), "milestones": (0.5, 0.6)}
+    values |= {"schedule": "halving", "precision": "float32", "on_nan": "skip"}
+    values |= {"learning_rate": 0.5, "gradient_clip": 0.25, "average": 0.75}
+    values |= {field.name: 7 for field in fields(Recipe) if field.name not in values}
+    arguments = []
+    for name, value in values.items():
+        arguments.append(f"--{name.replace('_', '-')}")
+        arguments += value if isinstance(value, tuple) else [value]
+    glanet("train", *arguments)
+    assert trained[0][1] == Recipe(**values)
+
+
+def test_an_option_that_is_left_out_has_the_presets_value(glanet, trained):
+    glanet("train", "--preset", "light", "--steps", 5)
+    glanet("train", "--preset", "paper", "--scale", 3, "--smoke")
+    assert trained[0][1] == Recipe.preset("light", steps=5)
+    assert trained[1][1] == Recipe.preset("paper").smoke()
+
+
+def test_the_help_of_train_explains_every_option(glanet, capsys):
+    with pytest.raises(SystemExit):
+        glanet("train", "--help")
+    shown = capsys.readouterr().out
+    for field in fields(Recipe):
+        assert f"--{field.name.replace('_', '-')} " in shown
+        assert field.metadata["help"][:25] in shown
+    assert "None" not in shown
+
+
+def test_a_run_is_named_after_its_network_preset_and_scale(glanet, trained):
+    glanet("train")
+    glanet("train", "--network", "rcan", "--preset", "paper", "--scale", 4)
+    glanet("train", "--network", "rcan", "--out", "mine")
+    assert [folder for *_, folder in trained] == [
+        Path("runs/tiny-x2"),
+        Path("runs/rcan-paper-x4"),
+        Path("mine"),
+    ]
+    assert trained[1][0] == RCANConfig.preset("paper", 4)
+
+
+def test_an_invalid_training_is_rejected(rejects, trained):
+    for options, says in [
+        (("--network", "rcan", "--preset", "light"), "'light'; expected one of tiny, paper"),
+        (("--seed", 10**23), f"seed is {10**23}; expected 0 or more, below 2**63"),
+        (("--data",), "data is empty; expected a set, folder or file"),
+    ]:
+        assert says in rejects("train", *options)
+    assert not trained
+
+
+def test_a_rival_is_trained_and_its_weights_are_used(glanet, root, photo, tmp_path):
+    (tmp_path / "training").mkdir()
+    Image.fromarray(skimage.data.coffee()[:64, :80]).save(tmp_path / "training" / "coffee.png")
+    out = tmp_path / "run"
+    said = glanet(
+        *("train", "--network", "rcan", "--preset", "tiny", "--smoke", "--device", "cpu"),
+        *("--data", tmp_path / "training", "--validation", "Set5", "--out", out),
+    )
+    weights = out / "weights"
+    assert f"glanet evaluate --weights {weights}" in said
+    assert load(weights).config == RCANConfig.preset("tiny")
+    assert str(weights) in glanet("evaluate", "--weights", weights, "--sets", "Set5")
+    glanet("upscale", photo, tmp_path / "larger.png", "--weights", weights)
+    assert read(tmp_path / "larger.png").shape == (128, 160, 3)
+
+
+# data, doctor, progress, networks
+
+
+def test_data_sets_are_listed_described_fetched_and_verified(glanet, rejects, root):
     assert f"data root: {root}" in glanet("data", "list")
     told = glanet("data", "list", "Set5", "Manga109")
     assert "Bevilacqua" in told
     assert "Matsui" in told
     assert str(root / "benchmark/Set5/HR") in glanet("data", "get", "Set5")
-    assert "T91 cannot be downloaded" in refuses("data", "get", "T91")
-    assert "Set5: whole" in glanet("data", "verify", "Set5")
+    assert "T91 cannot be downloaded" in rejects("data", "get", "T91")
+    assert "Set5: complete" in glanet("data", "verify", "Set5")
 
 
 def test_a_damaged_set_fails_its_verification(glanet, root, capsys):
@@ -212,10 +337,95 @@ def test_the_doctor_and_the_progress_report(glanet):
     assert "exercises of the course are solved" in glanet("progress")
 
 
-def test_the_command_is_installed_and_tells_what_it_can():
-    for module in (["-m", "glanet.cli"], ["-c", "from glanet.cli import main; main()"]):
-        shown = subprocess.run(
-            [sys.executable, *module, "--help"], capture_output=True, text=True, check=True
-        )
-        for command in ("data", "doctor", "evaluate", "progress", "upscale"):
-            assert command in shown.stdout
+def test_the_networks_are_listed(glanet):
+    rows = {line.split()[0]: line for line in glanet("networks").splitlines() if line}
+    assert {*NETWORKS} <= {*rows}
+    for part in ("RCAN", "15,444,667", "tiny, paper", "ECCV 2018"):
+        assert part in rows["rcan"]
+
+
+# errors
+
+
+def fails_with(error, monkeypatch, function="glanet.data.catalog.table"):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(function, fail)
+
+
+def test_an_error_on_purpose_is_one_line(rejects, monkeypatch):
+    fails_with(DataError("the disk is full"), monkeypatch)
+    assert rejects("data", "list") == "glanet: the disk is full"
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("training.train", ["train"]),
+        ("cli.choose_device", ["evaluate", "--sets", "photos"]),
+        ("inference.upscale_within", ["evaluate", "--sets", "photos"]),
+        ("data.catalog.table", ["data", "list"]),
+    ],
+)
+def test_a_bug_shows_its_traceback(glanet, monkeypatch, function, arguments):
+    fails_with(ValueError("a bug"), monkeypatch, f"glanet.{function}")
+    with pytest.raises(ValueError, match="a bug"):
+        glanet(*arguments)
+
+
+@pytest.mark.parametrize("error", [DataError("the disk is full"), KeyboardInterrupt()])
+def test_debug_anywhere_shows_the_traceback_of_any_error(glanet, monkeypatch, error):
+    fails_with(error, monkeypatch)
+    for arguments in (["--debug", "data", "list"], ["data", "list", "--debug"]):
+        with pytest.raises(type(error)):
+            glanet(*arguments)
+
+
+def test_ctrl_c_is_one_line(rejects, monkeypatch):
+    fails_with(KeyboardInterrupt(), monkeypatch)
+    assert rejects("data", "list") == "glanet: stopped"
+
+
+# the program
+
+
+def program(*arguments, **options):
+    """Run Python with these arguments: the process, when it has ended."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)
+
+
+def test_the_version_is_printed_by_the_installed_command_and_by_the_module():
+    text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
+    module, function = tomllib.loads(text)["project"]["scripts"]["glanet"].split(":")
+    installed = f"from {module} import {function}; {function}()"
+    for way in (["-c", installed], ["-m", "glanet.cli"]):
+        shown = program(*way, "--version", stdout=subprocess.PIPE)
+        assert (shown.stdout, shown.stderr) == (f"glanet {version('glanet')}\n", "")
+
+
+def test_help_names_the_commands(glanet, capsys):
+    with pytest.raises(SystemExit):
+        glanet("--help")
+    shown = capsys.readouterr().out
+    for command in ("data", "doctor", "evaluate", "networks", "progress", "train", "upscale"):
+        assert f"• {command} " in shown
+    assert "--version" in shown
+    assert "--debug" in shown
+
+
+def test_output_that_nobody_reads_ends_the_program_quietly():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = program("-m", "glanet", "data", "list", stdout=writer)
+    os.close(writer)
+    assert ended.stderr == ""
+
+
+def test_ctrl_c_during_the_imports_is_one_line(tmp_path):
+    interrupted = "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
+    (tmp_path / "torch.py").write_text(interrupted)
+    path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
+    ended = program("-m", "glanet", "doctor", env={**os.environ, "PYTHONPATH": path})
+    assert (ended.returncode, ended.stderr) == (1, "glanet: stopped\n")

@@ -106,3 +106,23 @@ def test_a_config_survives_json_values():
     config = ModelConfig.preset("light", 3, dense=False)
     assert ModelConfig.from_dict(config.to_dict()) == config
     assert set(config.to_dict()) == {field.name for field in fields(ModelConfig)}
+
+
+def test_the_number_of_layers_may_differ_from_block_to_block():
+    config = ModelConfig.preset("tiny", layers=(1, 2, 3))
+    assert [len(block.layers) for block in GLANet(config).trunk.blocks] == [1, 2, 3]
+    assert ModelConfig.from_dict({**config.to_dict(), "layers": [1, 2, 3]}) == config  # as in JSON
+    even = ModelConfig.preset("tiny", layers=(2, 2, 2))
+    assert parameters(even) == parameters(ModelConfig.preset("tiny", layers=2))
+
+
+@pytest.mark.parametrize("layers", [(2, 2), (2, 2, 2, 2), (), (2, 2, 0), (2, 2, True), (2, 2, 2.0)])
+def test_layers_that_do_not_fit_the_blocks_are_named(layers):
+    with pytest.raises(ValueError, match=r"^layers is "):
+        ModelConfig.preset("tiny", layers=layers)
+
+
+def test_stochastic_depth_rises_over_all_layers_of_uneven_blocks():
+    config = ModelConfig.preset("tiny", layers=(1, 3, 1), stochastic_depth=0.4)
+    layers = GLANet(config).repeated()
+    assert [layer.drop.probability for layer in layers] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])

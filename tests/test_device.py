@@ -18,7 +18,7 @@ def test_a_device_is_had_by_name_or_chosen():
 
 @pytest.mark.parametrize("name", ["cuda:99", "toaster"])
 def test_a_device_that_is_not_here_is_named(name):
-    with pytest.raises(ValueError, match=rf"device '{name}' is not to be had here.*glanet doctor"):
+    with pytest.raises(ValueError, match=rf"device '{name}' is not available.*glanet doctor"):
         choose_device(name)
 
 

@@ -13,7 +13,7 @@ def finding(name):
     return next(finding for finding in examine() if finding.name == name)
 
 
-def test_every_finding_says_what_was_found_and_whatever_is_not_well_what_to_do():
+def test_whatever_is_not_ok_comes_with_advice():
     names = [finding.name for finding in examine()]
     assert names == ["Python", "kernel", "torch", "accelerator", "memory", "data", "weights"]
     for found in examine():
@@ -21,12 +21,12 @@ def test_every_finding_says_what_was_found_and_whatever_is_not_well_what_to_do()
         assert bool(found.advice) == (found.state != OK)
 
 
-def test_here_nothing_that_the_course_needs_is_missing():
+def test_nothing_that_the_course_needs_is_missing_here():
     assert [found for found in examine() if found.state == MISSING] == []
     assert finding("weights").found == ", ".join(shipped_names())
 
 
-def test_a_report_puts_advice_under_what_needs_it():
+def test_a_report_puts_advice_below_its_finding():
     text = report([Finding("torch", OK, "2.0"), Finding("data", NOTE, "none", "get some")])
     assert text.splitlines() == [
         "✓ torch        2.0",
@@ -42,18 +42,18 @@ def test_little_memory_is_noted(monkeypatch):
     assert finding("memory").found == "1.0 GiB free of 8.0"
 
 
-def test_without_data_it_says_how_to_get_some(monkeypatch, tmp_path):
+def test_without_data_the_advice_says_how_to_get_some(monkeypatch, tmp_path):
     monkeypatch.setenv("GLANET_DATA", str(tmp_path))
     assert finding("data").state == NOTE
     assert "glanet data list" in finding("data").advice
 
 
-def test_data_that_is_there_is_listed(monkeypatch, data_root):
+def test_data_sets_that_are_present_are_listed(monkeypatch, data_root):
     monkeypatch.setenv("GLANET_DATA", str(data_root))
     assert "Set5" in finding("data").found
 
 
-def test_a_kernel_of_another_environment_is_told(monkeypatch):
+def test_a_kernel_of_another_environment_is_reported(monkeypatch):
     class Spec:
         argv = ("/elsewhere/bin/python", "-m", "ipykernel_launcher")
 
@@ -64,7 +64,7 @@ def test_a_kernel_of_another_environment_is_told(monkeypatch):
     assert "make lab" in finding("kernel").advice
 
 
-def test_a_driver_that_torch_cannot_use_is_told(monkeypatch):
+def test_a_driver_that_torch_cannot_use_is_reported(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
@@ -73,7 +73,7 @@ def test_a_driver_that_torch_cannot_use_is_told(monkeypatch):
     assert "notebook 12" in finding("accelerator").advice
 
 
-def test_an_installation_without_weights_is_told(monkeypatch, tmp_path):
+def test_an_installation_without_weights_is_reported(monkeypatch, tmp_path):
     monkeypatch.setattr("glanet.weights.pretrained.SHIPPED", tmp_path)
     assert finding("weights").state == MISSING
 

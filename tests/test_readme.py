@@ -1,20 +1,57 @@
-"""The README says what is true: its numbers are the ledger's, its links lead somewhere."""
+"""The documents say what is true: numbers are the ledger's, links lead somewhere, examples run."""
 
 import re
+import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from benchmarks import gallery, readme
+from glanet import cli
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = [
-    ROOT / path for path in ("README.md", "CONTRIBUTING.md", "data/README.md", "docs/gallery.md")
+    README,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "data" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
 ]
 
 
-def test_the_tables_are_the_ledgers():
-    text = PAGES[0].read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", readme.PAGES, ids=lambda page: page.name)
+def test_the_tables_are_the_ledgers(page):
+    text = page.read_text(encoding="utf-8")
     assert readme.PLACE.findall(text), "no table"
     assert readme.fill(text) == text, "run: python -m benchmarks.readme"
+
+
+def test_every_table_stands_in_one_document():
+    text = "".join(page.read_text(encoding="utf-8") for page in readme.PAGES)
+    assert sorted(name for _, name, _ in readme.PLACE.findall(text)) == sorted(readme.TABLES)
+
+
+def test_the_readme_has_at_most_900_words_besides_its_tables():
+    text = readme.PLACE.sub("", README.read_text(encoding="utf-8"))
+    assert len(text.split()) <= 900
+
+
+def test_the_python_example_runs():
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    names = {"lr": np.zeros((5, 7, 3), np.uint8)}
+    exec(example, names)
+    assert names["sr"].shape == (10, 14, 3)
+
+
+def test_the_map_in_notebook_00_is_the_table_of_lessons():
+    source = ROOT / "notebooks" / "source" / "00_start_here.py"
+    wanted = "".join(f"# {line}\n" for line in readme.lessons(linked=False).splitlines())
+    assert wanted in source.read_text(encoding="utf-8"), f"put this map there:\n{wanted}"
 
 
 def test_a_table_says_where_no_seed_of_a_variant_meets_the_whole_network(monkeypatch):
@@ -34,35 +71,103 @@ def test_a_table_says_where_no_seed_of_a_variant_meets_the_whole_network(monkeyp
     assert "| SwinIR | 1,000 | 10 | 35.90 (35.80–35.99) ▼ |" in lines[1]
 
 
-def test_what_chance_hides_is_as_the_seeds_spread(monkeypatch):
-    one = {"mean": 36.0, "low": 35.9, "high": 36.1}  # 35.9, 36.0, 36.1: a spread of 0.1
-    far = {"mean": 35.0, "low": 34.8, "high": 35.2}  # 34.8, 35.0, 35.2: of 0.2
+def test_what_chance_hides_follows_from_the_spread_of_the_seeds(monkeypatch):
+    one = {"seeds": [35.9, 36.0, 36.1]}  # a spread of 0.1
+    far = {"seeds": [34.8, 35.2, 35.0]}  # of 0.2
     names = [f"{comparison}: {name}" for comparison in readme.COMPARISONS for name in "ab"]
     value = {name: dict.fromkeys(readme.SETS, one if name[-1] == "a" else far) for name in names}
-    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value, "seed": [0, 1, 2]})
+    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value})
     # both together sqrt(0.025); Student's t for 4 degrees of freedom is 2.776 (any table has it)
     expected = f"{2.776 * 0.025**0.5 * (2 / 3) ** 0.5:.2f}"
-    for line in readme.hidden().splitlines()[2:]:
+    for line in readme.chance().splitlines()[2:]:
         assert line.endswith(f"| {expected} | {expected} | {expected} |")
 
 
-def test_every_link_to_a_file_leads_to_one():
-    assert "](docs/detail.png)" in PAGES[0].read_text(encoding="utf-8")
-    for page in PAGES:
-        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
-        for link in links:
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+def test_the_three_seeds_of_the_ablation_have_its_mean_and_range():
+    for scores in readme.ledger("ablation")["value"].values():
+        for score in scores.values():
+            assert len(score["seeds"]) == 3
+            assert min(score["seeds"]) == score["low"]
+            assert max(score["seeds"]) == score["high"]
+            assert sum(score["seeds"]) / 3 == pytest.approx(score["mean"], abs=1e-4)
 
 
-def test_every_notebook_that_is_there_is_linked_as_ready_and_no_other():
-    text = PAGES[0].read_text(encoding="utf-8")
-    ready = re.findall(r"\]\(notebooks/(\S+)\.ipynb\)[^\n]*\| ready \|", text)
-    assert sorted(ready) == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+COMMAND = re.compile(r"(?:^|`|/|-m )glanet ((?:data )?[a-z]+)((?:\\\n|[^`\n])*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_of_a_command_exists(page, monkeypatch, capsys):
+    for command, rest in COMMAND.findall(page.read_text(encoding="utf-8")):
+        monkeypatch.setattr(sys, "argv", ["glanet", *command.split(), "--help"])
+        with pytest.raises(SystemExit, match="0"):
+            cli.main()
+        text = capsys.readouterr().out
+        for option in re.findall(r"--[a-z][\w-]*", rest):
+            assert option in text, f"glanet {command} {option}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page):
+    for link in re.findall(r"\]\(([^):]+)\)", page.read_text(encoding="utf-8")):
+        name, _, heading = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not heading or heading in headings(target), link
+
+
+def headings(page):
+    """The anchors that GitHub gives the headings of a page."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", line).lower().replace(" ", "-") for line in lines]
+
+
+def test_the_layout_is_that_of_the_package():
+    (layout,) = re.findall(r"## Layout\n\n```\n(.*?)```", CONTRIBUTING, re.DOTALL)
+    listed, folders = set(), [ROOT]
+    for line in layout.splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        path = folders[depth] / line.split()[0]
+        folders[depth + 1 :] = [path]
+        assert path.exists(), line
+        listed.add(path)
+    package = {path for path in (ROOT / "glanet").iterdir() if not path.name.startswith("__")}
+    assert package <= listed
+
+
+def test_the_layers_are_those_that_are_checked():
+    contract, _ = PYPROJECT["tool"]["importlinter"]["contracts"]
+    said = re.findall(r"^\d+\. (.*)$", CONTRIBUTING, re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", line) for line in said] == [
+        layer.split(" | ") for layer in contract["layers"]
+    ]
+
+
+def test_every_dependency_is_explained():
+    text = CONTRIBUTING.partition("## Dependencies")[2]
+    extras = PYPROJECT["project"]["optional-dependencies"].values()
+    wanted = chain(PYPROJECT["project"]["dependencies"], *extras)
+    names = {re.match(r"[\w-]+", entry)[0] for entry in wanted} - {"glanet"}
+    rows = re.findall(r"^\| ([^|(]+)", text, re.MULTILINE)
+    explained = {name.strip() for row in rows for name in row.split(",")}
+    assert names <= explained
+    assert explained - names <= {"package", "setuptools"}
+
+
+def test_every_notebook_is_linked():
+    text = README.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(notebooks/(\S+)\.ipynb\)", text)
+    assert linked == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_every_document_is_linked_from_the_readme():
+    text = README.read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        assert f"]({page.relative_to(ROOT).as_posix()})" in text
 
 
 def test_the_gallery_shows_the_figures_that_the_lab_stores():
     stored = gallery.figures()
     shown = {path.stem: path.read_bytes() for path in gallery.FOLDER.glob("*.png")}
     assert shown == stored, "run: python -m benchmarks.gallery"
-    links = re.findall(r"\]\(lab/(\S+)\.png\)", PAGES[3].read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(lab/(\S+)\.png\)", (ROOT / "docs" / "gallery.md").read_text("utf-8"))
     assert links == list(stored)

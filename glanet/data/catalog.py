@@ -26,10 +26,12 @@ import psutil
 from PIL import Image
 from tqdm import tqdm
 
+from glanet.config import SCALES
 from glanet.errors import GlanetError
+from glanet.files import free_disk
 
 HR = 1  # HR images are those at ×1
-SCALES = (2, 3, 4)
+THE_291 = ("T91", "BSDS200")  # the training set of VDSR, LapSRN and DRRN
 PRESENT, INCOMPLETE, ABSENT = "present", "incomplete", "absent"
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
@@ -292,6 +294,11 @@ def hr_images(name) -> list[Path]:
 
     Raises:
         DataError: the set is absent or incomplete; the message says what brings it.
+
+    Example:
+        >>> from glanet.data import catalog
+        >>> [path.stem for path in catalog.hr_images("photos")]  # come with scikit-image
+        ['astronaut', 'chelsea', 'coffee', 'hubble_deep_field', 'retina', 'rocket']
     """
     return _whole(find(name), HR)
 
@@ -314,16 +321,15 @@ def pairs(name, scale) -> list[tuple[Path, Path]]:
     return [(by_stem[f"{path.stem}x{scale}"], path) for path in hr]
 
 
-def verify(name, fast=False) -> list[str]:
+def verify(name) -> list[str]:
     """What is wrong with a data set, one sentence each; an empty list if nothing is.
 
-    Counts and names; that each LR image has an HR image ``scale`` times its size, and each HR image
-    an LR image; that every image decodes. ``fast`` reads headers alone, which finds images of
-    another size and files that are no images, but not damaged pixels.
+    Checks counts and names; that each LR image has an HR image ``scale`` times its size, and each
+    HR image an LR image; that every image decodes.
     """
     dataset, here = find(name), status(name)
     images = {scale: _images(dataset, scale) for scale in sorted({HR, *here.found})}
-    sizes, unreadable = _read_sizes([path for paths in images.values() for path in paths], fast)
+    sizes, unreadable = _read_sizes([path for paths in images.values() for path in paths])
     wrong = [*here.problems, *unreadable]
     for scale in sorted(here.found.keys() - {HR}):
         lonely = _lonely(images[HR], images[scale], scale)
@@ -359,6 +365,14 @@ def get(name, scale=HR) -> Path:
                 f"{folder} {problem}. Complete it or move it away. {_remedy(dataset, part)}"
             )
     return _folder(dataset, HR)
+
+
+def unpacking_bytes(size: int) -> int:
+    """Disk space that an archive of ``size`` bytes takes until it is unpacked and deleted.
+
+    The images are there twice then, packed and unpacked: PNG files do not shrink in an archive.
+    """
+    return 2 * size
 
 
 def table() -> str:
@@ -510,15 +524,14 @@ def _wrong_sizes(hr, lr, scale, sizes):
                 )
 
 
-def _read_sizes(paths, fast):
+def _read_sizes(paths):
     """{path: (width, height)} of the images that can be read, and sentences on the others."""
     sizes, unreadable = {}, []
 
     def read(path):
         try:
             with Image.open(path) as image:
-                if not fast:
-                    image.load()
+                image.load()
                 return image.size
         except Exception as error:  # Pillow raises half a dozen kinds for damaged files
             return error
@@ -539,9 +552,9 @@ def _install(dataset, scale):
     if archive is None:
         raise DataError(f"{folder} has no images. {_remedy(dataset, scale)}")
     place = data_root() / PurePath(dataset.folder).parts[0]
-    needed = 2 * archive.size  # PNG files do not shrink in an archive: once packed, once unpacked
+    needed = unpacking_bytes(archive.size)
     try:
-        if _free_bytes(place) < needed:
+        if free_disk(place) < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with _workspace(place) as work:
             packed, unpacked = work / PurePath(archive.url).name, work / "unpacked"
@@ -556,18 +569,13 @@ def _install(dataset, scale):
         if error.errno in _NO_ROOM:
             raise DataError(
                 f"{place}: no room for {archive.url}. It takes {needed:,} bytes until it is "
-                f"unpacked, and {_free_bytes(place):,} are free (a quota may allow less). Nothing "
+                f"unpacked, and {free_disk(place):,} are free (a quota may allow less). Nothing "
                 "was kept. Make room, or set GLANET_DATA to a folder on a larger disk."
             ) from error
         raise DataError(
             f"{error.filename or place}: cannot be written ({error.strerror or error}). Check "
             "who may write there, or set GLANET_DATA to another folder."
         ) from error
-
-
-def _free_bytes(place):
-    existing = next(folder for folder in (place, *place.parents) if folder.exists())
-    return shutil.disk_usage(existing).free
 
 
 @contextlib.contextmanager

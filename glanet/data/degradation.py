@@ -78,6 +78,15 @@ def imresize(image, scale):
 
     Raises TypeError unless ``image`` is a uint8 array, ValueError for another number of dimensions,
     an empty image or a scale that is not positive and finite.
+
+    Example:
+        >>> import numpy as np
+        >>> from glanet.data.degradation import imresize
+        >>> imresize(np.array([[0, 80], [160, 240]], np.uint8), 2)
+        array([[  0,  13,  52,  71],
+               [ 26,  49,  97, 121],
+               [121, 144, 192, 216],
+               [168, 191, 239, 255]], dtype=uint8)
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         found = getattr(image, "dtype", type(image).__name__)

@@ -1,5 +1,6 @@
 """Image files: one reader for every kind, one writer."""
 
+import threading
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from glanet.errors import GlanetError
 from glanet.files import atomic_path
 
-# Pillow refuses what claims more than twice MAX_IMAGE_PIXELS (179 million pixels) before decoding
-# it, and warns above half of that, which an honest panorama has
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-
-# how each format is written: nothing lost where the format allows it, JPEG without visible loss
+# how each format is written: lossless where the format allows it, JPEG without visible loss
 _WRITE = {
     ".bmp": {"format": "BMP"},
     ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
@@ -28,58 +25,69 @@ _WRITE = {
 READABLE = tuple(_WRITE)
 _NO_ALPHA = {"BMP", "JPEG"}
 _ENDINGS = ", ".join(_WRITE)
+_OPENING = threading.Lock()  # warning filters belong to the process, and threads open images too
 
 
 class ImageError(GlanetError, ValueError):
-    """An image that cannot be read or written; names the file, what was found, what mends it."""
+    """An image that cannot be read or written.
+
+    The message names the file, what was found and what mends it.
+    """
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """What an image file holds: uint8 (H, W, 3), and apart from it uint8 (H, W) opacity or None."""
+    """What an image file holds: colours, opacity where there is any, and the colour profile."""
 
-    rgb: np.ndarray
-    alpha: np.ndarray | None
+    rgb: np.ndarray  # uint8 (H, W, 3)
+    alpha: np.ndarray | None  # uint8 (H, W), 0 for transparent
     icc_profile: bytes | None
 
 
-def read_image(path) -> ImageFile:
-    """Read a PNG, JPEG, BMP, TIFF or WebP file, whatever its name says, turned upright.
+def read_image(path: str | Path) -> ImageFile:
+    """The content of a PNG, JPEG, BMP, TIFF or WebP file, turned upright.
 
-    Greyscale becomes three equal channels, CMYK and palettes RGB. 16-bit grey is rounded to 8 bits,
-    16-bit colour cut to them, as Pillow does. Of several frames the first is taken. The ICC profile
-    is kept where it describes RGB.
+    The content decides the format, not the ending. Greyscale becomes three equal channels, CMYK and
+    palettes become RGB. 16-bit grey is rounded to 8 bits; 16-bit colour is truncated, as Pillow
+    does. Only the first of several frames is read. The ICC profile is kept if it describes RGB.
 
     Raises:
-        ImageError: missing, empty, truncated, no image, absurdly large, or with values that have no
-            agreed range (floating point, 32-bit integers).
+        ImageError: the file is missing, empty, truncated, not an image, too large for Pillow, or
+            its values have no agreed range (floating point, 32-bit integers).
+
+    Example:
+        >>> from glanet.data import catalog
+        >>> from glanet.data.images import read_image
+        >>> photo = read_image(catalog.hr_images("photos")[0])
+        >>> photo.rgb.shape, photo.rgb.dtype, photo.alpha
+        ((512, 512, 3), dtype('uint8'), None)
     """
     with _opened(path) as image:
-        with _damage_told(path):
+        with _reporting_damage(path):
             image.load()
             upright = ImageOps.exif_transpose(image)
         profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
         return ImageFile(*_colour_and_opacity(upright, path), profile)
 
 
-def read_rgb(path) -> np.ndarray:
-    """The colours of an image file: uint8 (H, W, 3). Opacity is left out. Raises as read_image."""
+def read_rgb(path: str | Path) -> np.ndarray:
+    """The colours of an image file, without opacity: uint8 (H, W, 3). Raises as ``read_image``."""
     return read_image(path).rgb
 
 
-def image_size(path) -> tuple[int, int]:
+def image_size(path: str | Path) -> tuple[int, int]:
     """(height, width) in pixels, upright, from the header alone. Raises as ``read_image``."""
-    with _opened(path) as image, _damage_told(path):
-        exif = Image.Image.getexif(image)  # a PNG's own would decode it, for EXIF data at its end
-        turned = exif.get(0x0112, 1) >= 5  # orientations 5 to 8 lie on their side
+    with _opened(path) as image, _reporting_damage(path):
+        exif = Image.Image.getexif(image)  # a PNG's own decodes all pixels
+        turned = exif.get(0x0112, 1) >= 5  # orientations 5 to 8 swap the axes
         return image.size if turned else image.size[::-1]
 
 
-def find_images(folder) -> list[Path]:
-    """The image files in ``folder``, by their endings, sorted by name; hidden files are left out.
+def find_images(folder: str | Path) -> list[Path]:
+    """The image files in ``folder``, by their endings, sorted by name, without hidden files.
 
     Raises:
-        ImageError: no such folder, or no image in it.
+        ImageError: the folder does not exist, or holds no image.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -96,7 +104,7 @@ def find_images(folder) -> list[Path]:
 
 @contextmanager
 def _opened(path):
-    """The file as a Pillow image of which only the header was read."""
+    """The file as a Pillow image with only the header read."""
     path = Path(path)
     if not path.is_file():
         what = "a folder, not an image" if path.is_dir() else "no such file"
@@ -104,26 +112,34 @@ def _opened(path):
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: an empty file. Fetch or save it again.")
     try:
-        image = Image.open(path)
+        image = _open(path)
     except UnidentifiedImageError as error:
         start = path.open("rb").read(12)
         raise ImageError(
-            f"{path}: not an image that can be read here; it begins with {start!r}. "
-            f"Convert it to one ending in {_ENDINGS}."
+            f"{path}: not an image of a known format; it begins with {start!r}. "
+            f"Convert it to one of {_ENDINGS}."
         ) from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{path}: claims absurdly many pixels ({error}). If it is what you think it is, raise "
-            "PIL.Image.MAX_IMAGE_PIXELS."
+            f"{path}: claims more pixels than Pillow accepts ({error}). If you trust the file, "
+            "raise PIL.Image.MAX_IMAGE_PIXELS."
         ) from error
-    except Exception as error:  # headers can be damaged in any way, and files be unreadable
+    except Exception as error:  # damaged headers raise nearly anything
         raise ImageError(f"{path}: cannot be opened ({error}). Fetch or save it again.") from error
     with image:
         yield image
 
 
+def _open(path):
+    # Pillow rejects an image of more than 179 million pixels, twice MAX_IMAGE_PIXELS, before it is
+    # decoded. From half of that it warns, but a panorama may well be as large.
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(path)
+
+
 @contextmanager
-def _damage_told(path):
+def _reporting_damage(path):
     try:
         yield
     except Exception as error:  # decoders raise nearly anything on damaged data
@@ -143,18 +159,19 @@ def _colour_and_opacity(image, path):
             return np.ascontiguousarray(channels[..., :3]), channels[..., 3].copy()
         if image.mode not in ("I", "F"):
             return np.array(image.convert("RGB")), None
-    except ValueError:  # Pillow has no way from this mode to RGB
+    except ValueError:  # Pillow cannot convert this mode to RGB
         pass
     raise ImageError(
-        f"{path}: its pixels are of Pillow's kind {image.mode!r}, which have no agreed range of "
-        "colours. Convert it to an 8-bit or 16-bit image."
+        f"{path}: pixels of Pillow's mode {image.mode!r} have no agreed range of colours. "
+        "Convert it to an 8-bit or 16-bit image."
     )
 
 
-def check_target(path, alpha=None):
-    """Raise ImageError unless ``write_image`` knows how to write to this path, with this opacity.
+def check_target(path: str | Path, alpha: np.ndarray | None = None) -> None:
+    """Check, by the ending alone, that ``write_image`` can write this opacity to ``path``.
 
-    A look at the ending alone: for those who want to know before hours of work.
+    Raises:
+        ImageError: it cannot.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in _WRITE:
@@ -164,15 +181,19 @@ def check_target(path, alpha=None):
         raise ImageError(f"{path}: {kind} cannot hold the transparency of this image. Use .png.")
 
 
-def write_image(path, image, alpha=None, icc_profile=None):
-    """Write uint8 (H, W, 3), with its opacity uint8 (H, W) where there is one.
+def write_image(
+    path: str | Path,
+    image: np.ndarray,
+    alpha: np.ndarray | None = None,
+    icc_profile: bytes | None = None,
+) -> None:
+    """Write uint8 (H, W, 3), with opacity uint8 (H, W) if there is any.
 
-    The ending of ``path`` says the format; its folder is made if need be. PNG, TIFF, BMP and WebP
-    keep every bit, JPEG has quality 95. The file appears when it is whole, and until then the old
-    one stays.
+    The ending of ``path`` gives the format; its folder is created if needed. PNG, TIFF, BMP and
+    WebP are lossless, JPEG has quality 95. An old file is replaced once the new one is complete.
 
     Raises:
-        ImageError: an ending that cannot be written, or that cannot hold opacity; or no room.
+        ImageError: the format is unknown or cannot hold opacity, or the file cannot be written.
     """
     path = Path(path)
     check_target(path, alpha)

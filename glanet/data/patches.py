@@ -10,20 +10,21 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from tqdm.auto import tqdm
 
-from glanet.data.catalog import data_root
+from glanet.data.catalog import DataError, data_root
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import find_images, image_size, read_rgb
 from glanet.device import free_memory
 from glanet.errors import ArgumentError
+from glanet.files import free_disk
 
 CHANNELS = 3
 _PIXEL = np.dtype(f"V{CHANNELS}")
@@ -43,6 +44,15 @@ class Plan:
     top: np.ndarray  # first row of the LR patch, LR pixels
     left: np.ndarray  # first column of the LR patch, LR pixels
     orientation: np.ndarray
+
+
+def decoded_bytes(sizes: Iterable[tuple[int, int]], scale: int) -> int:
+    """Bytes that images take as pixels, LR and HR, one byte per colour.
+
+    sizes: (height, width) of each HR image. Images are cropped to multiples of ``scale`` first.
+    """
+    lr_pixels = sum((height // scale) * (width // scale) for height, width in sizes)
+    return CHANNELS * lr_pixels * (1 + scale**2)
 
 
 class PatchStore:
@@ -83,8 +93,17 @@ class PatchStore:
         Raises:
             ArgumentError: there are no images, or none as large as a patch; an LR file has not the
                 size that its HR file asks for.
-            OSError: ``cache`` has too little free space.
+            DataError: the disk of ``cache`` has too little free space.
             Whatever `read_rgb` raises for a file that it cannot read.
+
+        Example:
+            >>> from glanet.data import catalog
+            >>> from glanet.data.patches import PatchStore
+            >>> photos = catalog.hr_images("photos")[:2]
+            >>> store = PatchStore.from_images(photos, scale=2, patch=16)
+            >>> lr, hr = store.batch(seed=0, step=7, size=4)
+            >>> tuple(lr.shape), tuple(hr.shape)
+            ((4, 3, 16, 16), (4, 3, 32, 32))
         """
         found = [(pair, image_size(pair[1])) for pair in _pairs(source)]
         kept = [(pair, size) for pair, size in found if min(size) // scale >= patch]
@@ -96,10 +115,10 @@ class PatchStore:
                 "give larger images or a smaller patch"
             )
         pairs = [pair for pair, _ in kept]
-        lr_pixels = sum((height // scale) * (width // scale) for _, (height, width) in kept)
-        total = lr_pixels * (1 + scale**2)
+        needed = decoded_bytes([size for _, size in kept], scale)
+        total = needed // CHANNELS
         device = torch.device(device)
-        mapped = total * CHANNELS > (free_memory(device) // 2 if memory is None else memory)
+        mapped = needed > (free_memory(device) // 2 if memory is None else memory)
         if mapped:
             cache = Path(cache or data_root() / ".glanet")
             pixels, lr_sizes = _map_pixels(pairs, scale, total, cache)
@@ -337,16 +356,16 @@ def _write_pixels(pairs, scale, total, path, sizes_path):
     """Decode the images into a file. Safe beside other processes that write the same one.
 
     Raises:
-        OSError: the disk has too little free space.
+        DataError: the disk has too little free space.
     """
     cache = path.parent
-    cache.mkdir(parents=True, exist_ok=True)
-    free = psutil.disk_usage(str(cache)).free
+    free = free_disk(cache)
     if free < total * CHANNELS:
-        raise OSError(
-            f"{cache} has {free / 1e9:.1f} GB free; the images take "
-            f"{total * CHANNELS / 1e9:.1f} GB: give `cache` a folder on a larger disk"
+        raise DataError(
+            f"{cache}: {free / 1e9:.1f} GB free; the images take {total * CHANNELS / 1e9:.1f} GB. "
+            "Make room, set GLANET_DATA to a folder on a larger disk, or give `cache` one."
         )
+    cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as unfinished:
         part, sizes_part = Path(unfinished, path.name), Path(unfinished, sizes_path.name)
         sizes = []

@@ -1,12 +1,13 @@
 """The benchmark: a method's PSNR and SSIM on a set of images, by the protocol of the papers.
 
-LR images are made from the HR images by MATLAB's bicubic, which gives the published LR files bit
-for bit; so HR images are all that a benchmark needs.
+MATLAB's bicubic makes the LR images from the HR images. The result is bit-identical to the
+published LR files, so a benchmark needs HR images only.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +20,32 @@ from glanet.evaluation.published import published
 
 
 class BenchmarkError(GlanetError, ValueError):
-    """A benchmark that cannot be run; the message names the files and what mends it."""
+    """A benchmark that cannot be run; the message names the files and says what to do."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """One image's score on Y, and the seconds that its upscaling took."""
+    """One image's PSNR and SSIM on Y, and the time of its upscaling."""
 
     set: str
     image: str  # file name without its ending
-    psnr_y: float  # dB
+    psnr_y: float  # dB; inf for identical images
     ssim_y: float
     seconds: float | None = None  # None where somebody else made the image
-    tile: int | None = None  # LR pixels; None where the whole image went through at once
+    tile: int | None = None  # side in LR pixels; None for the whole image at once
 
 
-def evaluate(upscaler: Callable, set_name: str, hr_images: Iterable[Path], scale: int):
+def evaluate(
+    upscaler: Callable[[np.ndarray], tuple[np.ndarray, int | None]],
+    set_name: str,
+    hr_images: Iterable[Path],
+    scale: int,
+) -> Iterator[Score]:
     """Yield the Score of each image, in order.
 
-    ``upscaler`` takes an LR image, uint8 (h, w, 3), and returns uint8 (scale·h, scale·w, 3) and the
-    tile it worked in, or None for the whole image.
+    Args:
+        upscaler: LR image, uint8 (h, w, 3) -> SR image, uint8 (scale·h, scale·w, 3), and the side
+            of the tiles used, or None for the whole image.
     """
     for path in hr_images:
         hr = modcrop(read_rgb(path), scale)
@@ -49,15 +56,17 @@ def evaluate(upscaler: Callable, set_name: str, hr_images: Iterable[Path], scale
         yield _score(set_name, path, sr, hr, scale, seconds, tile)
 
 
-def evaluate_folder(folder: Path, set_name: str, hr_images: Iterable[Path], scale: int):
-    """Yield the Score of each image that somebody else's method wrote into ``folder``.
+def evaluate_folder(
+    folder: Path, set_name: str, hr_images: Iterable[Path], scale: int
+) -> Iterator[Score]:
+    """Yield the Score of each image that another method wrote into ``folder``.
 
-    Pairs and sizes are checked for all images before the first is scored.
+    The call itself checks the pairs and sizes of all images, before the first is scored.
 
     Raises:
         BenchmarkError: an HR image without its output, or with several; an output of another size.
     """
-    pairs = pair_outputs(folder, hr_images, scale)
+    pairs = _pair_outputs(folder, hr_images, scale)
 
     def scores():
         for output, path in pairs:
@@ -66,8 +75,8 @@ def evaluate_folder(folder: Path, set_name: str, hr_images: Iterable[Path], scal
     return scores()
 
 
-def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
-    """(output, HR image) for every HR image, recognised by its name as `fitting_outputs` does.
+def _pair_outputs(folder: Path, hr_images: Iterable[Path], scale: int) -> list[tuple[Path, Path]]:
+    """(output, HR image) for every HR image, matched by name as ``fitting_outputs`` does.
 
     Raises:
         BenchmarkError: an HR image without its output, or with several; an output of another size.
@@ -87,18 +96,18 @@ def pair_outputs(folder, hr_images, scale) -> list[tuple[Path, Path]]:
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
         raise BenchmarkError(
-            f"{folder}: not one fitting output for each HR image at ×{scale}: "
+            f"{folder}: expected one output for each HR image at ×{scale}: "
             f"{'; '.join(problems[:5])}{more}. "
             f"Name each output NAME.png or NAMEx{scale}.png, and check the scale."
         )
     return pairs
 
 
-def fitting_outputs(name, outputs, scale) -> list[str]:
-    """Those of ``outputs`` that belong to the HR image ``name``; all are names without an ending.
+def fitting_outputs(name: str, outputs: Iterable[str], scale: int) -> list[str]:
+    """Those of ``outputs`` that belong to the HR image ``name``; all names without an ending.
 
-    They are called NAME or NAMExSCALE, with or without a suffix that begins with an underscore, as
-    in ``babyx2_SwinIR``.
+    An output is named NAME or NAMExSCALE, and may have a suffix that starts with an underscore:
+    ``babyx2_SwinIR``.
     """
     heads = (name, f"{name}x{scale}")
     return [out for out in outputs if any(out == h or out.startswith(f"{h}_") for h in heads)]
@@ -113,19 +122,43 @@ def _score(set_name, path, sr, hr, scale, seconds=None, tile=None):
     return Score(set_name, path.stem, psnr_y(sr, hr, scale), ssim_y(sr, hr, scale), seconds, tile)
 
 
-def mean_scores(scores) -> dict[str, tuple[float, float]]:
-    """{set: (PSNR in dB, SSIM)}: the means over the images of each set, in order."""
+def mean_scores(scores: Iterable[Score]) -> dict[str, tuple[float, float]]:
+    """{set: (PSNR in dB, SSIM)}: means over the images of each set, sets in order."""
     by_set = {}
     for score in scores:
         by_set.setdefault(score.set, []).append((score.psnr_y, score.ssim_y))
     return {name: tuple(np.mean(pairs, axis=0).tolist()) for name, pairs in by_set.items()}
 
 
-def table(scores, scale, label, *, with_published=False) -> str:
-    """The scores as a Markdown table, which also reads well in a terminal.
+def document(scores: Iterable[Score], scale: int, label: str) -> dict:
+    """The scores and their means by set, as plain values for JSON.
 
-    One row for ``label``; with published rows, those of ``published`` above it, marked as such.
+    JSON has no infinity: the PSNR of identical images becomes None.
     """
+    scores = list(scores)
+    return {
+        "method": label,
+        "scale": scale,
+        "protocol": f"PSNR (dB) and SSIM on Y, {scale} pixels cut from each side; "
+        "null: the PSNR is infinite, as the images are identical",
+        "means": {
+            name: {"psnr_y": _finite(psnr), "ssim_y": ssim}
+            for name, (psnr, ssim) in mean_scores(scores).items()
+        },
+        "images": [{**asdict(score), "psnr_y": _finite(score.psnr_y)} for score in scores],
+    }
+
+
+def _finite(value):
+    return value if math.isfinite(value) else None
+
+
+def table(scores: Iterable[Score], scale: int, label: str, *, with_published: bool = False) -> str:
+    """The scores as a Markdown table, one row for ``label``.
+
+    ``with_published`` adds the rows of ``published`` above it, marked as published.
+    """
+    scores = list(scores)
     means = mean_scores(scores)
     rows = [("method", "trained on", *means)]
     for method, trained_on, known in published(scale) if with_published else ():

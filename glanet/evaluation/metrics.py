@@ -39,6 +39,13 @@ def psnr_y(sr, hr, border):
 
     Raises ArgumentError for another dtype or shape, for images of different sizes, and for a border
     that is negative or leaves nothing.
+
+    Example:
+        >>> import numpy as np
+        >>> from glanet.evaluation.metrics import psnr_y
+        >>> hr = np.full((16, 16, 3), 100, np.uint8)
+        >>> round(psnr_y(hr + 1, hr, border=2), 2)  # wrong by one grey level everywhere
+        49.45
     """
     sr, hr = _comparable(sr, hr, border, smallest=1)
     return _psnr(rgb_to_y(sr), rgb_to_y(hr))
@@ -59,18 +66,19 @@ def ssim_y(sr, hr, border):
     Gaussian window of 11×11 pixels, σ 1.5, averaged over the positions where the window lies
     inside the image (Wang et al., "Image quality assessment: from error visibility to structural
     similarity", 2004). Arguments and errors as for `psnr_y`, but the border must leave 11×11.
+
+    Example:
+        >>> from glanet.data import catalog
+        >>> from glanet.data.degradation import imresize
+        >>> from glanet.data.images import read_rgb
+        >>> from glanet.evaluation.metrics import ssim_y
+        >>> hr = read_rgb(catalog.hr_images("photos")[0])[:128, :128]
+        >>> bicubic = imresize(imresize(hr, 1 / 2), 2)
+        >>> round(ssim_y(bicubic, hr, border=2), 3)
+        0.98
     """
     sr, hr = _comparable(sr, hr, border, smallest=_SSIM_WINDOW)
     return _ssim(rgb_to_y(sr), rgb_to_y(hr))
-
-
-def ssim_rgb(sr, hr, border):
-    """Structural similarity, averaged over the three channels. Never compare it with `ssim_y`.
-
-    Arguments and errors as for `ssim_y`.
-    """
-    sr, hr = _comparable(sr, hr, border, smallest=_SSIM_WINDOW)
-    return float(np.mean([_ssim(sr[..., c], hr[..., c]) for c in range(3)]))
 
 
 def _as_rgb(image):

@@ -1,8 +1,8 @@
 """Published scores: PSNR in dB and SSIM on Y, as their authors report them.
 
-Sources: for RCAN to GLA-Net Table 1 of the GLA-Net paper, for the rest the papers of the methods.
-All follow the protocol of ``metrics``, with one reservation: older tables skip the conversion to Y
-for ``bridge``, the one greyscale image of Set14, and so report 0.09 dB less there.
+Sources: Table 1 of the GLA-Net paper for RCAN to GLA-Net, the methods' own papers for the rest.
+All follow the protocol of ``metrics``, with one exception: older tables do not convert ``bridge``,
+the only greyscale image of Set14, to Y, which lowers their Set14 scores by 0.09 dB.
 """
 
 SETS = ("Set5", "Set14", "B100", "Urban100", "Manga109")
@@ -45,11 +45,11 @@ _TABLES = {
 }
 
 
-def published(scale) -> list[tuple[str, str, dict[str, tuple[float, float]]]]:
-    """Rows of published scores at ``scale``: (method, trained on, {set: (PSNR, SSIM)}).
+def published(scale: int) -> list[tuple[str, str, dict[str, tuple[float, float]]]]:
+    """Rows of published scores at ``scale``: (method, trained on, {set: (PSNR in dB, SSIM)}).
 
-    "trained on" is "-" where nothing was trained or it is not known; a set that a method does not
-    report is left out of its row. Empty at a scale for which no scores are kept.
+    "trained on" is "-" if nothing was trained or the data is not known. A row lacks the sets that
+    its method does not report. Without published scores at ``scale``, the list is empty.
     """
     rows = []
     for line in _TABLES.get(scale, "").strip().splitlines():

@@ -3,10 +3,14 @@
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
+from torch import nn
 
 from glanet.data.tensors import to_image, to_tensor
+from glanet.device import free_memory
 from glanet.errors import ArgumentError
+from glanet.inference.prepare import biases_kept
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
 
@@ -22,14 +26,49 @@ def upscale(model, image, tile=None, ensemble=False):
     Raises:
         ArgumentError: the image is not a uint8 (H, W, 3) array; or the tile is not a multiple of
             ``model.multiple``, or not larger than twice the overlap; or the network takes no tiles.
+
+    Example:
+        >>> import numpy as np
+        >>> from glanet.inference import upscale
+        >>> from glanet.weights import load
+        >>> lr = np.full((32, 48, 3), 128, np.uint8)
+        >>> upscale(load("tiny-x2"), lr).shape
+        (64, 96, 3)
     """
     if tile is not None:
         _check_tile(model, tile)
     run = partial(self_ensemble, model) if ensemble else model
     if tile is not None:
         run = partial(_in_tiles, run, model.config.scale, model.multiple, tile)
-    with torch.no_grad(), _evaluating(model):
+    with torch.no_grad(), _evaluating(model), biases_kept(model):
         return to_image(run(to_tensor(image, next(model.parameters()).device)))
+
+
+def upscale_within(
+    model: nn.Module,
+    lr: np.ndarray,
+    memory: int | None = None,
+    *,
+    tile: int | None = None,
+    ensemble: bool = False,
+) -> tuple[np.ndarray, int | None]:
+    """The enlarged image and the tile that was used: ``upscale`` where memory may be short.
+
+    Works within half of the memory that is free on the model's device, and within ``memory`` bytes
+    where that is less: on the whole image if it fits, else in the largest tiles that do. A ``tile``
+    that is given is used as it is.
+
+    Returns:
+        uint8 (scale·H, scale·W, 3), and the tile's side in LR pixels or None for the whole image.
+
+    Raises:
+        ArgumentError: as ``upscale``.
+    """
+    if tile is None:
+        half = free_memory(next(model.parameters()).device) // 2
+        bound = half if memory is None else min(memory, half)
+        tile = tile_that_fits(model, *lr.shape[:2], bound)
+    return upscale(model, lr, tile, ensemble), tile
 
 
 def tile_that_fits(model, height, width, memory):

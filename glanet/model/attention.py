@@ -5,16 +5,13 @@ other layer the image is first rolled by half a window, so that what a border di
 one window; a mask keeps apart the pixels that only the roll made neighbours.
 """
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-MASKED = (
-    -100.0
-)  # as released; beside exp(0), exp(-100) is nothing, and no gradient is NaN as at -inf
+# as released; exp(-100) is nothing beside exp(0), and unlike -inf it makes no gradient NaN
+MASKED = -100.0
 
 
 def relative_position_index(window):
@@ -30,21 +27,18 @@ def relative_position_index(window):
     return rearrange(index, "i1 i2 j1 j2 -> (i1 i2) (j1 j2)")
 
 
-@lru_cache(maxsize=2)  # every layer asks for the same one: training's shape and validation's
 def shift_mask(height, width, window, shift, dtype, device):
     """What to add to the attention scores of a rolled image: (windows, 1, N, N), 0 or -100.
 
     After a roll by ``shift``, the last windows of each row and column hold pixels from opposite
     edges of the image. Two pixels may attend to each other only if they come from the same side.
     """
-    # a mask made inside inference_mode could not serve a later training step
-    with torch.inference_mode(False):
-        side_of_row = (torch.arange(height, device=device) >= height - shift).long()
-        side_of_column = (torch.arange(width, device=device) >= width - shift).long()
-        side = side_of_row[:, None] * 2 + side_of_column
-        side = rearrange(side, "(h i) (w j) -> (h w) 1 (i j)", i=window, j=window)
-        apart = side[..., :, None] != side[..., None, :]
-        return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, MASKED)
+    side_of_row = (torch.arange(height, device=device) >= height - shift).long()
+    side_of_column = (torch.arange(width, device=device) >= width - shift).long()
+    side = side_of_row[:, None] * 2 + side_of_column
+    side = rearrange(side, "(h i) (w j) -> (h w) 1 (i j)", i=window, j=window)
+    apart = side[..., :, None] != side[..., None, :]
+    return torch.zeros(apart.shape, dtype=dtype, device=device).masked_fill(apart, MASKED)
 
 
 def attend(query, key, value, bias):
@@ -60,9 +54,8 @@ def attend_fused(query, key, value, bias):
     axes and, on a GPU, a head width that is a multiple of 8; for anything else PyTorch goes step by
     step and does not say so.
     """
-    if (
-        query.device.type == "cpu" and bias.requires_grad
-    ):  # no kernel there gives a bias its gradient
+    if query.device.type == "cpu" and bias.requires_grad:
+        # no kernel there gives a bias its gradient
         return attend(query, key, value, bias)
     shape, scale = query.shape, query.shape[-1] ** -0.5
     if len(bias) == 1:  # all windows share it: they are a larger batch
@@ -92,7 +85,6 @@ class WindowAttention(nn.Module):
         self.bias_table = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.bias_table, std=0.02)
         self.register_buffer("bias_index", relative_position_index(window), persistent=False)
-        self._kept_bias = (None, None)  # what it was gathered from, and the bias
 
     def forward(self, tokens):
         height, width = tokens.shape[1:3]
@@ -118,29 +110,15 @@ class WindowAttention(nn.Module):
     def bias(self, height, width, dtype):
         """Relative-position bias plus shift mask: (1 or windows, heads, N, N)."""
         bias = self.position_bias(dtype)
-        if not self.shift:
-            return bias[None]
-        compiling = torch.compiler.is_compiling()  # a compiler cannot see into the cache
-        mask = shift_mask.__wrapped__ if compiling else shift_mask
-        return bias + mask(height, width, self.window, self.shift, dtype, bias.device)
+        return bias + self.mask(height, width, dtype) if self.shift else bias[None]
 
     def position_bias(self, dtype):
-        """The table's entry for each pair of pixels: (heads, N, N).
-
-        Without gradients it is gathered once and kept until the table changes. (A write through
-        ``bias_table.data`` goes unseen, as it does by autograd: write under ``torch.no_grad()``.)
-        """
-        table = self.bias_table
-        needs_graph = torch.is_grad_enabled() and table.requires_grad
-        if needs_graph or table.is_inference() or torch.compiler.is_compiling():
-            return self._gather_bias(dtype)
-        key = (dtype, table.data_ptr(), table._version)
-        if self._kept_bias[0] != key:
-            with torch.inference_mode(False), torch.no_grad():
-                self._kept_bias = (key, self._gather_bias(dtype))
-        return self._kept_bias[1]
-
-    def _gather_bias(self, dtype):
+        """The table's entry for each pair of pixels: (heads, N, N)."""
         # contiguous, or PyTorch's fused kernel on a GPU would not take it, and not say so
         bias = rearrange(self.bias_table[self.bias_index], "i j heads -> heads i j")
         return bias.to(dtype).contiguous()
+
+    def mask(self, height, width, dtype):
+        """The shift mask for an image of that size: (windows, 1, N, N)."""
+        device = self.bias_table.device
+        return shift_mask(height, width, self.window, self.shift, dtype, device)

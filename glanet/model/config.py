@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from glanet.config import ModelShape
 
+MIXERS = ("gla", "split", "depthwise", "pooled", "iformer")
 INCEPTION_BRANCHES = 4  # Fig. 3: max-pool, 3, 5 and 7, each a quarter of the channels
 
 
@@ -51,6 +52,9 @@ class ModelConfig(ModelShape):
     stochastic_depth: float = 0.1
     inception: bool = True  # convolution branches beside attention (Fig. 3); Table 2, row 2
     attention: bool = True  # attention beside the branches; an ablation that the paper leaves out
+    # what mixes the pixels in a layer: "gla"; "split", "depthwise" or "pooled", the GLA layer with
+    # one of the paper's changes to iFormer's mixer undone (§2.1); or "iformer", that mixer itself
+    mixer: str = "gla"
     dense: bool = True  # dense connections between blocks (Eq. 2); Table 2, row 1
     # six 1×1 convolutions as released, one before every block; False: five as in Fig. 2, none
     # before block 1. They fuse dense connections: without ``dense`` there are none
@@ -87,12 +91,27 @@ class ModelConfig(ModelShape):
             "one of the two, or a layer would have nothing to look around with",
             found="off, and so is inception",
         )
+        self.require(self.mixer in MIXERS, "mixer", f"one of {', '.join(MIXERS)}", repr(self.mixer))
+        if self.mixer != "gla":
+            self._check_mixer()
         self.require(
             1 <= self.channels * self.mlp_ratio < float("inf"),
             "mlp_ratio",
             "large enough for one hidden channel, and finite",
         )
         self.require(0 <= self.stochastic_depth < 1, "stochastic_depth", "in [0, 1)")
+
+    def _check_mixer(self):
+        whole = self.attention and self.inception
+        self.require(whole, "mixer", "gla where attention or inception is off", repr(self.mixer))
+        if self.mixer in ("split", "iformer"):
+            self.require(self.heads % 2 == 0, "heads", f"even, as {self.mixer} halves them")
+        if self.mixer == "split":
+            multiple = 2 * INCEPTION_BRANCHES
+            fits = self.channels % multiple == 0
+            self.require(fits, "channels", f"a multiple of {multiple}, as {self.mixer} halves them")
+        if self.mixer in ("pooled", "iformer"):
+            self.require(self.window % 2 == 0, "window", f"even, as {self.mixer} averages squares")
 
     @property
     def layers_by_block(self) -> tuple[int, ...]:

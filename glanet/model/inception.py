@@ -25,28 +25,29 @@ class MaxBranch(nn.Sequential):
 class ConvBranch(nn.Sequential):
     """Y_conv^i, a k×k convolution in three steps: tokens (B, H, W, C) -> (B, H, W, width).
 
-    A row of k and a column of k cost 2k weights per pair of channels instead of k².
+    A row of k and a column of k cost 2k weights per pair of channels instead of k². ``depthwise``
+    convolves every channel by itself, as iFormer does (`glanet.model.mixer`).
     """
 
-    def __init__(self, channels, width, kernel_size):
-        pad = kernel_size // 2
+    def __init__(self, channels, width, kernel_size, depthwise=False):
+        pad, groups = kernel_size // 2, width if depthwise else 1
         super().__init__(
             TokenConv1x1(channels, width),
-            TokenConv(width, width, kernel_size=(1, kernel_size), padding=(0, pad)),
-            TokenConv(width, width, kernel_size=(kernel_size, 1), padding=(pad, 0)),
+            TokenConv(width, width, (1, kernel_size), padding=(0, pad), groups=groups),
+            TokenConv(width, width, (kernel_size, 1), padding=(pad, 0), groups=groups),
         )
 
 
 class Inception(nn.Module):
     """Y = Concat(Y_max, Y_conv): tokens (B, H, W, C) -> (B, H, W, C), C a multiple of 4."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, depthwise=False):
         super().__init__()
         width = channels // INCEPTION_BRANCHES
         self.branches = nn.ModuleList(
             [
                 MaxBranch(channels, width),
-                *(ConvBranch(channels, width, size) for size in KERNEL_SIZES),
+                *(ConvBranch(channels, width, size, depthwise) for size in KERNEL_SIZES),
             ]
         )
 

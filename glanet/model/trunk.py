@@ -28,6 +28,7 @@ class Trunk(nn.Module):
                 mlp_ratio=config.mlp_ratio,
                 inception=config.inception,
                 attention=config.attention,
+                mixer=config.mixer,
                 drop_probabilities=probabilities,
             )
             for probabilities in _drop_probabilities(config)

@@ -46,7 +46,7 @@ class Frame(nn.Module):
 
     Images (B, 3, H, W) in [0, 1] -> images (B, 3, scale·H, scale·W). Inside, values lie in
     [0, ``value_range``], as the published weights expect them. A subclass sets ``head``, ``body``
-    and ``tail``.
+    and ``tail``, or overrides ``deep``.
     """
 
     value_range: ClassVar[float] = 255.0
@@ -62,8 +62,20 @@ class Frame(nn.Module):
     def forward(self, image):
         check_image(image)
         shallow = self.head(self.sub_mean(self.value_range * image))
-        upscaled = self.tail(self.body(shallow) + shallow)
+        upscaled = self.tail(self.deep(shallow) + shallow)
         return self.add_mean(upscaled) / self.value_range
+
+    def deep(self, shallow):
+        """From shallow to deep features: (B, C, H, W) -> (B, C, H, W)."""
+        return self.body(shallow)
+
+    @property
+    def values_per_pixel(self):
+        """The image, two maps of its size and two of the upscaled size, at the last pixel shuffle.
+
+        Counted by tests/peak.py on 48×48 and 96×96 LR pixels. For bodies that need no more.
+        """
+        return 2 * (self.config.scale**2 + 1) * self.config.channels + 3
 
     def repeated(self):
         """Nothing is compiled yet."""

@@ -100,10 +100,6 @@ class RCAN(Frame):
         self.body = nn.Sequential(*(Group(config) for _ in range(config.groups)), conv(c, c))
         self.tail = nn.Sequential(Upsampler(c, config.scale), conv(c, 3))
 
-    @property
-    def values_per_pixel(self):
-        return 8 * self.config.channels
-
     def repeated(self):
         """The groups."""
         return [*self.body][:-1]
@@ -111,14 +107,18 @@ class RCAN(Frame):
 
 def read_released(tensors):
     """The config and the tensors, whose names are ours; None where they are not RCAN's."""
-    squeeze = tensors.get("body.0.body.0.body.3.conv_du.0.weight")
-    if squeeze is None or "body.0.body.0.body.2.weight" not in tensors:
-        return None
-    config = RCANConfig(
-        scale=scale_of(tensors),
-        groups=depth(tensors, re.compile(r"body\.(\d+)\.body\.")),
-        blocks=depth(tensors, re.compile(r"body\.0\.body\.(\d+)\.body\.")),
-        channels=squeeze.shape[1],
-        reduction=squeeze.shape[1] // squeeze.shape[0],
-    )
-    return config, tensors
+    if "body.0.body.0.body.3.conv_du.0.weight" not in tensors or "la.gamma" in tensors:
+        return None  # HAN's hold RCAN's, and layer attention
+    return RCANConfig(**read_shape(tensors)), tensors
+
+
+def read_shape(tensors):
+    """The fields of the config in a released checkpoint of RCAN or HAN."""
+    squeeze = tensors["body.0.body.0.body.3.conv_du.0.weight"]
+    return {
+        "scale": scale_of(tensors),
+        "groups": depth(tensors, re.compile(r"body\.(\d+)\.body\.")),
+        "blocks": depth(tensors, re.compile(r"body\.0\.body\.(\d+)\.body\.")),
+        "channels": squeeze.shape[1],
+        "reduction": squeeze.shape[1] // squeeze.shape[0],
+    }

@@ -1,7 +1,7 @@
-"""Training: the loop, its checkpoints, its schedule."""
+"""Training: the loop, its recipe, its checkpoints, and the process that runs it."""
 
-from glanet.training.checkpoint import TrainError
-from glanet.training.loop import NotFiniteError, train
+from glanet.training.errors import LaunchError, NotFiniteError, TrainError
+from glanet.training.loop import train
 from glanet.training.recipe import Recipe
 
-__all__ = ["NotFiniteError", "Recipe", "TrainError", "train"]
+__all__ = ["LaunchError", "NotFiniteError", "Recipe", "TrainError", "train"]

@@ -1,21 +1,21 @@
 """A training step's forward and backward pass on a GPU, captured as a CUDA graph.
 
-A step is thousands of small kernels. To launch them one by one takes Python several times as long
-as the GPU needs to run them. `glanet.compile` makes few kernels of many; what is left is captured
-once and from then on launched as a whole.
+A step has thousands of small kernels. Python takes several times as long to launch them one by one
+as the GPU takes to run them. `glanet.compile` fuses many of them; the remaining ones are captured
+once, and from then on launched as a whole.
 """
 
 import torch
 
-WARM_UP = 3  # runs before a capture, as PyTorch asks for: memory is found, kernels are chosen
+WARM_UP = 3  # runs before a capture, as PyTorch demands: they allocate memory, choose kernels
 
 
 class Captured:
-    """A function of tensors on a GPU, launched as a whole: the same inputs, the same results.
+    """A function of tensors on a GPU, captured with ``inputs`` and then launched as a whole.
 
-    The function is run once for the capture, on ``inputs``, and never again: later inputs are
-    copied to where these are, and what it returned, and every ``grad`` that it left, is
-    overwritten. So it must not look at a number, and all inputs have the shapes of the first.
+    A call takes inputs of the same shapes and returns what the function would. It overwrites the
+    result of the call before, and every ``grad`` that the function left. The function's Python code
+    runs only for the capture, so it must not depend on the values of its inputs.
     """
 
     def __init__(self, function, *inputs):
@@ -23,7 +23,7 @@ class Captured:
         self.graph = torch.cuda.CUDAGraph()
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
-        # shapes stay, so it pays to try cuDNN's kernels out once
+        # all shapes are fixed, so trying out cuDNN's kernels once pays
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
             with torch.cuda.stream(aside):
                 for _ in range(WARM_UP):

@@ -1,31 +1,27 @@
-"""Checkpoints: all that a run needs to go on as if it had never stopped.
+"""Checkpoints: all that a run needs to resume as if it had never stopped.
 
-A checkpoint is one safetensors file: tensors of the network, of the average of its weights and of
-Adam, and beside them, as JSON, the step and the configuration. Reading it runs no code. What is
-random in training is a function of seed and step, so there is no random state to keep.
+A checkpoint is one safetensors file: tensors of the model, of the average of its weights and of
+Adam, and beside them, as JSON, the step, the config and the recipe. Reading it runs no code. All
+random numbers of training are functions of seed and step, so there is no random state to keep.
 """
 
 import json
 import platform
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from glanet.errors import GlanetError
 from glanet.files import atomic_path
+from glanet.training.errors import TrainError
+from glanet.training.folder import with_config
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
-BEST = "best.safetensors"
-
-
-class TrainError(GlanetError, ValueError):
-    """Training that cannot start or go on; the message says what was found and what mends it."""
 
 
 @dataclass
@@ -33,8 +29,8 @@ class State:
     """A run between two steps.
 
     ``average`` is torch's AveragedModel of ``model``. ``step`` counts the steps done, ``skipped``
-    those among them left out for a loss that was not finite, ``seconds`` the time in training.
-    ``best`` is the highest validation PSNR so far in dB, None before the first.
+    those among them that changed nothing because a loss was not finite, ``seconds`` the time in
+    training. ``best`` is the highest validation PSNR so far in dB, None before the first.
     """
 
     model: nn.Module
@@ -50,85 +46,100 @@ class State:
 NUMBERS = ("step", "skipped", "seconds", "best", "scores")
 
 
-def save(folder, state, about, name=None) -> Path:
-    """Write a checkpoint into ``folder``, and delete those that are no longer needed.
+def save(path, state, about):
+    """Write a checkpoint to ``path``. A failed write leaves all older checkpoints intact.
 
-    ``about`` is the run's description, plain values that ``load`` compares. With a ``name`` (such
-    as "non-finite") the file is one to look at, and nothing is deleted. A failed write leaves all
-    older checkpoints as they were.
+    ``about`` is the run's description, plain values that ``load`` compares.
 
     Raises:
         TrainError: there is no room, or the folder cannot be written.
     """
-    folder = Path(folder)
-    path = folder / f"{name or 'step'}-{state.step:08d}.safetensors"
     metadata = {
         **{name: json.dumps(getattr(state, name)) for name in NUMBERS},
         "about": json.dumps(about),
         "versions": json.dumps(_versions()),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             save_file(_tensors(state), part, metadata)
     except (OSError, SafetensorError) as error:
         raise TrainError(
-            f"{path}: cannot be written ({error}). Older checkpoints are whole: make room, and "
+            f"{path}: cannot be written ({error}). Older checkpoints are intact: make room, and "
             "start the same command again."
         ) from error
-    if name is None:
-        for old in checkpoints(folder)[:-KEPT]:
-            old.unlink()
-    return path
 
 
-def keep_as_best(path):
-    """Keep a copy of a checkpoint as the best so far."""
-    with atomic_path(path.with_name(BEST)) as part:
-        shutil.copyfile(path, part)
+def save_next(files, state, about, *, best=False):
+    """Write the checkpoint of a run's step, and delete those that are no longer needed.
 
-
-def checkpoints(folder) -> list[Path]:
-    """The checkpoints that a run may go on from, oldest first."""
-    return sorted(Path(folder).glob("step-*.safetensors"))
-
-
-def load(path, state, about):
-    """Put a checkpoint into ``state``. Returns a note on other versions than now, or "".
+    Args:
+        files: the `RunFolder`.
+        best: whether this is the best checkpoint so far; a copy of it is kept.
 
     Raises:
-        TrainError: it cannot be read, or is of a run with another description.
+        TrainError: as `save`.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata()
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        of_the_run = json.loads(metadata["about"])
-        if "network" in of_the_run:  # as version 0.1 wrote it, when there was one network
-            of_the_run["config"] = {"network": "gla-net", **of_the_run.pop("network")}
-        numbers = {name: json.loads(metadata[name]) for name in NUMBERS}
-        then = json.loads(metadata["versions"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainError(
-            f"{path}: no checkpoint, or a damaged one ({error}). Delete it, and the run goes on "
-            "from the one before."
-        ) from error
-    then_set, now_set = _flat(of_the_run), _flat(json.loads(json.dumps(about)))
-    for name in then_set | now_set:
-        if then_set.get(name) != now_set.get(name):
+    path = files.checkpoint(state.step)
+    save(path, state, about)
+    for old in files.saved()[:-KEPT]:
+        old.unlink()
+    if best:
+        with atomic_path(files.best) as part:
+            shutil.copyfile(path, part)
+
+
+def read(path) -> dict:
+    """What a checkpoint says of its run: ``about``, ``versions``, and the `NUMBERS` of its state.
+
+    Raises:
+        TrainError: it cannot be read.
+    """
+    with _opened(path) as file:
+        metadata = file.metadata()
+        found = {name: json.loads(metadata[name]) for name in (*NUMBERS, "about", "versions")}
+        return {**found, "about": with_config(found["about"])}
+
+
+def load(path, state, about) -> str:
+    """Put a checkpoint into ``state``. Returns a note on versions that changed since, or "".
+
+    Raises:
+        TrainError: it cannot be read, or belongs to a run with another description.
+    """
+    found = read(path)
+    then, now = _flat(found["about"]), _flat(json.loads(json.dumps(about)))
+    for name in then | now:
+        if then.get(name) != now.get(name):
             raise TrainError(
                 f"{path.parent.parent}: holds a run with other settings: {name} was "
-                f"{then_set.get(name)!r}, and is now {now_set.get(name)!r}. Go on with the old "
-                "settings, or choose another folder with --out."
+                f"{then.get(name)!r}, and is now {now.get(name)!r}. Resume with the old settings, "
+                "or choose another folder with --out."
             )
+    with _opened(path) as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     _put(tensors, state)
-    for name, value in numbers.items():
-        setattr(state, name, value)
-    now = _versions()
+    for name in NUMBERS:
+        setattr(state, name, found[name])
+    before = found["versions"]
     changed = [
-        f"{name} {then.get(name)} → {now[name]}" for name in now if then.get(name) != now[name]
+        f"{name} {before.get(name)} → {version}"
+        for name, version in _versions().items()
+        if before.get(name) != version
     ]
-    return f"other versions than before: {', '.join(changed)}" if changed else ""
+    return f"versions changed since the last checkpoint: {', '.join(changed)}" if changed else ""
+
+
+@contextmanager
+def _opened(path):
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise TrainError(
+            f"{path}: not a checkpoint, or a damaged one ({error}). Delete it; the run then "
+            "resumes from the one before."
+        ) from error
 
 
 def _flat(settings):

@@ -1,19 +1,20 @@
-"""Which images a run trains on and is measured on."""
+"""The images that a run trains on and is measured on."""
 
 import hashlib
 from pathlib import Path
 
 from glanet.data import catalog
 from glanet.data.images import find_images
-from glanet.training.checkpoint import TrainError
+from glanet.training.errors import TrainError
 
 
 def find(names) -> list[Path]:
-    """The HR images that ``names`` stand for: sets of the catalogue, folders, or image files.
+    """The HR images of ``names``: sets of the catalogue, folders, or image files.
 
     Raises:
         TrainError: a name is none of these.
-        DataError: a set is absent or incomplete. ImageError: a folder has no image.
+        DataError: a set is absent or incomplete.
+        ImageError: a folder has no image.
     """
     return [path for name in names for path in _find(name)]
 
@@ -27,14 +28,16 @@ def _find(name):
     if path.is_file():
         return [path]
     raise TrainError(
-        f"{name}: neither a data set ({', '.join(catalog.CATALOG)}), nor a folder, nor a file."
+        f"{name}: neither a data set ({', '.join(catalog.CATALOG)}), nor a folder, nor a file. "
+        "Check the name."
     )
 
 
 def check_apart(training, validation):
-    """Raise TrainError if an image is in both lists, under whatever name.
+    """Check that no image is in both lists. Files with the same bytes are the same image.
 
-    The same image is the same file, or one with the same bytes.
+    Raises:
+        TrainError: an image is in both.
     """
     by_size = {}
     for path in training:
@@ -43,13 +46,13 @@ def check_apart(training, validation):
         for other in by_size.get(path.stat().st_size, ()):
             if other.samefile(path) or _digest(other) == _digest(path):
                 raise TrainError(
-                    f"{path}: among the validation images, and as {other} among those trained on. "
-                    "Leave it out of one: scores on images that were trained on say nothing."
+                    f"{path}: among the validation images, and as {other} among the training "
+                    "images. Leave it out of one: scores on training images say nothing."
                 )
 
 
 def fingerprint(paths) -> str:
-    """What tells one list of images from another: names and sizes in order, as a short digest."""
+    """The number of images, and a short digest of their names and sizes in order."""
     listing = "\n".join(f"{path.name} {path.stat().st_size}" for path in paths)
     return f"{len(paths)} images, {hashlib.sha256(listing.encode()).hexdigest()[:12]}"
 

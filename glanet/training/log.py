@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: a file of JSON lines, a tracker, whoever watches."""
+"""The log of a run: a file of JSON lines, a tracker, and a function that watches."""
 
 import json
 import sys
@@ -9,8 +9,13 @@ from glanet.files import write_text
 class Log:
     """The log of a run: one JSON object a line.
 
-    Lines after the step that a run goes on from belong to steps that will be done again; they are
-    dropped at the start.
+    Args:
+        path: the file.
+        since: the step from which the run resumes. Later lines are dropped at the start, as their
+            steps will be done again.
+        tracker: accelerate's, which gets every entry; or None.
+        watch: a function that gets every entry; or None.
+        mute: neither write nor print, as in all processes of a run but the main one.
     """
 
     def __init__(self, path, since, tracker=None, watch=None, mute=False):
@@ -28,14 +33,17 @@ class Log:
         self._losses.append(loss)
         self._gradients.append(gradient)
 
-    def write(self, state, rate, batch, memory) -> dict:
-        """Write a line: means since the last one. Returns it."""
+    def write(self, state, learning_rate, batch, memory) -> dict:
+        """Write an entry, with the means since the last one, and return it.
+
+        ``batch``: patches in a step. ``memory``: peak bytes so far.
+        """
         count = len(self._losses)
         entry = {
             "step": state.step,
             "loss": sum(self._losses) / count,
             "gradient": sum(self._gradients) / count,
-            "learning_rate": rate,
+            "learning_rate": learning_rate,
             "skipped": state.skipped,
             **state.scores,
             "seconds": round(state.seconds, 3),
@@ -55,13 +63,13 @@ class Log:
         return entry
 
     def say(self, text):
-        """Tell the user something, on the error stream, once for all processes."""
+        """Print to stderr, once for all processes."""
         if not self.mute:
             print(text, file=sys.stderr)
 
 
 def read_log(path) -> list[dict]:
-    """The entries of a log file; a last line that was cut off by a kill is left out."""
+    """The entries of a log file, without a last line that a kill cut off."""
     entries = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():

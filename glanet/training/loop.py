@@ -1,37 +1,39 @@
-"""The training loop: a network, a recipe and a folder in; weights out.
+"""The training loop: a config, a recipe and a folder in; weights out.
 
-What a step does is a pure function of the network's state, the seed and the step's number. A run
-that was stopped, killed or cut off by a power failure goes on from its last checkpoint, and ends
-where it would have ended.
+A step is a pure function of the model's state, the seed and the step's number. So a run that was
+stopped, killed or cut off by a power failure resumes from its last checkpoint, and its result is
+bit-identical to an uninterrupted run.
 """
 
 import math
-import signal
-import threading
 import time
 import zlib
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
-from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from glanet import networks
 from glanet.compile import compile_repeated
+from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
-from glanet.device import free_memory, peak_memory
-from glanet.errors import GlanetError
+from glanet.device import peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
-from glanet.inference import tile_that_fits, upscale
+from glanet.files import write_text
+from glanet.inference import upscale_within
 from glanet.training import checkpoint, images
 from glanet.training.capture import Captured
-from glanet.training.checkpoint import State, TrainError
+from glanet.training.card import model_card, names
+from glanet.training.checkpoint import State
+from glanet.training.errors import NotFiniteError, TrainError
+from glanet.training.folder import RunFolder
+from glanet.training.guards import asked_to_stop, claimed
 from glanet.training.log import Log
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
@@ -39,39 +41,58 @@ from glanet.weights import load
 from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
-COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one is over before compiling pays
+COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
 
 
-class NotFiniteError(GlanetError, RuntimeError):
-    """A loss or a gradient was NaN or infinite; the message says where, and on what."""
-
-
-def train(model_config, config, folder, *, init=None, log_with=None, device=None, watch=None):
-    """Train a network into ``folder``, or go on where an earlier call stopped.
+def train(
+    config: ModelShape,
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    init: str | Path | None = None,
+    log_with: str | None = None,
+    device: str | None = None,
+    watch: Callable[[dict], None] | None = None,
+) -> Path | None:
+    """Train a model into ``folder``, or resume where an earlier call stopped.
 
     The folder gets ``checkpoints/``, ``log.jsonl`` and, at the end, ``weights/``: the moving
-    average of the weights, for ``glanet.weights.load``. Ctrl-C and SIGTERM save and return.
+    average of the weights, for `glanet.weights.load`. Ctrl-C and SIGTERM save and return.
 
     Args:
-        model_config: the shape of the model, of any network of the register.
-        config: the recipe.
-        folder: where the run lives; the same folder and settings go on with it.
-        init: weights to start from, as ``glanet.weights.load`` takes them; at another scale, all
-            but the head is taken over.
+        config: the shape of the model, of any network of the register.
+        recipe: how it is trained.
+        folder: where the run lives. The same folder, config and recipe resume it.
+        init: weights to start from, as `glanet.weights.load` takes them. At another scale, the head
+            keeps its random weights.
         log_with: a tracker of accelerate's, "tensorboard" or "wandb", besides the log file.
-        device: "cpu" to leave an accelerator alone.
+        device: "cpu" leaves an accelerator alone.
         watch: a function that gets every entry of the log, a dict, as it is written.
 
     Returns:
         The folder of the weights, or None if the run was stopped before its end.
 
     Raises:
-        TrainError, DataError, ImageError, WeightsError: it cannot work; told before the first step.
-        NotFiniteError: a loss was not finite, and ``config.on_nan`` is "stop".
+        TrainError, ArgumentError, DataError, ImageError, WeightsError: the setup is invalid;
+            raised before the first step.
+        NotFiniteError: a loss was not finite, and ``recipe.on_nan`` is "stop".
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from glanet import ModelConfig
+        >>> from glanet.data import catalog
+        >>> from glanet.training import Recipe, train
+        >>> from glanet.weights import load
+        >>> photo = str(catalog.hr_images("photos")[0])
+        >>> recipe = Recipe(data=(photo,), validation=(), steps=2, batch=2, patch=8)
+        >>> with TemporaryDirectory() as folder:
+        ...     weights = train(ModelConfig.preset("tiny"), recipe, folder, device="cpu")
+        ...     weights.relative_to(folder).as_posix(), load(weights).config.channels
+        ('weights', 32)
     """
-    folder = Path(folder)
-    with claimed(folder, by=PartialState(cpu=device == "cpu")):
-        run = Run(model_config, config, folder, init, log_with, device, watch)
+    with claimed(RunFolder(folder), by=PartialState(cpu=device == "cpu")):
+        run = Run(config, recipe, folder, init=init, log_with=log_with, device=device, watch=watch)
         try:
             return run.to_the_end()
         finally:
@@ -79,49 +100,48 @@ def train(model_config, config, folder, *, init=None, log_with=None, device=None
 
 
 class Run:
-    """A run in the making: what ``train`` sets up before its first step."""
+    """A run before its first step, or between two steps. Arguments and errors as of `train`."""
 
-    def __init__(self, model_config, config, folder, init, log_with, device, watch):
-        self.config, self.folder = config, folder
-        self.accelerator = make_accelerator(config, log_with, device, folder)
+    def __init__(
+        self, config, recipe, folder, *, init=None, log_with=None, device=None, watch=None
+    ):
+        self.recipe, self.files = recipe, RunFolder(folder)
+        self.accelerator = make_accelerator(recipe, log_with, device, self.files.path)
         processes = self.accelerator.num_processes
-        if config.batch % processes:
+        if recipe.batch % processes:
             raise TrainError(
-                f"batch is {config.batch}, which {processes} processes cannot share equally. "
+                f"batch is {recipe.batch}, which {processes} processes cannot share equally. "
                 f"Choose a multiple of {processes}."
             )
-        training, self.validation = images.find(config.data), images.find(config.validation)
+        training, self.validation = images.find(recipe.data), images.find(recipe.validation)
         images.check_apart(training, self.validation)
         self.about = {
-            "config": networks.to_dict(model_config),
-            "recipe": config.to_dict(),
+            "config": networks.to_dict(config),
+            "recipe": recipe.to_dict(),
             "init": None if init is None else str(init),
             "images": images.fingerprint(training),
         }
-        self.state = new_state(model_config, config, self.accelerator.device, init)
+        self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
-        try:
-            self.store = PatchStore.from_images(
-                training, model_config.scale, config.patch, self.accelerator.device
-            )
-        except ValueError as error:
-            raise TrainError(str(error)) from error
+        self.store = PatchStore.from_images(
+            training, config.scale, recipe.patch, self.accelerator.device
+        )
         self.model = self.accelerator.prepare_model(self.state.model)
         self.log = Log(
-            folder / "log.jsonl",
+            self.files.log,
             since=self.state.step,
             tracker=self.accelerator if log_with else None,
             watch=watch,
             mute=not self.accelerator.is_main_process,
         )
-        self.log.say(f"{self.store}; {self.accelerator.device}, {config.precision}")
+        self.log.say(f"{self.store}; {self.accelerator.device}, {recipe.precision}")
         if note:
             self.log.say(note)
-        if self.accelerator.device.type == "cuda" and config.steps >= COMPILED_FROM:
+        if self.accelerator.device.type == "cuda" and recipe.steps >= COMPILED_FROM:
             self._compile()
 
     def _compile(self):
-        """Have ``gradient`` compiled, and captured where this process has no others to wait for."""
+        """Compile ``gradient``, and capture it where this process need not wait for others."""
         from torch._dynamo.exc import ShortenTraceback  # takes a second to import
 
         self.log.say("compiling, which takes a minute or two")
@@ -130,51 +150,52 @@ class Run:
         self.model.train()
         try:
             self.gradient(*batch)
-        except ShortenTraceback as error:  # no Triton, say, or no C compiler beside it
-            torch.compiler.set_stance("force_eager")
+        except ShortenTraceback as error:  # for example without Triton, or without a C compiler
+            # the stance holds inside ``gradient`` alone: other models may compile
+            self.gradient = torch.compiler.set_stance("force_eager")(self.gradient)
             why = str(getattr(error, "inner_exception", error)).splitlines()[0]
-            self.log.say(f"it goes on without, and takes longer: {why}")
+            self.log.say(f"training falls back to eager mode, which is slower: {why}")
             return
         if self.accelerator.num_processes == 1:
             self.gradient = Captured(self.gradient, *batch)
 
     def to_the_end(self):
-        """All steps that are left. Returns the folder of the weights, or None if stopped."""
-        config, state = self.config, self.state
+        """Do all steps that are left. Returns the folder of the weights, or None if stopped."""
+        recipe, state = self.recipe, self.state
         with asked_to_stop() as asked, self._progress() as progress:
-            while state.step < config.steps:
+            while state.step < recipe.steps:
                 started = time.monotonic()
-                loss, gradient, stop = self.step(asked())
+                loss, norm, stop = self.step(asked())
                 state.seconds += time.monotonic() - started
-                self.log.collect(loss, gradient)
+                self.log.collect(loss, norm)
                 progress.update()
                 self._write_down(progress)
                 if stop:
                     self._save()
                     self.log.say(
-                        f"stopped after step {state.step} of {config.steps}; "
-                        "the same command goes on from there"
+                        f"stopped after step {state.step} of {recipe.steps}; "
+                        "the same command resumes from there"
                     )
                     return None
         return self._export()
 
     def step(self, asked=False):
-        """One step: batch, loss, gradient, update, average.
+        """Do one step: batch, loss, gradient, update, average.
 
-        Returns the loss and the gradient's norm, and whether any process was asked to stop.
+        Returns the loss and the gradient's norm, and whether any process was ``asked`` to stop.
         """
-        config, state, accelerator = self.config, self.state, self.accelerator
+        recipe, state, accelerator = self.recipe, self.state, self.accelerator
         # stochastic depth draws from this, as the batch does from seed and step
         torch.manual_seed(
-            zlib.crc32(f"{config.seed} {state.step} {accelerator.process_index}".encode())
+            zlib.crc32(f"{recipe.seed} {state.step} {accelerator.process_index}".encode())
         )
-        state.optimizer.param_groups[0]["lr"] = learning_rate(config, state.step)
+        state.optimizer.param_groups[0]["lr"] = learning_rate(recipe, state.step)
         self.model.train()
         loss = self.gradient(*self._batch())
         norm = accelerator.clip_grad_norm_(
-            self.model.parameters(), config.gradient_clip or math.inf
+            self.model.parameters(), recipe.gradient_clip or math.inf
         )
-        # every process must decide alike: on the mean loss, and if any was asked to stop
+        # all processes must decide alike: by the mean loss, and by whether any was asked to stop
         shared = accelerator.reduce(
             torch.stack([loss, torch.full_like(loss, float(asked))]), "mean"
         )
@@ -188,109 +209,106 @@ class Run:
         return loss, norm, stop
 
     def _batch(self):
-        """What this process takes of the step's batch: LR and HR patches."""
-        config, accelerator = self.config, self.accelerator
+        """This process's share of the step's batch: LR and HR patches."""
+        recipe, accelerator = self.recipe, self.accelerator
         ranks = accelerator.process_index, accelerator.num_processes
-        return self.store.batch(config.seed, self.state.step, config.batch, *ranks)
+        return self.store.batch(recipe.seed, self.state.step, recipe.batch, *ranks)
 
-    def gradient(self, low, high):
-        """The loss of a batch, a scalar; its gradient is left in the parameters."""
+    def gradient(self, lr, hr):
+        """The loss of a batch, a scalar; leaves its gradient in the parameters."""
         self.state.optimizer.zero_grad(set_to_none=True)
-        loss = F.l1_loss(self.model(low), high)
+        loss = F.l1_loss(self.model(lr), hr)
         self.accelerator.backward(loss)
         return loss.detach()
 
     def _not_finite(self, loss, norm):
-        config, state = self.config, self.state
-        plan = self.store.plan(config.seed, state.step, config.batch)
-        patches = "\n  ".join(self.store.describe(plan))
+        recipe, state = self.recipe, self.state
         what = f"step {state.step}: the loss is {loss}, the gradient's norm {norm}"
-        if config.on_nan == "skip":
+        if recipe.on_nan == "skip":
             state.skipped += 1
-            self.log.say(f"{what}; left out, {state.skipped} so far")
+            self.log.say(f"{what}; skipped, {state.skipped} so far")
             return
-        path = self.folder / "checkpoints"
+        path = self.files.before_not_finite(state.step)
         if self.accelerator.is_main_process:
-            path = checkpoint.save(path, state, self.about, name="non-finite")
+            checkpoint.save(path, state, self.about)
+        plan = self.store.plan(recipe.seed, state.step, recipe.batch)
+        patches = "\n  ".join(self.store.describe(plan))
         raise NotFiniteError(
-            f"{what}. The network before this step is in {path}. The batch was\n  {patches}\n"
-            "A lower learning rate, a warm-up or gradient clipping may help; --on-nan skip leaves "
-            "such steps out."
+            f"{what}. The model before this step is in {path}. The batch was\n  {patches}\n"
+            "A lower learning rate, a warm-up or gradient clipping may help; --on-nan skip skips "
+            "such steps."
         )
 
     def _write_down(self, progress):
-        """What is due after a step: validation, a line of the log, a checkpoint."""
-        config, state = self.config, self.state
-        last = state.step == config.steps
-        if last or state.step % config.validate_every == 0:
+        """What is due after a step: validation, an entry of the log, a checkpoint."""
+        recipe, state = self.recipe, self.state
+        last = state.step == recipe.steps
+        if last or state.step % recipe.validate_every == 0:
             self._validate()
-        if last or state.step % LOG_EVERY == 0 or state.step % config.validate_every == 0:
+        if last or state.step % LOG_EVERY == 0 or state.step % recipe.validate_every == 0:
             entry = self.log.write(
                 state,
-                learning_rate(config, state.step - 1),
-                config.batch,
+                learning_rate(recipe, state.step - 1),
+                recipe.batch,
                 peak_memory(self.accelerator.device),
             )
-            names = ("loss", "psnr_y", "images_per_second", "memory_gb")
-            progress.set_postfix({n: entry[n] for n in names if n in entry}, refresh=False)
-        if last or state.step % config.save_every == 0:
+            shown = ("loss", "psnr_y", "images_per_second", "memory_gb")
+            progress.set_postfix({n: entry[n] for n in shown if n in entry}, refresh=False)
+        if last or state.step % recipe.save_every == 0:
             self._save()
 
     def _validate(self):
-        """PSNR of the averaged network on the validation images, in ``state.scores``."""
-        state, accelerator = self.state, self.accelerator
-        if accelerator.is_main_process and self.validation:
-            network = state.average.module
-            found = evaluate(self._upscaler(network), "all", self.validation, network.config.scale)
-            state.scores = {"psnr_y": mean_scores(found)["all"][0]}
-        accelerator.wait_for_everyone()
-
-    def _upscaler(self, network):
-        def run(low):
-            room = free_memory(self.accelerator.device) // 2
-            tile = tile_that_fits(network, *low.shape[:2], room)
-            return upscale(network, low, tile=tile), tile
-
-        return run
+        """Put the PSNR of the averaged model on the validation images into ``state.scores``."""
+        if self.accelerator.is_main_process and self.validation:
+            model = self.state.average.module
+            upscaler = partial(upscale_within, model)
+            found = evaluate(upscaler, "all", self.validation, model.config.scale)
+            self.state.scores = {"psnr_y": mean_scores(found)["all"][0]}
+        self.accelerator.wait_for_everyone()
 
     def _save(self):
         if self.accelerator.is_main_process:
-            folder, state = self.folder / "checkpoints", self.state
+            state = self.state
             score = state.scores.get("psnr_y")
             improved = score is not None and (state.best is None or score > state.best)
             if improved:
                 state.best = score
-            path = checkpoint.save(folder, state, self.about)
-            if improved:
-                checkpoint.keep_as_best(path)
+            checkpoint.save_next(self.files, state, self.about, best=improved)
         self.accelerator.wait_for_everyone()
 
     def _resume(self):
-        """Go on from the last checkpoint, if there is one. Returns a note, or ""."""
-        folder = self.folder / "checkpoints"
-        if self.accelerator.is_main_process and folder.is_dir():
-            for left in folder.glob(".*.safetensors"):  # of a write that was killed
-                left.unlink()
+        """Load the last checkpoint, if there is one. Returns a note, or ""."""
+        if self.accelerator.is_main_process:
+            for path in self.files.unfinished():
+                path.unlink()
         self.accelerator.wait_for_everyone()
-        found = checkpoint.checkpoints(folder)
+        found = self.files.saved()
         return checkpoint.load(found[-1], self.state, self.about) if found else ""
 
     def _export(self):
-        weights = self.folder / "weights"
         if self.accelerator.is_main_process:
-            weights.mkdir(parents=True, exist_ok=True)
-            left_out = len(self.store.left_out)
-            card = model_card(
-                self.folder.name, self.about, self.state, self.accelerator.device, left_out
-            )
-            (weights / "README.md").write_text(card, encoding="utf-8")
-            self.state.average.module.save_pretrained(weights)
+            self.files.weights.mkdir(parents=True, exist_ok=True)
+            write_text(self.files.card, self._card())
+            self.state.average.module.save_pretrained(self.files.weights)
         self.accelerator.wait_for_everyone()
-        return weights
+        return self.files.weights
+
+    def _card(self):
+        state, device = self.state, self.accelerator.device
+        return model_card(
+            self.files.path.name,
+            self.about,
+            steps=state.step,
+            seconds=state.seconds,
+            where=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+            left_out=len(self.store.left_out),
+            scores={names(self.recipe.validation): state.scores} if state.scores else {},
+            init=self.about["init"],
+        )
 
     def _progress(self):
         return tqdm(
-            total=self.config.steps,
+            total=self.recipe.steps,
             initial=self.state.step,
             unit=" steps",
             disable=not self.accelerator.is_main_process,
@@ -298,23 +316,25 @@ class Run:
         )
 
     def close(self):
+        """End what ``log_with`` began."""
         self.accelerator.end_training()
 
 
-def make_accelerator(config, log_with, device, folder):
+def make_accelerator(recipe, log_with, device, folder):
     """accelerate's view of devices, processes, precision and trackers.
 
     Raises:
-        TrainError: bf16 was asked for and the device has none, or the tracker is not installed.
+        TrainError: the recipe demands bf16, which the device does not have; or the tracker is not
+            installed.
     """
-    # one process may train one network after another, in another precision, on another device;
-    # only the run that holds its folder comes here, so none that is under way loses its state
+    # one process may train several models in turn, in another precision, on another device; only
+    # the run that holds its folder comes here, so no run that is under way loses its state
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
     cpu = device == "cpu"
     has = has_bf16(cpu)
-    if config.precision == "bf16" and not has:
+    if recipe.precision == "bf16" and not has:
         raise TrainError("precision is bf16, which this device does not have. Choose float32.")
-    bf16 = has and config.precision != "float32"
+    bf16 = has and recipe.precision != "float32"
     try:
         accelerator = Accelerator(
             cpu=cpu,
@@ -323,34 +343,37 @@ def make_accelerator(config, log_with, device, folder):
             project_dir=str(folder),
         )
         if log_with:
-            accelerator.init_trackers(folder.name, {"steps": config.steps, "batch": config.batch})
+            accelerator.init_trackers(folder.name, {"steps": recipe.steps, "batch": recipe.batch})
     except (ImportError, ValueError) as error:
+        if not log_with:
+            raise
         raise TrainError(f"--log-with {log_with}: {error} Install glanet[{log_with}].") from error
     return accelerator
 
 
-def has_bf16(cpu=False):
-    """Whether the device that training would choose computes in bfloat16 by itself."""
+def has_bf16(cpu=False) -> bool:
+    """Whether the device that training would choose has instructions for bfloat16."""
     if torch.cuda.is_available() and not cpu:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
 
 
-def new_state(model_config, config, device, init=None):
+def new_state(config, recipe, device, init=None) -> State:
     """A run before its first step.
 
     Raises:
-        WeightsError: ``init`` cannot be read. TrainError: it is of another network.
+        WeightsError: ``init`` cannot be read.
+        TrainError: ``init`` has another config.
     """
-    torch.manual_seed(config.seed)
-    model = empty_model(model_config)
+    torch.manual_seed(recipe.seed)
+    model = empty_model(config)
     if init is not None:
         _take_over(load(init), model, init)
     model.to(device)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average))
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
     optimizer = torch.optim.Adam(
-        model.parameters(), config.learning_rate, config.betas, fused=device.type != "mps"
+        model.parameters(), recipe.learning_rate, recipe.betas, fused=device.type != "mps"
     )
     return State(model, average, optimizer)
 
@@ -362,7 +385,7 @@ def _take_over(source, model, name):
         if field not in ("scale", "stochastic_depth") and theirs[field] != ours.get(field):
             raise TrainError(
                 f"{name}: {field} is {theirs[field]}, and {ours.get(field)} in the model to train. "
-                "Start from weights of the same network; only the scale may differ."
+                "Start from weights with the same config; only the scale may differ."
             )
     state = model.state_dict()
     state |= {
@@ -371,100 +394,3 @@ def _take_over(source, model, name):
         if state[key].shape == tensor.shape
     }
     model.load_state_dict(state)
-
-
-@contextmanager
-def claimed(folder, by):
-    """Keep ``folder`` to this run: two would delete and overwrite each other's checkpoints.
-
-    The lock ends with its process, however that ends. Of several processes that share a run, the
-    main one holds it: no other one writes. ``by``: accelerate's state of this process.
-
-    Raises:
-        TrainError: another run holds the folder, or it cannot be written.
-    """
-    if not by.is_main_process:
-        yield
-        return
-    lock = FileLock(folder / ".lock")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise TrainError(
-            f"{folder}: another process is training there. Two would spoil each other's files: "
-            "let that one end, stop it, or choose another folder with --out."
-        ) from error
-    except OSError as error:
-        raise TrainError(
-            f"{folder}: cannot be written ({error}). Choose another folder with --out."
-        ) from error
-    try:
-        yield
-    finally:
-        with suppress(OSError):  # a file left there would look like a lock still held
-            Path(lock.lock_file).unlink()
-        lock.release()
-
-
-@contextmanager
-def asked_to_stop():
-    """A function that says whether Ctrl-C or SIGTERM came; until the end, neither does more."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # signals go to the main thread
-        yield asked.is_set
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def model_card(name, about, state, device, left_out):
-    """What the weights are, for people: data, recipe, steps, seed, device, hours, scores.
-
-    left_out: how many of the images were smaller than a patch.
-    """
-    recipe = Recipe.from_dict(about["recipe"])
-    config = networks.from_dict(about["config"])
-    title = networks.find(config.network).title
-    scores = ", ".join(
-        f"{' and '.join(recipe.validation)}: {value:.2f} dB" for value in state.scores.values()
-    )
-    data = " and ".join(recipe.data) if len(recipe.data) <= 5 else f"{len(recipe.data)} files"
-    listed = "\n".join(
-        f"- {field}: {data if field == 'data' else value}"
-        for field, value in asdict(recipe).items()
-    )
-    patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
-    images_of = f"{data} ({about['images'].partition(',')[0]})"
-    if left_out:
-        images_of += f", without {left_out} smaller than a patch"
-    began = f", begun from {about['init']}" if about["init"] else ""
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return f"""---
-library_name: glanet
-pipeline_tag: image-to-image
-tags:
-- image-super-resolution
-- super-resolution
----
-
-# {name}
-
-{title}, {networks.count_parameters(config):,} parameters, ×{config.scale}.
-
-| | |
-|---|---|
-| trained on | {images_of}; LR by MATLAB's bicubic |
-| steps | {state.step:,} of {patches}, seed {recipe.seed}{began} |
-| took | {state.seconds / 3600:.2f} hours on {where} |
-| PSNR on Y | {scores or "not measured"} |
-
-The weights are a moving average. The recipe:
-
-{listed}
-"""

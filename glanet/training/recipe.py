@@ -1,12 +1,12 @@
-"""The recipe: how a network is trained. Every knob, with its unit and its place in the paper."""
+"""The recipe: how a model is trained. Every knob, with its unit and its place in the paper."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar, Self
 
 from glanet.config import Config, knob
+from glanet.data.catalog import THE_291
 
-_291_IMAGES = ("T91", "BSDS200")  # what VDSR, LapSRN and DRRN were trained on
 CHOICES = {
     "schedule": ("halving", "cosine"),
     "precision": ("auto", "bf16", "float32"),
@@ -16,10 +16,10 @@ CHOICES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Config):
-    """How a network is trained. The defaults are the paper's recipe (§3), completed from SwinIR's.
+    """How a model is trained. The defaults are the paper's recipe (§3), completed from SwinIR's.
 
-    The loss is L1, the optimizer Adam without weight decay. A preset goes with the preset of a
-    network's config that has the same name.
+    The loss is L1, the optimizer Adam without weight decay. Each preset belongs to the preset of
+    the same name of a network's config.
 
     Raises:
         ArgumentError: a field has an impossible value; the message names the field.
@@ -27,7 +27,7 @@ class Recipe(Config):
 
     PRESETS: ClassVar[dict[str, dict]] = {
         "tiny": {  # minutes on two CPU cores
-            "data": _291_IMAGES,
+            "data": THE_291,
             "steps": 6_000,
             "batch": 16,
             "patch": 16,
@@ -38,11 +38,11 @@ class Recipe(Config):
             "save_every": 250,
         },
         "light": {  # made for half an hour on a GPU
-            "data": _291_IMAGES,
+            "data": THE_291,
             "steps": 30_000,
             "patch": 32,
             "learning_rate": 6e-4,
-            "gradient_clip": 0.1,  # at 1e-3, unclipped, one steep gradient threw a run far back
+            "gradient_clip": 0.1,  # without it, at 1e-3, one steep gradient set a run far back
             "schedule": "cosine",
             "warm_up": 500,
             "validate_every": 1_000,
@@ -97,5 +97,5 @@ class Recipe(Config):
             self.require(value in choices, name, " or ".join(map(repr, choices)), repr(value))
 
     def smoke(self) -> Self:
-        """The same recipe cut down to seconds: it shows that everything works, and nothing else."""
+        """The same recipe, cut down to seconds: enough to show that everything works."""
         return replace(self, steps=4, batch=2, patch=8, warm_up=0, validate_every=2, save_every=2)

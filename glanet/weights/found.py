@@ -9,6 +9,8 @@ from glanet.networks import NETWORKS, to_dict
 from glanet.weights import WeightsError, load, shipped_names
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
+RUN_WEIGHTS = "weights"  # the folder of the weights in the folder of a run
+
 # the files under the names that their authors publish them under, and what each of them holds
 RELEASED = {
     name.format(scale=scale): network.config.preset("paper", scale)
@@ -43,7 +45,7 @@ def find_weights(*, runs, released) -> list[Found]:
     found = [_look("shipped", name, name) for name in shipped_names()]
     found += [
         _look("trained", f"{Path(runs).name}/{folder.parent.name}", folder)
-        for folder in sorted(Path(runs).glob("*/weights"))
+        for folder in sorted(Path(runs).glob(f"*/{RUN_WEIGHTS}"))
         if not _shipped_since(folder)
     ]
     found += [

@@ -6,16 +6,23 @@ from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub import (
+    PyTorchModelHubMixin,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+)
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from glanet import networks
 from glanet.errors import GlanetError
 
 SHIPPED = Path(str(files("glanet.weights"))) / "shipped"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+HUB_TIMEOUT = 3  # seconds that the Hub has to answer
 CARD = """---
 {{ card_data }}
 ---
@@ -43,16 +50,24 @@ def shipped_names() -> list[str]:
     return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / TENSORS).is_file())
 
 
-def load(name_or_path, **hub_options):
+def load(name_or_path: str | Path, **hub_options) -> nn.Module:
     """The model with these weights, in eval mode on the CPU, of whatever network they are.
 
     ``name_or_path`` is a shipped name (``tiny-x2``), a folder that ``save_pretrained`` wrote, a
     released checkpoint (``.pth``, ``.pt``), or the id of a repository on the Hub
     (``somebody/their-glanet``). ``hub_options`` (``revision``, ``token``, ``cache_dir``,
-    ``local_files_only``) go to huggingface_hub.
+    ``local_files_only``) go to huggingface_hub. A name that looks like a path (``runs/mine`` beside
+    a folder ``runs``, ``./mine``) is never asked of the Hub. Without a network, the Hub's cache is
+    used.
 
     Raises:
         WeightsError: not found, or damaged, or weights of another network.
+
+    Example:
+        >>> from glanet.weights import load
+        >>> model = load("tiny-x2")
+        >>> model.config.network, model.config.scale, model.training
+        ('gla-net', 2, False)
     """
     name = str(name_or_path)
     if name in shipped_names():
@@ -72,20 +87,54 @@ def load(name_or_path, **hub_options):
 
 
 def _download(name, hub_options):
-    """The folder in which the Hub's files of that repository lie."""
+    """The folder of that repository's files in the Hub's cache."""
     if "/" not in name:
         raise WeightsError(
             f"{name}: not a local folder, and not shipped with glanet, which has "
             f"{', '.join(shipped_names())}. Check the name; on the Hub, names are owner/name."
         )
+    if _is_path(name):
+        raise WeightsError(f"{name}: not a local folder. {_weights_near(Path(name))}")
+    silent = not hub_options.get("local_files_only") and _hub_is_silent(name, hub_options)
+    options = {**hub_options, "local_files_only": True} if silent else hub_options
     try:
-        downloaded = [hf_hub_download(name, file, **hub_options) for file in (CONFIG, TENSORS)]
+        downloaded = [hf_hub_download(name, file, **options) for file in (CONFIG, TENSORS)]
     except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        found = "no answer from" if silent else "not found on"
         raise WeightsError(
-            f"{name}: not a local folder, and not found on the Hub ({type(error).__name__}). "
-            "Check the name, or the network connection."
+            f"{name}: not a local folder, and {found} the Hub ({type(error).__name__}). "
+            "Check the name and the network connection."
         ) from error
     return Path(downloaded[0]).parent
+
+
+def _is_path(name):
+    """Whether a name can only be meant as a path: on the Hub, names are owner/name."""
+    return name[0] in ".~/" or name.count("/") != 1 or Path(name).parent.is_dir()
+
+
+def _weights_near(path):
+    """A sentence on the weights in the nearest folder above ``path`` that exists."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    configs = sorted([*folder.glob(f"*/{CONFIG}"), *folder.glob(f"*/weights/{CONFIG}")])
+    found = [str(config.parent) for config in configs if config.with_name(TENSORS).is_file()]
+    if not found:
+        return f"{folder.absolute()} holds no weights: check the path."
+    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+    return f"There are weights in {', '.join(found[:8])}{more}."
+
+
+def _hub_is_silent(name, hub_options):
+    """Whether the Hub gives no answer. hf_hub_download would retry for 25 seconds."""
+    where = {key: hub_options.get(key) for key in ("revision", "endpoint")}
+    try:
+        url = hf_hub_url(name, CONFIG, **where)
+        get_hf_file_metadata(url, token=hub_options.get("token"), timeout=HUB_TIMEOUT)
+    except (HFValidationError, HfHubHTTPError):
+        return False  # hf_hub_download raises the same
+    except Exception:  # the errors of an HTTP library, which is another one in every version
+        return True
+    return False
 
 
 def empty_model(config):
@@ -116,7 +165,14 @@ def with_hub(model_class):
 
         @classmethod
         def from_pretrained(cls, name_or_path, **hub_options):
-            """The model with these weights; arguments and errors as of `load`."""
+            """The model with these weights; arguments and errors as of `load`.
+
+            Example:
+                >>> from glanet import GLANet
+                >>> model = GLANet.from_pretrained("light-x4")
+                >>> model.config.channels, model.config.scale
+                (60, 4)
+            """
             model = load(name_or_path, **hub_options)
             if not isinstance(model, model_class):
                 raise WeightsError(
@@ -160,7 +216,8 @@ def _read_folder(folder):
     except FileNotFoundError as error:
         raise WeightsError(
             f"{error.filename or folder / TENSORS}: no such file. A folder of weights holds "
-            f"{CONFIG} and {TENSORS}, as save_pretrained writes them."
+            f"{CONFIG} and {TENSORS}, as save_pretrained writes them. "
+            + _weights_near(folder / CONFIG)
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
         raise WeightsError(

@@ -20,6 +20,20 @@ def load_released(path):
 
     Raises:
         WeightsError: no such file, damaged, holding code, or a checkpoint of another network.
+
+    Example:
+        >>> import torch
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from glanet import networks
+        >>> from glanet.rivals.rcan import RCANConfig
+        >>> from glanet.weights import load_released
+        >>> rcan = networks.build(RCANConfig.preset("tiny", scale=3))
+        >>> with TemporaryDirectory() as folder:
+        ...     released = Path(folder) / "RCAN.pt"
+        ...     torch.save(rcan.state_dict(), released)  # its published names are ours
+        ...     load_released(released).config == rcan.config
+        True
     """
     path = Path(path)
     config, tensors = _recognise(_read_tensors(path), path)

@@ -229,22 +229,19 @@ for name, meaning in PROFILES.items():
 # | notebook | builds | shows |
 # |---|---|---|
 # | 00 start here | – | your machine, your first upscaled photograph |
-# | 01 the problem | degradation | what a small image has lost |
+# | 01 the problem | degradation | what a low-resolution image has lost |
 # | 02 the yardstick | metrics | PSNR and SSIM (structural similarity) as the papers measure them |
 # | 03 shallow features | Eq. 1 | the first convolution, and a stub of the network that trains |
-# | 04 inception | Eq. 3 | convolutions as filters; what max-pooling does |
-# | 05 window attention | W-MSA (window-based multi-head self-attention) | attention with toy numbers, windows, heads, position bias |
-# | 06 shifted windows | SW-MSA (shifted-window multi-head self-attention) | roll and mask, proved right |
+# | 04 Inception | Eq. 3 | convolutions as filters; what max-pooling does |
+# | 05 window attention | W-MSA | window-based multi-head self-attention, from toy numbers to position bias |
+# | 06 shifted windows | SW-MSA | attention in shifted windows: the roll and the mask, checked by brute force |
 # | 07 the GLA layer | Fig. 2b | both tools combined, and which one the layer listens to |
 # | 08 dense blocks | Eq. 2 | what dense connections do to gradients |
-# | 09 the whole network | Eq. 4, 5 | every one of 18,142,847 parameters |
+# | 09 the whole network | Eq. 4, 5 | where its 18,142,847 parameters are |
 # | 10 frequency lab | – | which frequencies the branches carry |
-# | 11 training in miniature | training | a network that you train here |
-# | 12 full training | – | the paper's recipe on a GPU |
-# | 13 evaluation | – | the paper's tables |
-# | 14 speed | the fast path | where the time goes |
-#
-# A notebook that is not in this folder is still being written.
+# | 11 training in miniature | training | a network that you train on a laptop |
+# | 12 full training | – | the paper's recipe, in a process that survives the notebook |
+# | 13 evaluation | – | the paper's tables, with your weights in them |
 
 # %% [markdown]
 # ## What can go wrong

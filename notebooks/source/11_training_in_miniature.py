@@ -427,12 +427,12 @@ losses_by_rate(last, start=by_rate[rates[0]][0])
 # Before either of them, a *warm-up* raises the rate in equal increments. In the first steps Adam's
 # $v$ has seen few gradients, and a bad start is hard to repair.
 #
-# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `config` is a `Recipe`. You
+# **Exercise 4 · The learning rate of a step** ★★☆, 12 minutes. `recipe` is a `Recipe`. You
 # need its `learning_rate`, `steps`, `schedule` (`"halving"` or `"cosine"`), `milestones` (fractions
 # of all steps, such as 0.5) and `warm_up` (a number of steps). Steps count from 0.
 #
 # - In a warm-up of $n$ steps, step $t$ has $(t + 1) / n$ of the rate.
-# - The cosine starts where the warm-up ends: there $s = 0$. At `config.steps`, $s$ would be 1.
+# - The cosine starts where the warm-up ends: there $s = 0$. At `recipe.steps`, $s$ would be 1.
 # - At a milestone's own step the rate is already halved.
 #
 # <details><summary>Hint 1</summary>
@@ -442,13 +442,13 @@ losses_by_rate(last, start=by_rate[rates[0]][0])
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `s = (step - config.warm_up) / (config.steps - config.warm_up)`, and `math.cos` takes radians.
+# `s = (step - recipe.warm_up) / (recipe.steps - recipe.warm_up)`, and `math.cos` takes radians.
 #
 # </details>
 # <details><summary>Hint 3</summary>
 #
 # The number of milestones reached is
-# `sum(step >= share * config.steps for share in config.milestones)`. Halving $k$ times means
+# `sum(step >= share * recipe.steps for share in recipe.milestones)`. Halving $k$ times means
 # multiplying by $0.5^k$.
 #
 # </details>
@@ -458,16 +458,16 @@ losses_by_rate(last, start=by_rate[rates[0]][0])
 import math
 
 
-def learning_rate(config, step):
+def learning_rate(recipe, step):
     """The learning rate of a step, counted from 0."""
     # >>>
-    if step < config.warm_up:
-        return config.learning_rate * (step + 1) / config.warm_up
-    if config.schedule == "cosine":
-        share = (step - config.warm_up) / (config.steps - config.warm_up)
-        return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-    passed = sum(step >= share * config.steps for share in config.milestones)
-    return config.learning_rate * 0.5**passed
+    if step < recipe.warm_up:
+        return recipe.learning_rate * (step + 1) / recipe.warm_up
+    if recipe.schedule == "cosine":
+        share = (step - recipe.warm_up) / (recipe.steps - recipe.warm_up)
+        return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+    passed = sum(step >= share * recipe.steps for share in recipe.milestones)
+    return recipe.learning_rate * 0.5**passed
     # <<<
 
 
@@ -763,7 +763,7 @@ details(
 import signal
 from dataclasses import replace
 
-from glanet.training import checkpoint
+from glanet.training.folder import RunFolder
 
 tiny = ModelConfig(channels=8, blocks=1, layers=2, heads=2, light_head=True)
 short = replace(recipe, steps=12, warm_up=0, batch=4, validate_every=5, save_every=5)
@@ -776,7 +776,7 @@ def press_stop(entry):
 
 stopped = folder.with_name("stopped")
 print("train returned", quietly(tiny, short, stopped, watch=press_stop))
-print([path.name for path in checkpoint.checkpoints(stopped / "checkpoints")])
+print([path.name for path in RunFolder(stopped).saved()])
 
 # %% [markdown]
 # The run finished its current step, saved a checkpoint, and returned None. The same call resumes
@@ -839,7 +839,7 @@ print(
 # last checkpoint of section 8 still has the weights from which the average was made.
 
 # %%
-tensors = load_file(checkpoint.checkpoints(folder / "checkpoints")[-1])
+tensors = load_file(RunFolder(folder).saved()[-1])
 raw = GLANet(config)
 raw.load_state_dict(
     {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
@@ -1054,7 +1054,7 @@ def weights_by_my_loop(steps):
 
 
 def weights_by_run(steps):
-    run = Run(config, plain, folder.with_name(f"run-{steps}"), None, None, "cpu", None)
+    run = Run(config, plain, folder.with_name(f"run-{steps}"), device="cpu")
     for _ in range(steps):
         run.step()
     run.close()

@@ -6,7 +6,7 @@
 # | **You will** | train by the recipe of the paper ([Global-Local Awareness Network for Image Super-Resolution](https://panpinchi.github.io/GLA-Net/), ICIP 2023) on whatever this machine has, in a process that survives the notebook; kill that process, and resume it |
 # | **It enables** | your own weights, for 13, the paper's tables |
 # | **Takes** | 8 minutes, 3 GB of memory; about 60 minutes to work through |
-# | **Becomes** | `glanet/training/launch.py`, `room.py` |
+# | **Becomes** | `glanet/training/launch.py`, `follow.py`, `requirements.py`; `glanet/data/patches.py` |
 #
 # Notebook 11 trained a small network while you watched. The paper's network has 18 million weights
 # and trains for 500,000 steps. That takes days on a GPU, and nobody keeps a browser open for days.
@@ -149,13 +149,13 @@ print(
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import glanet
-from glanet.training import launch, room
+from glanet.course.kit.paths import RUNS
+from glanet.training import follow, launch, requirements
 
 temporary = TemporaryDirectory(ignore_cleanup_errors=True)  # gone when the kernel ends
-runs = Path(glanet.__file__).parents[1] / "runs"
 
-for need in room.requirements(ModelConfig.preset("paper", scale), paper, runs / "paper"):
+large = ModelConfig.preset("paper", scale)
+for need in requirements.requirements(large, paper, RUNS / "paper"):
     print(need)
 
 # %% [markdown]
@@ -181,7 +181,7 @@ def at_hand(sets):
     return True
 
 
-choices = by_profile(smoke=(), learn=(practice.THE_291,), full=(("DIV2K",), practice.THE_291))
+choices = by_profile(smoke=(), learn=(catalog.THE_291,), full=(("DIV2K",), catalog.THE_291))
 if wanted:
     data = tuple(wanted.split(","))
 else:
@@ -425,9 +425,9 @@ seconds_left = exercises.seconds_left.check(seconds_left)
 
 # %%
 print(
-    launch.duration(seconds_left(log, steps=1150)),
+    follow.duration(seconds_left(log, steps=1150)),
     "·",
-    launch.duration(seconds_left(log, steps=500_000)),
+    follow.duration(seconds_left(log, steps=500_000)),
 )
 
 # %% [markdown]
@@ -448,17 +448,17 @@ changes = by_profile(
 )
 if steps:
     changes["steps"] = int(steps)
-network = ModelConfig.preset(preset, scale)
+config = ModelConfig.preset(preset, scale)
 recipe = Recipe.preset(preset, data=data, validation=validation, **changes)
-settings = zlib.crc32(repr((network, recipe)).encode())
+settings = zlib.crc32(repr((config, recipe)).encode())
 run = by_profile(
     smoke=Path(temporary.name) / "run",
-    learn=runs / f"notebook-12-{settings:08x}",
-    full=runs / f"{preset}-x{scale}{f'-{steps}-steps' if steps else ''}",
+    learn=RUNS / f"notebook-12-{settings:08x}",
+    full=RUNS / f"{preset}-x{scale}{f'-{steps}-steps' if steps else ''}",
 )
 print(run.name)
-if launch.status(run).state == launch.NEW:
-    for need in room.requirements(network, recipe, run):
+if follow.status(run).state == follow.NEW:
+    for need in requirements.requirements(config, recipe, run):
         print(need)
         assert not need.lacking or "memory" in need.what, "free the space first, see the line above"
 
@@ -468,7 +468,7 @@ if launch.status(run).state == launch.NEW:
 # run twice, and nothing is lost.
 
 # %%
-print(launch.ensure(network, recipe, run))
+print(launch.ensure(config, recipe, run))
 
 # %% [markdown]
 # Watch it. The plot grows as entries arrive. The remaining time is printed for the first time after
@@ -480,7 +480,7 @@ print(launch.ensure(network, recipe, run))
 #   this one.
 # - **The machine restarts**: the training is gone, but its checkpoints remain. The cell above
 #   resumes from the last one.
-# - **You want to end it**: `launch.stop(run)` lets it save first. From a terminal, send a plain
+# - **You want to end it**: `follow.stop(run)` lets it save first. From a terminal, send a plain
 #   `kill` to the pid in `process.json`.
 
 # %%
@@ -490,7 +490,7 @@ plot = LivePlot()
 plot
 
 # %%
-progress = launch.watch(run, plot)
+progress = follow.watch(run, plot)
 plot.draw()  # include the last entry
 
 # %% [markdown]
@@ -516,7 +516,7 @@ from glanet.data.images import read_rgb
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 
-if progress.state == launch.FINISHED:
+if progress.state == follow.FINISHED:
     card = (run / "weights" / "README.md").read_text(encoding="utf-8")
     print(card[card.index("# ") : card.index("The weights are")])
     trained = GLANet.from_pretrained(run / "weights")
@@ -563,7 +563,7 @@ print(first)
 # processes would write the same files.
 
 # %%
-from glanet.training.launch import LaunchError
+from glanet.training import LaunchError
 
 try:
     launch.detach(*job, device="cpu")
@@ -576,12 +576,12 @@ except LaunchError as error:
 # %%
 import psutil
 
-while (now := launch.status(victim)).state == launch.RUNNING and now.saved < 0.3 * short.steps:
+while (now := follow.status(victim)).state == follow.RUNNING and now.saved < 0.3 * short.steps:
     time.sleep(0.02)
 process = psutil.Process(first.pid)
 process.kill()  # kill -9
 process.wait()
-died = launch.status(victim)
+died = follow.status(victim)
 print(died)
 
 # %% [markdown]
@@ -596,7 +596,7 @@ guess = ...
 
 # %%
 print(launch.ensure(*job, device="cpu"))
-end = launch.watch(victim)
+end = follow.watch(victim)
 
 # %%
 from safetensors.torch import load_file
@@ -632,7 +632,7 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 # ## 8 · Several GPUs, several machines, no browser
 #
 # Several GPUs in one machine need nothing from you: `ensure` uses all of them, and the log covers
-# the whole batch. For several machines, use accelerate's own command; the README has the lines.
+# the whole batch. For several machines, use accelerate's own command: see `docs/training.md`.
 #
 # A machine without a browser can run this notebook, too. In a terminal,
 #
@@ -671,13 +671,21 @@ lives([(0, died.saved, died.saved), (died.saved, short.steps, short.steps)], ste
 # you can try any machine:
 
 # %%
+from glanet.networks import count_parameters
+
+known = {
+    "archive": catalog.find("DIV2K").archives[catalog.HR].size,
+    "decoded": most,
+    "parameters": count_parameters(large),
+    "stores": 1,
+}
 machine = {"data_disk": 5e9, "run_disk": 5e9, "one_disk": True, "memory": 64e9}
-needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
+needed = requirements.needs(**known, **machine)
 print("\n".join(map(str, needed)))
 
 # %%
 machine |= {"data_disk": 50e9, "run_disk": 50e9}  # fixed: a larger disk
-needed = room.needs(archive=3_530_603_713, decoded=most, parameters=18_142_847, stores=1, **machine)
+needed = requirements.needs(**known, **machine)
 print("\n".join(map(str, needed)))
 
 # %% [markdown]
@@ -718,16 +726,17 @@ attempt(replace(brief, learning_rate=2e-4), Path(temporary.name) / "other-rate")
 import numpy as np
 
 from glanet.course.kit.sameness import same_function
+from glanet.data import patches
 
 rng = np.random.default_rng(0)
 cases = [(rng.integers(50, 2041, (20, 2)).tolist(), scale) for scale in (2, 3, 4)]
-print(same_function(decoded_bytes, room.decoded_bytes, cases))
+print(same_function(decoded_bytes, patches.decoded_bytes, cases))
 
 entries = [
     {"step": 50 * (i + 1), "seconds": s} for i, s in enumerate(rng.uniform(10, 20, 60).cumsum())
 ]
 cases = [(entries[:count], 500_000) for count in range(2, 61)]
-print(same_function(seconds_left, launch.seconds_left, cases))
+print(same_function(seconds_left, follow.seconds_left, cases))
 
 
 def by_my_share(step, rank, world):

@@ -211,15 +211,14 @@ print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 # out what is missing.
 
 # %%
-from glanet.course.kit.paths import NOTEBOOKS
+from glanet.course.kit.paths import RUNS
 from glanet.data.catalog import data_root
 from glanet.weights.found import find_weights
 
-repository = NOTEBOOKS.parent
 released = data_root() / "weights"
 print("for released files:", released)
 
-at_hand = find_weights(runs=repository / "runs", released=released)
+at_hand = find_weights(runs=RUNS, released=released)
 for found in at_hand:
     print(f"{found.kind:9} {found.name:20}", found.problem or f"×{found.config.scale}")
 
@@ -275,7 +274,7 @@ print({name: len(paths) for name, paths in sets.items()})
 # Next, the networks. The cell loads each onto the available device:
 
 # %%
-from glanet.device import choose_device, free_memory
+from glanet.device import choose_device
 from glanet.weights import load
 
 device = choose_device()
@@ -297,19 +296,11 @@ for name, model in models.items():
 # for that, the score records the tile.
 
 # %%
+from functools import partial
+
 from glanet.data.degradation import imresize
 from glanet.evaluation.benchmark import evaluate
-from glanet.inference import tile_that_fits, upscale
-
-
-def upscaler(model):
-    """A function: LR image -> (SR image, side of its tiles or None)."""
-
-    def run(lr):
-        tile = tile_that_fits(model, *lr.shape[:2], free_memory(device) // 2)
-        return upscale(model, lr, tile=tile), tile
-
-    return run
+from glanet.inference import tile_that_fits, upscale, upscale_within
 
 
 def sets_for(model):
@@ -333,7 +324,7 @@ for scale in sorted({model.config.scale for model in models.values()}):
 
 for name, model in tqdm(models.items(), leave=False):
     scale = model.config.scale
-    measured[scale][name] = measure(upscaler(model), scale, sets_for(model))
+    measured[scale][name] = measure(partial(upscale_within, model), scale, sets_for(model))
 
 for methods in measured.values():
     for name, scores in methods.items():
@@ -1048,7 +1039,7 @@ seams({"tiles of 64, no overlap": difference(naive), "tiles of 72, overlap 32": 
 path = next(iter(sets.values()))[-1]
 for scale in (4, model.config.scale):
     try:
-        score = next(evaluate(upscaler(model), "any", [path], scale))
+        score = next(evaluate(partial(upscale_within, model), "any", [path], scale))
         print(f"×{scale}: {score.psnr_y:.2f} dB")
     except ValueError as error:
         print(f"×{scale}: {error}")

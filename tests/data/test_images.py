@@ -1,7 +1,11 @@
+import runpy
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from glanet.data import images
 from glanet.data.images import (
     ImageError,
     check_target,
@@ -90,7 +94,7 @@ def test_cmyk_becomes_rgb_and_its_profile_is_not_kept(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photograph_is_turned_upright_and_so_is_its_size(tmp_path, rgb, orientation):
+def test_a_photograph_and_its_size_are_turned_upright(tmp_path, rgb, orientation):
     stored = {
         1: rgb,
         2: rgb[:, ::-1],
@@ -108,7 +112,7 @@ def test_a_photograph_is_turned_upright_and_so_is_its_size(tmp_path, rgb, orient
     assert image_size(path) == (9, 14)
 
 
-def test_what_a_file_is_decides_and_not_what_it_is_called(tmp_path, rgb):
+def test_the_content_decides_the_format_not_the_name(tmp_path, rgb):
     save(tmp_path / "a.png", rgb).rename(tmp_path / "a.jpg")
     assert np.array_equal(read_rgb(tmp_path / "a.jpg"), rgb)
 
@@ -141,7 +145,7 @@ def damaged(tmp_path, rgb, what):
         ("nothing", "no such file. Check the path"),
         ("folder", "a folder, not an image"),
         ("empty", "an empty file. Fetch or save it again"),
-        ("text", "not an image .* begins with b'<html>404</h'.*Convert"),
+        ("text", "not an image of a known format; .* begins with b'<html>404</h'.*Convert"),
         ("cut", "damaged or cut short .*Fetch or save it again"),
         ("header alone", r"Fetch or save it again|not an image"),
         ("floats", "no agreed range .*Convert"),
@@ -156,11 +160,29 @@ def test_an_unreadable_file_is_named_with_the_remedy(tmp_path, rgb, what, says):
         assert image_size(path) == (9, 14)
 
 
-def test_an_absurdly_large_image_is_rejected_undecoded(tmp_path, rgb, monkeypatch):
+def test_a_decompression_bomb_is_rejected_before_it_is_decoded(tmp_path, rgb, monkeypatch):
     path = save(tmp_path / "bomb.png", rgb)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9 * 14 // 2 - 1)
-    with pytest.raises(ImageError, match=r"bomb\.png: claims absurdly many pixels .*126.*raise"):
+    with pytest.raises(ImageError, match=r"bomb\.png: claims more pixels than Pillow .*126.*raise"):
         read_image(path)
+
+
+def test_a_large_panorama_is_read_without_a_warning(tmp_path, rgb, monkeypatch):
+    path = save(tmp_path / "panorama.png", rgb)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9 * 14 - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(read_rgb(path), rgb)
+        assert image_size(path) == (9, 14)
+        with pytest.raises(Image.DecompressionBombWarning):
+            Image.open(path)  # whoever opens it elsewhere is warned
+
+
+def test_importing_the_module_filters_no_warnings():
+    with warnings.catch_warnings():
+        before = [*warnings.filters]
+        runpy.run_path(images.__file__)
+        assert warnings.filters == before
 
 
 def test_a_folder_is_searched_by_endings_and_sorted(tmp_path, rgb):
@@ -180,7 +202,7 @@ def test_a_folder_without_images_or_none_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("ending", ["png", "bmp", "tif", "webp", "PNG"])
-def test_formats_without_loss_give_back_what_was_written(tmp_path, rgb, ending):
+def test_lossless_formats_return_what_was_written(tmp_path, rgb, ending):
     path = tmp_path / "new folder" / f"a.{ending}"
     write_image(path, rgb)
     assert np.array_equal(read_rgb(path), rgb)

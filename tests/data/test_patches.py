@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize, modcrop
 from glanet.data.patches import PatchStore, Plan
 
@@ -269,8 +270,8 @@ def test_an_interrupted_writer_leaves_nothing_that_is_taken_for_whole(files, tmp
 
 def test_a_full_disk_is_an_error_before_writing(files, tmp_path, monkeypatch):
     full = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("psutil.disk_usage", lambda path: full)
-    with pytest.raises(OSError, match=r"free; the images take .*cache"):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: full)
+    with pytest.raises(DataError, match=r"free; the images take .*GLANET_DATA.*cache"):
         PatchStore.from_images(files, 2, PATCH, cache=tmp_path, **ON_DISK)
 
 

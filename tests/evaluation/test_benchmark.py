@@ -60,7 +60,7 @@ def write_outputs(folder, hr_images, scale, name):
 
 
 @pytest.mark.parametrize("name", ["{}.png", "{}x3.png", "{}_SwinIR.png", "{}x3_SwinIR.png"])
-def test_somebody_elses_outputs_score_as_our_own(tmp_path, hr_images, name):
+def test_outputs_in_a_folder_score_as_our_own(tmp_path, hr_images, name):
     write_outputs(tmp_path / "theirs", hr_images, 3, name)
     theirs = list(evaluate_folder(tmp_path / "theirs", "mine", hr_images, 3))
     ours = list(evaluate(bicubic(3), "mine", hr_images, 3))
@@ -70,7 +70,7 @@ def test_somebody_elses_outputs_score_as_our_own(tmp_path, hr_images, name):
     assert {score.seconds for score in theirs} == {None}
 
 
-def test_outputs_of_another_scale_or_missing_or_double_are_told_before_any_is_scored(
+def test_missing_double_and_missized_outputs_are_rejected_before_scoring(
     tmp_path, hr_images, monkeypatch
 ):
     monkeypatch.setattr("glanet.evaluation.benchmark.psnr_y", None)  # would fail if called
@@ -109,7 +109,7 @@ def rows(text):
     ]
 
 
-def test_the_table_is_markdown_and_says_how_it_was_measured():
+def test_the_table_is_markdown_and_states_the_protocol():
     text = table(SCORES, 2, "mine")
     head, rule, mine = rows(text)
     assert head == ["method", "trained on", "Set5", "Set14"]
@@ -135,7 +135,7 @@ def test_the_table_says_where_tiles_were_used():
     assert "**In tiles** of 128 LR pixels: 1 of 2 images" in table(tiled, 2, "mine")
 
 
-def test_published_scores_are_of_the_papers_sets_and_the_last_row_is_the_papers_claim():
+def test_published_scores_are_of_the_papers_sets_and_end_with_its_claim():
     for scale in (2, 4):
         for _, _, scores in published(scale):
             assert set(scores) <= set(SETS)

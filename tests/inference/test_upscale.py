@@ -1,3 +1,4 @@
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -6,7 +7,7 @@ import torch
 
 from glanet import GLANet, ModelConfig
 from glanet.data.tensors import to_image, to_tensor
-from glanet.inference import tile_that_fits, upscale
+from glanet.inference import tile_that_fits, upscale, upscale_within
 from glanet.inference.upscale import OVERLAP, _spans, self_ensemble
 
 
@@ -119,3 +120,25 @@ def test_the_tile_that_fits_is_the_largest_for_the_memory(window):
     smallest = tile_that_fits(model, 1000, 1000, 0)
     image = np.zeros((5, 9, 3), np.uint8)
     assert upscale(model, image, tile=smallest).shape == (10, 18, 3)
+
+
+@pytest.mark.parametrize(
+    ("free", "memory", "tile"), [(2, None, None), (1.99, None, 80), (2, 0, 72), (0, 1, 72)]
+)
+def test_upscaling_takes_half_of_the_memory_up_to_a_bound(
+    model, monkeypatch, free, memory, tile
+):
+    lr, whole = picture(80, 90), 4 * model.values_per_pixel * 80 * 90
+    module = import_module("glanet.inference.upscale")  # which the function's name hides
+    monkeypatch.setattr(module, "free_memory", lambda device: int(free * whole))
+    bound = None if memory is None else memory * whole
+    sr, used = upscale_within(model, lr, bound)
+    assert used == tile
+    assert np.array_equal(sr, upscale(model, lr, tile=tile))
+
+
+def test_a_tile_that_is_given_is_used_also_with_the_ensemble(model):
+    lr = picture(80, 90)
+    sr, tile = upscale_within(model, lr, tile=72, ensemble=True)
+    assert tile == 72
+    assert np.array_equal(sr, upscale(model, lr, tile=72, ensemble=True))

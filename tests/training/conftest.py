@@ -1,14 +1,15 @@
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from glanet import ModelConfig
-from glanet.training import Recipe
+from glanet.training import Recipe, follow
 
 
 @pytest.fixture
-def network():
-    """A network that trains in milliseconds, with everything random that training has."""
+def config():
+    """A config that trains in milliseconds, with everything random that training has."""
     return ModelConfig(
         channels=8, blocks=2, layers=2, heads=2, window=4, light_head=True, stochastic_depth=0.3
     )
@@ -45,3 +46,12 @@ def recipe(photos):
         return Recipe(**{**settings, **overrides})
 
     return make
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A folder for a run; what trains there is ended when the test is."""
+    folder = tmp_path / "run"
+    yield folder
+    if (pid := follow.status(folder).pid) is not None:
+        psutil.Process(pid).kill()

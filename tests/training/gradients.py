@@ -15,8 +15,8 @@ from glanet.training.loop import Run
 def main():
     settings = json.loads(Path(sys.argv[1]).read_text())
     torch.set_num_threads(1)
-    network, recipe = ModelConfig(**settings["network"]), Recipe(**settings["recipe"])
-    run = Run(network, recipe, Path(settings["folder"]), None, None, "cpu", None)
+    config, recipe = ModelConfig(**settings["config"]), Recipe(**settings["recipe"])
+    run = Run(config, recipe, settings["folder"], device="cpu")
     loss, _, _ = run.step()
     processes = run.accelerator.num_processes
     if run.accelerator.is_main_process:

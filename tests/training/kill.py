@@ -12,6 +12,7 @@ import torch
 
 from glanet import ModelConfig
 from glanet.training import Recipe, checkpoint, train
+from glanet.training.folder import RunFolder
 
 
 def child(settings, dies_while_writing):
@@ -24,8 +25,8 @@ def child(settings, dies_while_writing):
             os.kill(os.getpid(), signal.SIGKILL)
 
         checkpoint.save_file = half
-    network, recipe = ModelConfig(**settings["network"]), Recipe(**settings["recipe"])
-    train(network, recipe, settings["folder"], device="cpu")
+    config, recipe = ModelConfig(**settings["config"]), Recipe(**settings["recipe"])
+    train(config, recipe, settings["folder"], device="cpu")
     os._exit(0)
 
 
@@ -33,14 +34,14 @@ def main():
     settings = json.loads(Path(sys.argv[1]).read_text())
     random.seed(settings["seed"])
     torch.set_num_threads(1)
-    last = Path(settings["folder"]) / "checkpoints"
+    run = RunFolder(settings["folder"])
     steps = settings["recipe"]["steps"]
     moments = sorted(random.sample(range(steps - 2), settings["kills"]))
     for number, moment in enumerate(moments):
         pid = os.fork()
         if pid == 0:
             child(settings, dies_while_writing=number % 4 == 3)
-        while not any(int(path.stem[5:]) >= moment for path in checkpoint.checkpoints(last)):
+        while not (run.saved() and run.saved_step() >= moment):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 break
             time.sleep(0.001)

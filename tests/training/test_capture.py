@@ -16,7 +16,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"
 
 
 def step(model, image):
-    """An output and its gradients, of a network in training."""
+    """An output and its gradients, of a model in training mode."""
     torch.manual_seed(1)
     out = model(image)
     out.square().sum().backward()
@@ -24,9 +24,7 @@ def step(model, image):
 
 
 @pytest.mark.parametrize(("stochastic_depth", "graphs"), [(0.0, 2), (0.3, 5)])
-def test_all_layers_share_few_compiled_graphs_and_give_the_same_numbers(
-    network, monkeypatch, stochastic_depth, graphs
-):
+def test_equal_layers_share_compiled_graphs(config, monkeypatch, stochastic_depth, graphs):
     compiled = []
 
     def count(graph, inputs):
@@ -35,8 +33,8 @@ def test_all_layers_share_few_compiled_graphs_and_give_the_same_numbers(
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=count))
     torch.compiler.reset()
-    config = replace(network, layers=4, stochastic_depth=stochastic_depth)
-    ours, plain = GLANet(config), GLANet(config)
+    deep = replace(config, layers=4, stochastic_depth=stochastic_depth)
+    ours, plain = GLANet(deep), GLANet(deep)
     plain.load_state_dict(ours.state_dict())
     compile_repeated(ours)
     image = torch.rand(2, 3, 16, 16)
@@ -50,31 +48,50 @@ def test_all_layers_share_few_compiled_graphs_and_give_the_same_numbers(
     ("error", "says"),
     [(TritonMissing(None), "Cannot find a working triton"), (OSError("no gcc"), "no gcc")],
 )
-def test_where_nothing_can_be_compiled_the_run_says_why_and_goes_on(
-    network, recipe, tmp_path, monkeypatch, capsys, error, says
-):
+def test_a_run_falls_back_to_eager_mode(config, recipe, tmp_path, monkeypatch, capsys, error, says):
     def broken(graph, inputs):
         raise error
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=broken))
     torch.compiler.reset()
-    ours = loop.Run(network, recipe(), tmp_path / "run", None, None, "cpu", None)
-    plain = loop.Run(network, recipe(), tmp_path / "plain", None, None, "cpu", None)
-    with torch.compiler.set_stance("default"):  # and back to it afterwards
-        ours._compile()
-        assert f"goes on without, and takes longer: {says}" in capsys.readouterr().err
-        assert [ours.step() for _ in range(2)] == [plain.step() for _ in range(2)]
+    ours = loop.Run(config, recipe(), tmp_path / "run", device="cpu")
+    plain = loop.Run(config, recipe(), tmp_path / "plain", device="cpu")
+    ours._compile()
+    said = capsys.readouterr().err
+    assert f"training falls back to eager mode, which is slower: {says}" in said
+    assert [ours.step() for _ in range(2)] == [plain.step() for _ in range(2)]
+
+
+def test_eager_mode_is_not_left_on_for_other_models(config, recipe, tmp_path, monkeypatch):
+    compiled = []
+
+    def broken(graph, inputs):
+        raise OSError("no gcc")
+
+    def count(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    torch.compiler.reset()
+    run = loop.Run(config, recipe(), tmp_path, device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "compile", partial(torch.compile, backend=broken))
+        run._compile()
+    run.step()
+    other = torch.compile(torch.nn.Linear(2, 2), backend=count)
+    other(torch.rand(1, 2))
+    assert len(compiled) == 1
+    run.step()  # still eager
+    assert len(compiled) == 1
 
 
 @CUDA
-def test_a_captured_run_goes_as_one_launched_kernel_by_kernel(
-    network, recipe, tmp_path, monkeypatch
-):
+def test_a_captured_run_trains_like_an_eager_one(config, recipe, tmp_path, monkeypatch):
     logs = []
     for name, compiled_from in {"plain": 10**9, "captured": 1}.items():
         monkeypatch.setattr(loop, "COMPILED_FROM", compiled_from)
-        config = recipe(steps=60, validate_every=10)
-        train(replace(network, stochastic_depth=0.0), config, tmp_path / name)
+        steps = recipe(steps=60, validate_every=10)
+        train(replace(config, stochastic_depth=0.0), steps, tmp_path / name)
         logs.append(read_log(tmp_path / name / "log.jsonl"))
     for plain, captured in zip(*logs, strict=True):
         assert captured["loss"] == pytest.approx(plain["loss"], rel=0.02)
@@ -82,7 +99,7 @@ def test_a_captured_run_goes_as_one_launched_kernel_by_kernel(
 
 
 @CUDA
-def test_after_a_training_on_a_gpu_the_next_may_be_on_the_processor(network, recipe, tmp_path):
-    train(network, recipe(), tmp_path / "gpu")
-    run = loop.Run(network, recipe(), tmp_path / "cpu", None, None, "cpu", None)
+def test_a_run_on_the_cpu_may_follow_one_on_a_gpu(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path / "gpu")
+    run = loop.Run(config, recipe(), tmp_path / "cpu", device="cpu")
     assert {parameter.device.type for parameter in run.model.parameters()} == {"cpu"}

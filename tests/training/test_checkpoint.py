@@ -1,17 +1,21 @@
+import json
+
 import pytest
 import torch
 
+from glanet import ModelConfig
 from glanet.training import checkpoint
-from glanet.training.checkpoint import TrainError
+from glanet.training.errors import TrainError
+from glanet.training.folder import RunFolder, with_config
 from glanet.training.loop import new_state
 
 ABOUT = {"config": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
 
 
 @pytest.fixture
-def state(network, recipe):
+def state(config, recipe):
     """A state after two steps of Adam."""
-    state = new_state(network, recipe(), torch.device("cpu"))
+    state = new_state(config, recipe(), torch.device("cpu"))
     for _ in range(2):
         loss = state.model(torch.rand(1, 3, 8, 8)).square().mean()
         state.optimizer.zero_grad()
@@ -24,16 +28,27 @@ def state(network, recipe):
 
 
 @pytest.fixture
-def fresh(network, recipe):
-    return new_state(network, recipe(seed=1), torch.device("cpu"))
+def fresh(config, recipe):
+    return new_state(config, recipe(seed=1), torch.device("cpu"))
 
 
 def flat(state):
     return checkpoint._tensors(state)
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path, state, fresh):
-    path = checkpoint.save(tmp_path, state, ABOUT)
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def path(run, state):
+    """A checkpoint of ``state``."""
+    checkpoint.save_next(run, state, ABOUT)
+    return run.checkpoint(2)
+
+
+def test_what_is_saved_is_loaded(path, state, fresh):
     assert checkpoint.load(path, fresh, ABOUT) == ""
     saved, loaded = flat(state), flat(fresh)
     assert saved.keys() == loaded.keys()
@@ -43,22 +58,48 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, state, fresh):
         assert getattr(fresh, name) == getattr(state, name)
 
 
-def test_the_last_two_and_the_best_are_kept(tmp_path, state):
+def test_a_checkpoint_tells_of_its_run(path):
+    found = checkpoint.read(path)
+    assert found["about"] == json.loads(json.dumps(ABOUT))
+    assert (found["step"], found["seconds"], found["scores"]) == (2, 7.5, {"psnr_y": 31.5})
+    assert found["versions"]["torch"] == torch.__version__
+
+
+def test_version_01_wrote_the_config_as_network(run, state, fresh):
+    config = ModelConfig.preset("tiny").to_dict()
+    old = {"network": config, "recipe": ABOUT["recipe"]}
+    now = {"config": {"network": "gla-net", **config}, "recipe": ABOUT["recipe"]}
+    checkpoint.save_next(run, state, old)
+    assert checkpoint.read(run.checkpoint(2))["about"] == json.loads(json.dumps(now))
+    checkpoint.load(run.checkpoint(2), fresh, now)
+    assert fresh.step == 2
+
+
+def test_the_last_two_and_the_best_are_kept(run, state):
     for step in (1, 2, 3, 4):
         state.step = step
-        path = checkpoint.save(tmp_path, state, ABOUT)
-        if step == 2:
-            checkpoint.keep_as_best(path)
-    assert [path.stem for path in checkpoint.checkpoints(tmp_path)] == [
-        "step-00000003",
-        "step-00000004",
+        checkpoint.save_next(run, state, ABOUT, best=step == 2)
+    assert [path.name for path in run.saved()] == [
+        "step-00000003.safetensors",
+        "step-00000004.safetensors",
     ]
-    assert (tmp_path / "best.safetensors").exists()
+    assert run.saved_step() == 4
+    assert checkpoint.read(run.path / "checkpoints" / "best.safetensors")["step"] == 2
 
 
-def test_a_full_disk_leaves_the_old_ones_whole(tmp_path, state, fresh, monkeypatch):
-    path = checkpoint.save(tmp_path, state, ABOUT)
+def test_a_checkpoint_to_look_at_replaces_no_other(run, path, state):
+    for step in (3, 4):
+        state.step = step
+        checkpoint.save(run.before_not_finite(step), state, ABOUT)
+    assert run.saved() == [path]
+    assert {file.name for file in run.checkpoints.iterdir()} == {
+        "step-00000002.safetensors",
+        "non-finite-00000003.safetensors",
+        "non-finite-00000004.safetensors",
+    }
 
+
+def test_a_full_disk_leaves_the_old_ones_intact(run, path, state, fresh, monkeypatch):
     def full(tensors, file, metadata):
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -66,33 +107,40 @@ def test_a_full_disk_leaves_the_old_ones_whole(tmp_path, state, fresh, monkeypat
     monkeypatch.setattr(checkpoint, "save_file", full)
     state.step += 1
     with pytest.raises(TrainError, match=r"step-00000003\.safetensors: cannot be written .*room"):
-        checkpoint.save(tmp_path, state, ABOUT)
-    assert [file for file in tmp_path.iterdir() if file.is_file()] == [path]
+        checkpoint.save_next(run, state, ABOUT)
+    assert list(run.checkpoints.iterdir()) == [path]
     checkpoint.load(path, fresh, ABOUT)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other tensors"])
-def test_a_damaged_checkpoint_is_named_and_told_how_to_do_without(tmp_path, state, fresh, damage):
-    path = checkpoint.save(tmp_path, state, ABOUT)
+def test_a_damaged_checkpoint_is_named(path, fresh, damage):
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     elif damage == "text":
         path.write_text("hello")
     else:
         checkpoint.save_file({"a": torch.zeros(1)}, path)
-    with pytest.raises(TrainError, match=r"step-00000002\.safetensors: no checkpoint.*Delete it"):
+    with pytest.raises(
+        TrainError, match=r"step-00000002\.safetensors: not a checkpoint.*Delete it"
+    ):
         checkpoint.load(path, fresh, ABOUT)
 
 
-def test_a_run_with_other_settings_is_told_what_differs(tmp_path, state, fresh):
-    path = checkpoint.save(tmp_path / "run" / "checkpoints", state, ABOUT)
+def test_other_settings_are_named(path, fresh):
     with pytest.raises(TrainError, match=r"run: holds .* config\.scale was 2, and is now 3.*--out"):
         checkpoint.load(path, fresh, {**ABOUT, "config": {"scale": 3}})
 
 
-def test_other_versions_are_noted_and_stop_nobody(tmp_path, state, fresh, monkeypatch):
-    path = checkpoint.save(tmp_path, state, ABOUT)
+def test_other_versions_are_noted(path, fresh, monkeypatch):
     now = checkpoint._versions()
     monkeypatch.setattr(checkpoint, "_versions", lambda: {**now, "torch": "9.0"})
     note = checkpoint.load(path, fresh, ABOUT)
-    assert note == f"other versions than before: torch {torch.__version__} → 9.0"
+    assert note == f"versions changed since the last checkpoint: torch {torch.__version__} → 9.0"
+
+
+def test_a_field_that_is_new_since_a_run_began_has_its_default():
+    config = {"network": "gla-net", **ModelConfig.preset("tiny").to_dict()}
+    older = {name: value for name, value in config.items() if name != "mixer"}
+    assert with_config({"config": older, "seed": 1}) == {"config": config, "seed": 1}
+    older.pop("network")
+    assert with_config({"network": older})["config"] == config  # as version 0.1 wrote it

@@ -10,18 +10,18 @@ from pathlib import Path
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-# accelerate would look for a GPU for each process, also on a processor
+# accelerate would look for a GPU for each process, even on a CPU
 NO_GPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-# what `accelerate launch` starts for GPUs, and what starts several processes on a processor
+# what `accelerate launch` starts for GPUs, and what starts several processes on a CPU
 TORCHRUN = ("torch.distributed.run", "--standalone", "--nnodes=1")
 
 
-def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, recipe, tmp_path):
+def test_two_processes_have_the_gradients_of_one(config, recipe, tmp_path):
     found = {}
     for processes in (1, 2):
         settings = {
             # stochastic depth draws for each process by itself
-            "network": dataclasses.replace(network, stochastic_depth=0.0).to_dict(),
+            "config": dataclasses.replace(config, stochastic_depth=0.0).to_dict(),
             "recipe": recipe(batch=32).to_dict(),
             "folder": str(tmp_path / f"run{processes}"),
         }
@@ -47,7 +47,7 @@ def test_two_processes_at_half_the_batch_have_the_gradients_of_one(network, reci
 
 
 def train_in_two(photos, out, *options):
-    """`glanet train` in two processes on the processor, over and done."""
+    """`glanet train` in two processes on the CPU, run to its end."""
     images = ["--data", str(photos[0]), "--validation", str(photos[1])]
     command = [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", "-m", "glanet.cli", "train"]
     return subprocess.run(
@@ -58,15 +58,15 @@ def train_in_two(photos, out, *options):
     )
 
 
-def test_the_first_of_two_processes_speaks_for_both(photos, tmp_path):
+def test_only_the_first_of_two_processes_prints(photos, tmp_path):
     run = train_in_two(photos, tmp_path / "run", "--smoke", "--device", "cpu")
     assert run.returncode == 0, run.stderr[-3000:]
     weights = tmp_path / "run" / "weights"
     assert run.stdout == f"{weights}: glanet evaluate --weights {weights}\n"
 
 
-def test_processes_that_were_not_joined_do_not_write_into_one_folder(photos, tmp_path):
-    # on a processor accelerate joins them only with --device cpu; without it each is the first
+def test_unjoined_processes_do_not_share_a_folder(photos, tmp_path):
+    # on a CPU accelerate joins them only with --device cpu; without it each is the first
     run = train_in_two(photos, tmp_path / "run", "--steps", "100000")
     assert run.returncode != 0
     assert "run: another process is training there" in run.stderr

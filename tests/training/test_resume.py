@@ -1,6 +1,6 @@
-"""A run that is stopped, killed or cut off ends where it would have ended.
+"""A run that is stopped, killed or cut off ends as an uninterrupted one.
 
-On a processor, to the bit; so these run there, also where there is a GPU.
+On a CPU the two are bit-identical; so these tests run there, even where there is a GPU.
 """
 
 import json
@@ -15,8 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet.training import TrainError, checkpoint
+from glanet.training import TrainError
 from glanet.training import train as train_anywhere
+from glanet.training.folder import RunFolder
 from glanet.training.log import read_log
 
 train = partial(train_anywhere, device="cpu")
@@ -35,7 +36,7 @@ def one_thread():
 def ends(folder):
     """What a run leaves, but for times: weights, last checkpoint, log."""
     log = [{k: v for k, v in e.items() if k not in TIMES} for e in read_log(folder / "log.jsonl")]
-    last = load_file(checkpoint.checkpoints(folder / "checkpoints")[-1])
+    last = load_file(RunFolder(folder).saved()[-1])
     return load_file(folder / "weights" / "model.safetensors"), last, log
 
 
@@ -45,39 +46,37 @@ def assert_same_end(one, other):
         assert all(torch.equal(mine[key], theirs[key]) for key in mine)
 
 
-def test_the_same_run_twice_gives_the_same_bits(network, recipe, tmp_path):
+def test_two_equal_runs_are_bit_identical(config, recipe, tmp_path):
     for name in ("one", "two"):
-        train(network, recipe(), tmp_path / name)
+        train(config, recipe(), tmp_path / name)
     assert_same_end(tmp_path / "one", tmp_path / "two")
     assert ends(tmp_path / "one")[2] == ends(tmp_path / "two")[2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_asked_to_stop_it_saves_and_the_same_call_goes_on(
-    network, recipe, tmp_path, number, capsys
-):
-    straight = train(network, recipe(), tmp_path / "straight")
+def test_a_stopped_run_saves_and_resumes(config, recipe, tmp_path, number, capsys):
+    straight = train(config, recipe(), tmp_path / "straight")
     assert straight == tmp_path / "straight" / "weights"
     handler = signal.getsignal(number)
 
     def stop(entry):
         os.kill(os.getpid(), number)
 
-    assert train(network, recipe(), tmp_path / "stopped", watch=stop) is None
+    assert train(config, recipe(), tmp_path / "stopped", watch=stop) is None
     assert signal.getsignal(number) is handler
-    assert "stopped after step 5 of 12" in capsys.readouterr().err
-    names = [path.stem for path in checkpoint.checkpoints(tmp_path / "stopped" / "checkpoints")]
+    assert "stopped after step 5 of 12; the same command resumes" in capsys.readouterr().err
+    names = [path.stem for path in RunFolder(tmp_path / "stopped").saved()]
     assert names[-1] == "step-00000005"
     assert not (tmp_path / "stopped" / "weights").exists()
-    assert train(network, recipe(), tmp_path / "stopped") == tmp_path / "stopped" / "weights"
+    assert train(config, recipe(), tmp_path / "stopped") == tmp_path / "stopped" / "weights"
     assert_same_end(tmp_path / "straight", tmp_path / "stopped")
 
 
-def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_path, one_thread):
+def test_killed_20_times_the_result_is_bit_identical(config, recipe, tmp_path, one_thread):
     steps = {"steps": 80, "save_every": 2, "validate_every": 20}
-    train(network, recipe(**steps), tmp_path / "straight")
+    train(config, recipe(**steps), tmp_path / "straight")
     settings = {
-        "network": network.to_dict(),
+        "config": config.to_dict(),
         "recipe": recipe(**steps).to_dict(),
         "folder": str(tmp_path / "killed"),
         "kills": 20,
@@ -97,32 +96,32 @@ def test_killed_at_20_random_moments_it_ends_bit_identical(network, recipe, tmp_
     assert not [name for name in left if name.startswith(".")]
 
 
-def test_a_second_run_in_the_same_folder_is_refused_and_spoils_nothing(network, recipe, tmp_path):
+def test_a_second_run_in_a_folder_is_rejected(config, recipe, tmp_path):
     straight, shared = tmp_path / "straight", tmp_path / "shared"
-    train(network, recipe(), straight)
+    train(config, recipe(), straight)
 
     def files():
         return {path: path.stat().st_mtime_ns for path in shared.rglob("*")}
 
     def intrude(entry):
         before = files()
-        with pytest.raises(TrainError, match="another process is training there") as refused:
-            train(network, recipe(), shared)
-        assert str(shared) in str(refused.value)
+        with pytest.raises(TrainError, match="another process is training there") as error:
+            train(config, recipe(), shared)
+        assert str(shared) in str(error.value)
         assert files() == before
 
-    train(network, recipe(), shared, watch=intrude)
+    train(config, recipe(), shared, watch=intrude)
     assert_same_end(straight, shared)
-    assert train(network, recipe(), shared) == shared / "weights"  # free again
+    assert train(config, recipe(), shared) == shared / "weights"  # free again
 
 
-def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
+def test_a_killed_run_leaves_its_folder_free(config, recipe, tmp_path):
     endless = recipe(steps=10_000, validate_every=10_000, save_every=10_000)
-    settings = {"network": network.to_dict(), "recipe": endless.to_dict()}
+    settings = {"config": config.to_dict(), "recipe": endless.to_dict()}
     script = (
         "import json, sys; from glanet import ModelConfig; "
         "from glanet.training import Recipe, train; s = json.loads(sys.argv[1]); "
-        "train(ModelConfig(**s['network']), Recipe(**s['recipe']), sys.argv[2], device='cpu')"
+        "train(ModelConfig(**s['config']), Recipe(**s['recipe']), sys.argv[2], device='cpu')"
     )
     command = [sys.executable, "-c", script, json.dumps(settings), str(tmp_path / "run")]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
@@ -130,30 +129,30 @@ def test_a_killed_run_leaves_its_folder_free(network, recipe, tmp_path):
             if b"images" in line:
                 break
         with pytest.raises(TrainError, match="another process"):
-            train(network, endless, tmp_path / "run")
+            train(config, endless, tmp_path / "run")
         process.kill()
-    assert train(network, recipe(), tmp_path / "run") == tmp_path / "run" / "weights"
+    assert train(config, recipe(), tmp_path / "run") == tmp_path / "run" / "weights"
 
 
-def test_a_run_refused_before_its_first_step_leaves_its_folder_free(network, recipe, tmp_path):
-    train(network, recipe(), tmp_path / "run")
+def test_a_rejected_run_leaves_its_folder_free(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path / "run")
     with pytest.raises(TrainError, match="other settings"):
-        train(network, recipe(seed=1), tmp_path / "run")
+        train(config, recipe(seed=1), tmp_path / "run")
     assert not list(tmp_path.glob("run/.*"))
-    assert train(network, recipe(), tmp_path / "run")
+    assert train(config, recipe(), tmp_path / "run")
 
 
-def test_a_folder_that_cannot_be_written_is_named(network, recipe, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named(config, recipe, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(TrainError, match=r"file/run: cannot be written .* Choose another folder"):
-        train(network, recipe(), tmp_path / "file" / "run")
+        train(config, recipe(), tmp_path / "file" / "run")
 
 
-def test_log_lines_of_steps_that_are_done_again_are_dropped(network, recipe, tmp_path):
-    train(network, recipe(), tmp_path)
-    for path in checkpoint.checkpoints(tmp_path / "checkpoints")[1:]:
+def test_log_entries_of_repeated_steps_are_dropped(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path)
+    for path in RunFolder(tmp_path).saved()[1:]:
         path.unlink()
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 1')
-    train(network, recipe(), tmp_path)
+    train(config, recipe(), tmp_path)
     assert [entry["step"] for entry in read_log(tmp_path / "log.jsonl")] == [4, 8, 12]

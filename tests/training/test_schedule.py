@@ -14,13 +14,13 @@ def test_the_papers_rate_is_halved_at_swinirs_milestones():
 
 
 def test_the_cosine_falls_from_the_full_rate_to_none():
-    config = Recipe(steps=100, learning_rate=2.0, schedule="cosine")
-    rates = [learning_rate(config, step) for step in (0, 25, 50, 75, 100)]
+    recipe = Recipe(steps=100, learning_rate=2.0, schedule="cosine")
+    rates = [learning_rate(recipe, step) for step in (0, 25, 50, 75, 100)]
     assert rates == pytest.approx([2, 1 + 0.5**0.5, 1, 1 - 0.5**0.5, 0])
 
 
 @pytest.mark.parametrize("schedule", ["halving", "cosine"])
 def test_the_warm_up_rises_to_the_full_rate(schedule):
-    config = Recipe(steps=100, learning_rate=1.0, schedule=schedule, warm_up=4)
-    rates = [learning_rate(config, step) for step in range(5)]
+    recipe = Recipe(steps=100, learning_rate=1.0, schedule=schedule, warm_up=4)
+    rates = [learning_rate(recipe, step) for step in range(5)]
     assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1])

@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -84,9 +85,9 @@ def test_a_file_is_held_to_the_network_that_its_name_promises(folders, name):
 
 def test_a_published_name_promises_the_network_and_the_scale_in_it():
     networks = {"GLA-Netx": "gla-net", "SwinIR-M": "swinir", "SwinIR-S": "swinir-light"}
-    networks |= {"RCAN": "rcan"}
+    networks |= {"RCAN": "rcan", "SAN": "san", "HAN": "han", "RNAN": "rnan"}
     for name, config in RELEASED.items():
-        assert f"x{config.scale}.pt" in name.lower()
+        assert re.search(rf"(x{config.scale}|{config.scale}x)\.pt", name.lower())
         assert broken_promise(name, config) == ""
         assert [config.network] == [networks[part] for part in networks if part in name]
     assert broken_promise("GLA-Netx2.pth", RELEASED["GLA-Netx4.pth"]) == "scale is 4, expected 2"

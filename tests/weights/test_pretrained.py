@@ -1,4 +1,7 @@
 import json
+import shutil
+import socket
+import time
 
 import pytest
 import torch
@@ -7,8 +10,8 @@ from huggingface_hub import HfApi
 import glanet.model
 from glanet import GLANet, ModelConfig
 from glanet.rivals.rcan import RCANConfig
-from glanet.weights import WeightsError, shipped_names
-from glanet.weights.pretrained import empty_model
+from glanet.weights import WeightsError, load, shipped_names
+from glanet.weights.pretrained import SHIPPED, empty_model
 
 
 def small():
@@ -78,6 +81,57 @@ def test_what_the_hub_does_not_have_is_named(tmp_path):
         GLANet.from_pretrained("somebody/net", local_files_only=True, cache_dir=tmp_path)
     with pytest.raises(WeightsError, match=r"a//b c: not a local folder"):
         GLANet.from_pretrained("a//b c")
+
+
+@pytest.mark.parametrize(
+    "name", ["runs/none", "./some/one", "../some", "/some/one", "~/one", "a/b/c"]
+)
+def test_a_path_is_never_asked_of_the_hub(tmp_path, monkeypatch, name):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for function in ("hf_hub_download", "get_hf_file_metadata"):
+        monkeypatch.setattr(f"glanet.weights.pretrained.{function}", None)
+    with pytest.raises(WeightsError, match=r"not a local folder\..*(holds no weights|weights in)"):
+        load(name)
+
+
+def test_the_weights_beside_a_missing_folder_are_listed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(SHIPPED / "tiny-x2", "runs/first/weights")
+    shutil.copytree(SHIPPED / "tiny-x2", "runs/second")
+    (tmp_path / "runs" / "third").mkdir()
+    for name in ("runs/none", "runs/none/weights"):
+        with pytest.raises(WeightsError, match=r"weights in runs/first/weights, runs/second\."):
+            load(name)
+    with pytest.raises(
+        WeightsError, match=r"first/config\.json: no such file.*in runs/first/weights"
+    ):
+        load("runs/first")
+
+
+def no_network(*_, **__):
+    raise socket.gaierror("Name or service not known")
+
+
+def no_pause(_):
+    raise AssertionError("it waits to try again")
+
+
+def test_without_a_network_the_hub_is_asked_once(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    monkeypatch.setattr(time, "sleep", no_pause)
+    with pytest.raises(WeightsError, match=r"somebody/net: not a local folder, and no answer from"):
+        load("somebody/net", cache_dir=tmp_path)
+
+
+def test_without_a_network_the_hubs_cache_is_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
+    repository, commit = tmp_path / "models--somebody--net", 40 * "0"
+    shutil.copytree(SHIPPED / "tiny-x2", repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    assert load("somebody/net", cache_dir=tmp_path).config == load("tiny-x2").config
 
 
 def broken(folder, file, content):

@@ -26,13 +26,15 @@ class Lesson:
 
 LESSONS = (
     Lesson("00", "start_here", "start here", "", "your machine, your first upscaled photograph"),
-    Lesson("01", "the_problem", "the problem", "degradation", "what a small image has lost"),
+    Lesson(
+        "01", "the_problem", "the problem", "degradation", "what a low-resolution image has lost"
+    ),
     Lesson(
         "02",
         "the_yardstick",
         "the yardstick",
         "metrics",
-        "PSNR and SSIM as the papers measure them",
+        "PSNR and SSIM (structural similarity) as the papers measure them",
     ),
     Lesson(
         "03",
@@ -49,15 +51,21 @@ LESSONS = (
         "window_attention",
         "window attention",
         "W-MSA",
-        "attention with toy numbers, windows, heads, position bias",
+        "window-based multi-head self-attention, from toy numbers to position bias",
     ),
-    Lesson("06", "shifted_windows", "shifted windows", "SW-MSA", "roll and mask, proved right"),
+    Lesson(
+        "06",
+        "shifted_windows",
+        "shifted windows",
+        "SW-MSA",
+        "attention in shifted windows: the roll and the mask, checked by brute force",
+    ),
     Lesson(
         "07",
         "gla_layer",
         "the GLA layer",
         "Fig. 2b",
-        "both tools fused, and which one the layer listens to",
+        "both tools combined, and which one the layer listens to",
     ),
     Lesson("08", "dense_blocks", "dense blocks", "Eq. 2", "what dense connections do to gradients"),
     Lesson(
@@ -65,7 +73,7 @@ LESSONS = (
         "the_whole_network",
         "the whole network",
         "Eq. 4, 5",
-        "every one of 18,142,847 parameters",
+        "where its 18,142,847 parameters are",
     ),
     Lesson("10", "frequency_lab", "frequency lab", "", "which frequencies the branches carry"),
     Lesson(

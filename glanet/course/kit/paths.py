@@ -4,9 +4,16 @@ import json
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[3]
-# installed from a wheel there is no repository: both are then in the working directory
-HOME = _REPOSITORY if (_REPOSITORY / "pyproject.toml").is_file() else Path.cwd()
-NOTEBOOKS = HOME / "notebooks"
+
+if (_REPOSITORY / "pyproject.toml").is_file():
+    HOME = _REPOSITORY
+    NOTEBOOKS = HOME / "notebooks"
+    MY_WORK = NOTEBOOKS / "my_work"  # the learner's own copies; ignored by git
+else:  # a wheel, which brings the notebooks along; results go to the working directory
+    HOME = Path.cwd()
+    NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+    MY_WORK = HOME if HOME.name == "glanet-course" else HOME / "glanet-course"
+FIGURES = NOTEBOOKS / "figures"
 RUNS = HOME / "runs"
 
 

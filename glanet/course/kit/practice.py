@@ -8,14 +8,13 @@ from glanet.data import catalog
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
 
-THE_291 = ("T91", "BSDS200")  # the training set of VDSR, LapSRN and DRRN
 HELD_OUT = ("chelsea", "coffee")  # among the photographs of scikit-image
 
 
 def training_images() -> list:
     """HR files to train on: the 291 images if present, else photographs of scikit-image."""
-    if all(catalog.status(name).state == catalog.PRESENT for name in THE_291):
-        return [path for name in THE_291 for path in catalog.hr_images(name)]
+    if all(catalog.status(name).state == catalog.PRESENT for name in catalog.THE_291):
+        return [path for name in catalog.THE_291 for path in catalog.hr_images(name)]
     return [path for path in catalog.hr_images("photos") if path.stem not in HELD_OUT]
 
 

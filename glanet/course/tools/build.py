@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import jupytext
-import nbformat
 import tyro
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError
-from nbclient.output_widget import OutputWidget
 from tqdm import tqdm
 from tyro.conf import Positional
 
 from glanet.course.kit.paths import NOTEBOOKS
+from glanet.course.tools import dev_extra
 from glanet.data.catalog import data_root
 from glanet.errors import GlanetError
 from glanet.files import write_text
+
+with dev_extra():
+    import jupytext
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError
+    from nbclient.output_widget import OutputWidget
 
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
 CELL_TIMEOUT = 3600  # seconds: no cell of the smoke and learn profiles comes near it

@@ -12,15 +12,18 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-import nbformat
 import tyro
-from nbclient.exceptions import CellExecutionError
 from tyro.conf import Positional
 
 from glanet.course.kit.paths import NOTEBOOKS, RUNS
+from glanet.course.tools import dev_extra
 from glanet.course.tools.build import WIDGET, Runner
 from glanet.errors import GlanetError
 from glanet.files import write_text
+
+with dev_extra():
+    import nbformat
+    from nbclient.exceptions import CellExecutionError
 
 SAVE_EVERY = 30.0  # seconds, while a cell goes on
 EXECUTED = RUNS / "notebooks"

@@ -1,15 +1,18 @@
-"""A learner's own copies of the notebooks, which no new version of the course overwrites."""
+"""A learner's own copies of the notebooks, which no new version of the course overwrites.
+
+Notebooks are plain JSON here, so that this needs nothing but glanet itself.
+"""
 
 import hashlib
+import json
+import os
 import re
+import shutil
+from pathlib import Path
 
-import nbformat
-
-from glanet.course.kit.paths import NOTEBOOKS
+from glanet.course.kit.paths import FIGURES, MY_WORK, NOTEBOOKS
 from glanet.errors import GlanetError
 from glanet.files import write_text
-
-MY_WORK = "my_work"  # beside the notebooks; ignored by git
 
 
 class WorkError(GlanetError, ValueError):
@@ -17,10 +20,11 @@ class WorkError(GlanetError, ValueError):
 
 
 def copy_notebooks(names=(), fresh=False) -> list[str]:
-    """Copy notebooks to ``notebooks/my_work`` where they are not there yet. Says what was done.
+    """Copy notebooks to ``MY_WORK`` where they are not there yet. Returns a line about each.
 
-    ``names``: how the notebooks' names start ("05"); all of them without. A copy that exists is
-    never written to: with ``fresh`` a new copy gets a name of its own, beside it.
+    ``MY_WORK`` is ``notebooks/my_work`` in a checkout, else ``glanet-course`` in the working
+    directory. ``names``: how the notebooks' names start ("05"); all of them without. A copy that
+    exists is never written to: with ``fresh`` a new copy gets a name of its own, beside it.
 
     Raises:
         WorkError: there are no notebooks, or none with such a name.
@@ -28,8 +32,8 @@ def copy_notebooks(names=(), fresh=False) -> list[str]:
     found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     if not found:
         raise WorkError(
-            f"{NOTEBOOKS}: no notebooks there. They are not part of the installed package: "
-            "clone the repository, and run this in its environment."
+            f"{NOTEBOOKS}: no notebooks found, but they are part of glanet. Install it again, or "
+            "get them back with `git checkout notebooks`."
         )
     chosen = [path for path in found if not names or path.stem.startswith(tuple(names))]
     if not chosen:
@@ -37,30 +41,42 @@ def copy_notebooks(names=(), fresh=False) -> list[str]:
             f"no notebook's name starts with {' or '.join(names)}; "
             f"there are {', '.join(path.stem for path in found)}."
         )
-    (NOTEBOOKS / MY_WORK).mkdir(exist_ok=True)
-    return [_copy(path, fresh) for path in chosen]
+    MY_WORK.mkdir(exist_ok=True)
+    figures = _figures()
+    return [_copy(path, figures, fresh) for path in chosen]
 
 
-def _copy(original, fresh):
+def _figures():
+    """The figures' folder, as seen from a copy. JupyterLab shows none from outside its root."""
+    if MY_WORK.is_relative_to(NOTEBOOKS):
+        return Path(os.path.relpath(FIGURES, MY_WORK)).as_posix()
+    shutil.copytree(FIGURES, MY_WORK / "figures", dirs_exist_ok=True)
+    return "figures"
+
+
+def _copy(original, figures, fresh):
     text = original.read_text(encoding="utf-8")
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
-    target = original.parent / MY_WORK / original.name
+    target = MY_WORK / original.name
     if fresh:
         target = _unused(target)
     if target.exists():
-        return f"{MY_WORK}/{target.name}: yours, left as it is{_newer(target, version)}"
-    notebook = nbformat.reads(text, as_version=4)
-    notebook.metadata.glanet_version = version
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":  # its pictures lie one folder up now
-            cell.source = re.sub(r"\]\(figures/", "](../figures/", cell.source)
-    write_text(target, nbformat.writes(notebook) + "\n")
-    return f"{MY_WORK}/{target.name}: copied"
+        return f"{MY_WORK.name}/{target.name}: yours, left as it is{_newer(target, version)}"
+    notebook = json.loads(text)
+    notebook["metadata"]["glanet_version"] = version
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = [
+                re.sub(r"\]\(figures/", f"]({figures}/", line) for line in cell["source"]
+            ]
+    write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+    return f"{MY_WORK.name}/{target.name}: copied"
 
 
 def _newer(copy, version):
     """What to add if the course's notebook is not the one that was copied."""
-    if nbformat.read(copy, as_version=4).metadata.get("glanet_version") == version:
+    metadata = json.loads(copy.read_text(encoding="utf-8"))["metadata"]
+    if metadata.get("glanet_version") == version:
         return ""
     return (
         f"; the course has another version by now: `glanet work {copy.stem[:2]} --fresh` puts it "

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import nbformat
@@ -18,6 +19,10 @@ def notebook(text):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(work, "MY_WORK", tmp_path / "my_work")
+    monkeypatch.setattr(work, "FIGURES", tmp_path / "figures")
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "05_window.svg").write_text("<svg/>")
     for name in ("04_inception", "05_window_attention"):
         (tmp_path / f"{name}.ipynb").write_text(notebook("answer = ..."))
     return tmp_path
@@ -33,6 +38,30 @@ def test_all_or_the_named_are_copied_and_their_pictures_are_found(folder):
     assert "](../figures/05_window.svg)" in nbformat.read(copy, as_version=4).cells[0].source
     assert len(copy_notebooks()) == 2
     assert sorted(path.name[:2] for path in (folder / "my_work").iterdir()) == ["04", "05"]
+
+
+def test_away_from_the_notebooks_the_copies_bring_their_pictures(
+    folder, monkeypatch, tmp_path_factory
+):
+    copies = tmp_path_factory.mktemp("anywhere") / "glanet-course"
+    monkeypatch.setattr(work, "MY_WORK", copies)
+    assert copy_notebooks(["05"]) == ["glanet-course/05_window_attention.ipynb: copied"]
+    text = nbformat.read(copies / "05_window_attention.ipynb", as_version=4).cells[0].source
+    assert "](figures/05_window.svg)" in text
+    assert (copies / "figures" / "05_window.svg").read_text() == "<svg/>"
+    assert len(copy_notebooks()) == 2  # the pictures are there already
+
+
+def test_a_copy_is_the_notebook_but_for_pictures_and_version(folder):
+    copy_notebooks(["05"])
+    original, copy = (
+        nbformat.read(path / "05_window_attention.ipynb", as_version=4)
+        for path in (folder, folder / "my_work")
+    )
+    nbformat.validate(copy)
+    del copy.metadata["glanet_version"]
+    assert copy.metadata == original.metadata
+    assert copy.cells[1:] == original.cells[1:]
 
 
 def test_a_new_version_never_overwrites_answers(folder):
@@ -61,10 +90,11 @@ def test_unknown_names_and_missing_notebooks_are_named(folder):
         copy_notebooks(["99"])
     for path in folder.glob("*.ipynb"):
         path.unlink()
-    with pytest.raises(WorkError, match="clone the repository"):
+    with pytest.raises(WorkError, match=r"no notebooks found.*Install it again"):
         copy_notebooks()
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_git_leaves_the_copies_alone():
     asked = subprocess.run(
         ["git", "check-ignore", "notebooks/my_work/05_window_attention.ipynb"],
@@ -72,5 +102,5 @@ def test_git_leaves_the_copies_alone():
         capture_output=True,
     )
     if asked.returncode == 128:
-        pytest.skip("not a git checkout")
+        pytest.skip("a source archive, not a git checkout")
     assert asked.returncode == 0

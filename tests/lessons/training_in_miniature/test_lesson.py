@@ -166,7 +166,7 @@ def test_a_step_is_the_packages(tmp_path):
     config = ModelConfig(
         channels=8, blocks=1, layers=1, heads=2, window=4, light_head=True, stochastic_depth=0.0
     )
-    run = Run(config, recipe, tmp_path / "run", None, None, "cpu", None)
+    run = Run(config, recipe, tmp_path / "run", device="cpu")
     model = type(run.state.model)(config)
     model.load_state_dict(run.state.model.state_dict())
     adam = torch.optim.Adam(model.parameters())

@@ -9,6 +9,7 @@ from glanet.model.block import GLABlock
 from glanet.model.config import ModelConfig
 from glanet.model.tokens import TokenConv1x1
 from glanet.model.trunk import Trunk
+from glanet.networks import count_parameters
 
 # A branch with this drop probability is always dropped. It is below 1 in float32 too.
 CERTAIN = 1 - 1e-6
@@ -281,7 +282,7 @@ def count_transitions(channels, blocks, first_transition):
     They are counted in the modules themselves.
     """
     counts = [
-        sum(p.numel() for p in TokenConv1x1(i * channels, channels, device="meta").parameters())
+        count_parameters(TokenConv1x1(i * channels, channels, device="meta"))
         for i in range(1, blocks + 1)
     ]
     return counts if first_transition else [0, *counts[1:]]

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from glanet.config import SCALES
 from glanet.course.kit.checks import Exercise
 from glanet.evaluation import benchmark
 from glanet.evaluation.benchmark import Score, fitting_outputs
@@ -169,7 +170,7 @@ def _where(belongs):
 
 
 def _any_scale(name, outputs, scale):
-    found = {out for s in (2, 3, 4) for out in fitting_outputs(name, outputs, s)}
+    found = {out for s in SCALES for out in fitting_outputs(name, outputs, s)}
     return [out for out in outputs if out in found]
 
 

@@ -8,15 +8,17 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from glanet.config import SCALES
 from glanet.course.kit.checks import Exercise
-from glanet.training import launch, room
+from glanet.data import patches
+from glanet.training import follow, launch
 
 # Bytes of decoded images
 
 
 def _draw_sizes(rng):
     cases = []
-    for scale in (2, 3, 4):
+    for scale in SCALES:
         sizes = [tuple(int(side) for side in rng.integers(20, 90, 2)) for _ in range(3)]
         # the scale divides neither side of the first of these, and only one side of the second
         sizes += [(6 * scale + 1, 9 * scale + scale - 1), (5 * scale, 8 * scale + 1)]
@@ -36,7 +38,7 @@ def _lr(height, width, scale):
 decoded_bytes = Exercise(
     "full_training",
     "decoded_bytes",
-    room.decoded_bytes,
+    patches.decoded_bytes,
     _draw_sizes,
     {
         "the LR images are missing: add the LR pixels to the HR pixels": _bytes_of(
@@ -44,7 +46,7 @@ decoded_bytes = Exercise(
         ),
         "these are the LR images alone: each LR pixel comes with scale² HR pixels": _bytes_of(_lr),
         "a pixel takes three bytes, one per colour": (
-            lambda sizes, scale: room.decoded_bytes(sizes, scale) // 3
+            lambda sizes, scale: patches.decoded_bytes(sizes, scale) // 3
         ),
         "scale times the rows and scale times the columns are scale² times the pixels": _bytes_of(
             lambda h, w, s: _lr(h, w, s) * (1 + s)
@@ -59,10 +61,10 @@ decoded_bytes = Exercise(
             lambda h, w, s: h * w // s**2 * (1 + s**2)
         ),
         "these are the bytes of float32: here a colour takes one byte, as in the file": (
-            lambda sizes, scale: 4 * room.decoded_bytes(sizes, scale)
+            lambda sizes, scale: 4 * patches.decoded_bytes(sizes, scale)
         ),
         "this is the last image alone: sum over all images": (
-            lambda sizes, scale: room.decoded_bytes(sizes[-1:], scale)
+            lambda sizes, scale: patches.decoded_bytes(sizes[-1:], scale)
         ),
     },
 )
@@ -227,8 +229,6 @@ start = Exercise(
 
 # Seconds left
 
-LATE = 20  # recent intervals between entries
-
 
 def _draw_logs(rng):
     """Logs of runs with a slow start and a varying pace, with 2, 9 and 45 entries."""
@@ -255,7 +255,7 @@ def _between(entries, first):
 
 
 def _late(entries):
-    return _between(entries, entries[-LATE - 1 :][0])
+    return _between(entries, entries[-follow.WINDOW - 1 :][0])
 
 
 def _nothing():
@@ -265,7 +265,7 @@ def _nothing():
 seconds_left = Exercise(
     "full_training",
     "seconds_left",
-    launch.seconds_left,
+    follow.seconds_left,
     _draw_logs,
     {
         "this includes the slow steps of the first entry: divide differences between entries": (
@@ -278,7 +278,7 @@ seconds_left = Exercise(
             _left(lambda entries: _between(entries, entries[-2]))
         ),
         "20 entries have 19 gaps between them: take 21": (
-            _left(lambda entries: _between(entries, entries[-LATE:][0]))
+            _left(lambda entries: _between(entries, entries[-follow.WINDOW :][0]))
         ),
         "this is the time for all steps: only steps - last step are left": (
             _left(_late, lambda entries, steps: steps)
@@ -294,8 +294,8 @@ seconds_left = Exercise(
         "an entry covers many steps: divide by steps, not by the number of entries": (
             _left(
                 lambda entries: (
-                    (entries[-1]["seconds"] - entries[-LATE - 1 :][0]["seconds"])
-                    / (len(entries[-LATE - 1 :]) - 1)
+                    (entries[-1]["seconds"] - entries[-follow.WINDOW - 1 :][0]["seconds"])
+                    / (len(entries[-follow.WINDOW - 1 :]) - 1)
                 )
             )
         ),

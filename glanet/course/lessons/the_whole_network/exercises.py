@@ -13,6 +13,7 @@ from glanet.model.inception import KERNEL_SIZES
 from glanet.model.layer import GLALayer
 from glanet.model.network import GLANet, reflect_to_multiple
 from glanet.model.reconstruction import PaperHead, coarse_image
+from glanet.networks import count_parameters
 
 # Exercise 1: indices of a row padded by reflection
 
@@ -366,8 +367,7 @@ gla_net = Exercise(
 @cache  # every mistake needs the same counts
 def count_layer(channels, heads, window, mlp_ratio):
     """The number of parameters of a GLALayer, counted in the module itself."""
-    layer = GLALayer(channels, heads, window, shift=0, mlp_ratio=mlp_ratio)
-    return sum(parameter.numel() for parameter in layer.parameters())
+    return count_parameters(GLALayer(channels, heads, window, shift=0, mlp_ratio=mlp_ratio))
 
 
 def _draw_layers(rng):

@@ -312,22 +312,22 @@ class _Recipe(Recipe):
 
 def _schedule_mistaken(
     *,
-    early=lambda config, step: (step + 1) / config.warm_up,
+    early=lambda recipe, step: (step + 1) / recipe.warm_up,
     cosine=lambda share: 0.5 * (1 + math.cos(math.pi * share)),
     from_start=False,
     halved=lambda passed: 0.5**passed,
-    reached=lambda config, step, share: step >= share * config.steps,
+    reached=lambda recipe, step, share: step >= share * recipe.steps,
 ):
     """A schedule with one of these mistakes."""
 
-    def mistaken(config, step):
-        if early is not None and step < config.warm_up:
-            return config.learning_rate * early(config, step)
-        if config.schedule == "cosine":
-            start = 0 if from_start else config.warm_up
-            return config.learning_rate * cosine((step - start) / (config.steps - start))
-        passed = sum(reached(config, step, share) for share in config.milestones)
-        return config.learning_rate * halved(passed)
+    def mistaken(recipe, step):
+        if early is not None and step < recipe.warm_up:
+            return recipe.learning_rate * early(recipe, step)
+        if recipe.schedule == "cosine":
+            start = 0 if from_start else recipe.warm_up
+            return recipe.learning_rate * cosine((step - start) / (recipe.steps - start))
+        passed = sum(reached(recipe, step, share) for share in recipe.milestones)
+        return recipe.learning_rate * halved(passed)
 
     return mistaken
 
@@ -351,14 +351,14 @@ learning_rate = Exercise(
     schedule.learning_rate,
     _draw_schedules,
     {
-        "the warm-up is missing: while step < config.warm_up, the rate rises": (
+        "the warm-up is missing: while step < recipe.warm_up, the rate rises": (
             _schedule_mistaken(early=None, from_start=True)
         ),
-        "the warm-up lacks its own case: while step < config.warm_up, the rate rises": (
+        "the warm-up lacks its own case: while step < recipe.warm_up, the rate rises": (
             _schedule_mistaken(early=None)
         ),
         "step 0 has rate 0 and learns nothing: the warm-up rises with step + 1": (
-            _schedule_mistaken(early=lambda config, step: step / config.warm_up)
+            _schedule_mistaken(early=lambda recipe, step: step / recipe.warm_up)
         ),
         "the cosine starts at step 0: it should start where the warm-up ends": (
             _schedule_mistaken(from_start=True)
@@ -370,12 +370,12 @@ learning_rate = Exercise(
             _schedule_mistaken(cosine=lambda share: math.cos(math.pi * share))
         ),
         "the rate is halved one step too late: at a milestone's own step it is already halved": (
-            _schedule_mistaken(reached=lambda config, step, share: step > share * config.steps)
+            _schedule_mistaken(reached=lambda recipe, step, share: step > share * recipe.steps)
         ),
         "milestones are fractions of all steps, including the warm-up": (
             _schedule_mistaken(
-                reached=lambda config, step, share: (
-                    step >= config.warm_up + share * (config.steps - config.warm_up)
+                reached=lambda recipe, step, share: (
+                    step >= recipe.warm_up + share * (recipe.steps - recipe.warm_up)
                 )
             )
         ),

@@ -41,7 +41,7 @@ class LivePlot(Output):
 def explore_schedule(learning_rate):
     """`schedules` of one recipe, with a control for each of its settings.
 
-    ``learning_rate(config, step)`` is the package's function or the learner's.
+    ``learning_rate(recipe, step)`` is the package's function or the learner's.
     """
 
     def draw(schedule, steps, warm_up, milestones):

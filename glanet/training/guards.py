@@ -1,0 +1,66 @@
+"""Guards around a run: one process to a folder, and a stop that loses nothing."""
+
+import signal
+import threading
+from contextlib import contextmanager, suppress
+
+from filelock import FileLock, Timeout
+
+from glanet.training.errors import TrainError
+
+
+@contextmanager
+def claimed(files, by):
+    """Keep a run's folder to this run: two would delete and overwrite each other's checkpoints.
+
+    The lock ends with its process, however that ends. Of several processes that share a run, only
+    the main one writes, so it alone takes the lock.
+
+    Args:
+        files: the `RunFolder`.
+        by: accelerate's state of this process.
+
+    Raises:
+        TrainError: another run holds the folder, or it cannot be written.
+    """
+    if not by.is_main_process:
+        yield
+        return
+    lock = FileLock(files.lock)
+    try:
+        files.path.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise TrainError(
+            f"{files.path}: another process is training there, and two would overwrite each "
+            "other's files. Wait for that one, stop it, or choose another folder with --out."
+        ) from error
+    except OSError as error:
+        raise TrainError(
+            f"{files.path}: cannot be written ({error}). Choose another folder with --out."
+        ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # a file left there would look like a lock still held
+            files.lock.unlink()
+        lock.release()
+
+
+@contextmanager
+def asked_to_stop():
+    """A function that returns whether Ctrl-C or SIGTERM came. Inside, neither has another effect.
+
+    Signals reach only the main thread; in another one, the function always returns False.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
