@@ -46,27 +46,27 @@ def replace_output(module: nn.Module, change: Callable):
         yield
 
 
-def listen(network, images, modules) -> dict[Hashable, Heard]:
+def listen(model, images, modules) -> dict[Hashable, Heard]:
     """The inputs and outputs of modules in one run of the network on images: {name: Heard}.
 
     ``images`` is the input of the network. It runs once, in eval mode and without gradients; then
     the modes of all its parts are restored.
     """
-    modes = {part: part.training for part in network.modules()}
+    modes = {part: part.training for part in model.modules()}
     try:
         with record(modules) as heard, torch.no_grad():
-            network.eval()(images)
+            model.eval()(images)
     finally:
         for part, training in modes.items():
             part.training = training
     return heard
 
 
-def layers(network) -> dict[str, nn.Module]:
+def layers(model) -> dict[str, nn.Module]:
     """The layers of a GLA-Net or SwinIR: {"block.layer": layer}, counted from 1."""
     return {
         f"{b}.{number}": layer
-        for b, block in enumerate(network.trunk.blocks, 1)
+        for b, block in enumerate(model.trunk.blocks, 1)
         for number, layer in enumerate(block.layers, 1)
     }
 
@@ -111,34 +111,34 @@ def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
     }
 
 
-def branch_outputs(network, images) -> dict[str, dict[str, torch.Tensor]]:
+def branch_outputs(model, images) -> dict[str, dict[str, torch.Tensor]]:
     """z_b of every layer in one run on images: {"1.1": {"attention": tokens, ...}, ...}."""
     parts = {
         (name, branch): module
-        for name, layer in layers(network).items()
+        for name, layer in layers(model).items()
         for branch, module in branches(layer).items()
     }
-    found = {name: {} for name in layers(network)}
-    for (name, branch), heard in listen(network, images, parts).items():
+    found = {name: {} for name in layers(model)}
+    for (name, branch), heard in listen(model, images, parts).items():
         found[name][branch] = heard.output
     return found
 
 
-def stages(network, images) -> dict[str, torch.Tensor]:
+def stages(model, images) -> dict[str, torch.Tensor]:
     """The tokens at each stage of the trunk: {stage: (B, H, W, C)}, in order.
 
     "F_s" is the trunk's input. "1.1 mix" is after attention and convolutions were added, "1.1 MLP"
     after the MLP, "1 block" after the 3×3 convolution and the residual of a block. "F_d" is the
     trunk's output.
     """
-    modules = {"trunk": network.trunk}
-    for number, block in enumerate(network.trunk.blocks, 1):
+    modules = {"trunk": model.trunk}
+    for number, block in enumerate(model.trunk.blocks, 1):
         modules[f"{number} block"] = block
-    for name, layer in layers(network).items():
+    for name, layer in layers(model).items():
         modules[f"{name} mix"], modules[f"{name} MLP"] = layer.norm2, layer
-    heard = listen(network, images, modules)
+    heard = listen(model, images, modules)
     found = {"F_s": heard["trunk"].input}
-    for number, block in enumerate(network.trunk.blocks, 1):
+    for number, block in enumerate(model.trunk.blocks, 1):
         for layer in range(1, len(block.layers) + 1):
             found[f"{number}.{layer} mix"] = heard[f"{number}.{layer} mix"].input
             found[f"{number}.{layer} MLP"] = heard[f"{number}.{layer} MLP"].output

@@ -92,14 +92,14 @@ def blur(image, sigma):
     return rearrange(blurred, "b h w c -> b c h w")
 
 
-def detail(network, *, top, left, side):
+def detail(model, *, top, left, side):
     """A detector: the total variation of the enlarged image in a square of ``side`` HR pixels.
 
     It is a function of images (1, 3, H, W) that returns a number.
     """
 
     def found(image):
-        square = network(image)[..., top : top + side, left : left + side]
+        square = model(image)[..., top : top + side, left : left + side]
         return sum(square.diff(dim=axis).abs().sum() for axis in (2, 3))
 
     return found

@@ -17,6 +17,7 @@ BANDS = 16
 EDGES = np.linspace(0, 0.5, BANDS + 1)
 FREQUENCY = (EDGES[:-1] + EDGES[1:]) / 2  # the middle of each ring
 AREA = np.pi * np.diff(EDGES**2)  # of each ring, (cycles/pixel)²
+DRAWS = 2000  # of a bootstrap
 HIGH = 0.25  # cycles/pixel, half of the highest: "high" frequencies begin here
 
 
@@ -71,6 +72,11 @@ class Band:
     high: np.ndarray
 
 
+def hann(size) -> np.ndarray:
+    """One period of the Hann window, float64 (size,): 0 at its start, 1 in its middle."""
+    return torch.hann_window(size, dtype=torch.float64).numpy()
+
+
 def waves(tokens):
     """The Fourier transform of each map: (B, H, W, C) -> complex128 (B, H, W, C), in FFT order.
 
@@ -78,9 +84,8 @@ def waves(tokens):
     the transform treats opposite borders as neighbours. The window is divided by the root of its
     mean square, and the transform preserves power (``norm="ortho"``).
     """
-    options = {"dtype": torch.float64, "device": tokens.device}
-    rows, columns = (torch.hann_window(n, **options) for n in tokens.shape[1:3])
-    window = torch.outer(rows, columns)[..., None]
+    height, width = tokens.shape[1:3]
+    window = torch.from_numpy(np.outer(hann(height), hann(width))).to(tokens.device)[..., None]
     window = window / window.square().mean().sqrt()
     maps = tokens.detach().double()
     maps = maps - maps.mean((1, 2), keepdim=True)
@@ -95,7 +100,7 @@ def by_ring(values, bands=BANDS):
     """
     sides = values.shape[-2:]
     if min(sides) < 2 * bands:
-        raise ArgumentError(f"maps are {tuple(sides)} pixels; expected {2 * bands} or more a side")
+        raise ArgumentError(f"maps are {tuple(sides)} pixels; expected at least {2 * bands} a side")
     options = {"dtype": torch.float64, "device": values.device}
     rows, columns = (torch.fft.fftfreq(n, **options) for n in sides)
     radius = torch.hypot(rows[:, None], columns)
@@ -104,6 +109,25 @@ def by_ring(values, bands=BANDS):
     sums = values.new_zeros(*values.shape[:-2], bands + 1)
     sums.index_add_(-1, ring, values.flatten(-2))
     return (sums / torch.bincount(ring, minlength=bands + 1))[..., :bands]
+
+
+def power_map(image) -> np.ndarray:
+    """The power of each frequency of an image, averaged over its channels.
+
+    image: (H, W, C), any unit. Returns float (H, W) in that unit squared, in the order of
+    `numpy.fft.fft2`, with frequency 0 in the corner. White noise has its variance at every
+    frequency.
+    """
+    return waves(torch.from_numpy(image)[None])[0].abs().square().mean(-1).numpy()
+
+
+def by_radius(power, bins=2 * BANDS) -> tuple[np.ndarray, np.ndarray]:
+    """`by_ring` of a `power_map` (H, W), with the frequency in the middle of each ring: (bins,).
+
+    H and W are at least 2 · bins.
+    """
+    middles = (np.arange(bins) + 0.5) / (2 * bins)
+    return middles, by_ring(torch.from_numpy(power), bins).numpy()
 
 
 def cross_power(ours, theirs):
@@ -131,13 +155,13 @@ def sum_spectrum(parts) -> SumSpectrum:
     return SumSpectrum(spectra, power_spectrum(together))
 
 
-def bootstrap(samples, draws=2000) -> Band:
+def bootstrap(samples) -> Band:
     """The mean over the first axis, and its 95 % band: n samples are drawn with repetition.
 
     The draws are the same in every call. Take logarithms first if the samples differ by factors.
     """
     samples = np.asarray(samples)
-    chosen = np.random.default_rng(0).integers(len(samples), size=(draws, len(samples)))
+    chosen = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
     low, high = np.quantile(samples[chosen].mean(1), (0.025, 0.975), axis=0)
     return Band(samples.mean(0), low, high)
 

@@ -28,7 +28,7 @@ OPERATIONS = {
 
 
 @contextmanager
-def operate(network, operation, *names, layer=None):
+def operate(model, operation, *names, layer=None):
     """Change the outputs of the branches of these names, in one layer ("2.1") or in all.
 
     ``operation`` is one of `OPERATIONS`, or a function from tokens (B, H, W, C) to the same shape.
@@ -38,7 +38,7 @@ def operate(network, operation, *names, layer=None):
         KeyError: no such operation, layer or branch.
     """
     change = operation if callable(operation) else OPERATIONS[operation]
-    chosen = layers(network).values() if layer is None else [layers(network)[layer]]
+    chosen = layers(model).values() if layer is None else [layers(model)[layer]]
     with ExitStack() as stack:
         for part in chosen:
             for name in names:

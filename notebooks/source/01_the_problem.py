@@ -606,7 +606,7 @@ for row in ([3, 3, 3, 3], [3, -3, 3, -3], [3, 1, -1, 1]):
 # borders removes the edge:
 
 # %% tags=["nbval-check-output"]
-from glanet.course.lessons.the_problem.figures import hann
+from glanet.analysis.spectrum import hann
 
 print(hann(8).round(3))
 
@@ -663,7 +663,7 @@ power_spectrum = problem.power_spectrum.check(power_spectrum)
 # directions.
 
 # %%
-from glanet.course.lessons.the_problem.figures import by_radius
+from glanet.analysis.spectrum import by_radius
 
 noise = np.random.default_rng(0).normal(scale=2, size=(256, 256, 3))
 frequency, power = by_radius(power_spectrum(noise), bins=8)

@@ -877,34 +877,14 @@ with torch.no_grad():
 # %% [markdown]
 # This shows that converting the names to the authors' layout and back is lossless. Only the
 # authors' code can show whether these are really their names, and whether the numbers are theirs.
-# The project stores outputs of that code, and of SwinIR's, on random weights. If the environment
-# variable `GLANET_GOLDEN` names the folder with these files, the next cell compares with them.
-
-# %%
-import os
-
-from safetensors.torch import load_file
-
-checkpoints = sorted(Path(os.environ.get("GLANET_GOLDEN", "")).glob("*_x?.pth"))
-if not checkpoints:
-    print("GLANET_GOLDEN names no folder with such files, so there is nothing to compare")
-
-for checkpoint in checkpoints:
-    theirs = load_released(checkpoint).double()
-    tensors = load_file(checkpoint.with_name(f"{checkpoint.stem}_io.safetensors"))
-    differences = []
-    for key in (key for key in tensors if key.startswith("input")):
-        with torch.no_grad():
-            found = theirs(tensors[key].double())
-        differences.append((found - tensors[key.replace("input", "output")]).abs().max().item())
-    print(f"{checkpoint.stem}: {len(differences)} images differ by at most {max(differences):.0e}")
-
-# %% [markdown]
+# The package's tests compare the network with outputs of the authors' code at the paper's full
+# size; the files are in `tests/golden`.
+#
 # The authors publish their trained weights on their own page. You download them yourself, since the
 # release has no licence that would allow us to redistribute them. Then
 # `glanet upscale photo.jpg larger.png --weights GLA-Netx2.pth` enlarges with them, and
 # `load_released` loads them in Python. SwinIR's weights for classical super-resolution load in the
-# same way, as a `GLANet` with its switches off.
+# same way.
 #
 # ### What a checkpoint must not do
 #
@@ -913,6 +893,9 @@ for checkpoint in checkpoints:
 
 
 # %%
+import os
+
+
 class RunsCode:
     def __reduce__(self):  # how to restore this object: the function to call, and its arguments
         return os.makedirs, (str(folder / "it-ran"),)

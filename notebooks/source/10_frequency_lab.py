@@ -1099,18 +1099,14 @@ explore_surgery(
 # shows them.
 
 # %%
-import json
-from pathlib import Path
+from glanet.course.kit.paths import results
 
-from glanet.course.kit.paths import HOME
-
-ledger = HOME / "results" / "ablation.json"
-if ledger.exists():
-    scores = json.loads(ledger.read_text(encoding="utf-8"))["value"]
-    for entry, sets in scores.items():
-        print(f"{entry:45}", *(f"{name} {score['mean']:.2f} dB  " for name, score in sets.items()))
-else:
+entry = results("ablation")
+if entry is None:
     print("This copy has no results of networks trained without parts.")
+else:
+    for variant, sets in entry["value"].items():
+        print(f"{variant:45}", *(f"{of} {score['mean']:.2f} dB  " for of, score in sets.items()))
 
 # %% [markdown]
 # ## 10 · Any image, any network
@@ -1137,26 +1133,20 @@ if my_photo is not None:
 # Now try another network. `load_released` reads the checkpoints that the authors of SwinIR and of
 # GLA-Net publish (notebook 09). SwinIR is the network of this course without Inception: each layer
 # has one branch, and there is no fusion. Without a checkpoint, the cell creates an untrained
-# network of SwinIR's shape. It shows that the lab runs on SwinIR, and what such a network does
-# before it has learned anything.
+# SwinIR. It shows that the lab runs on SwinIR, and what such a network does before it has learned
+# anything.
 
 # %%
-import os
-from dataclasses import replace
-
+from glanet.rivals.swinir import SwinIR, SwinIRConfig
 from glanet.weights import load_released
 
 my_checkpoint = None  # for example "001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth"
-golden = os.environ.get("GLANET_GOLDEN")
 
 if my_checkpoint is not None:
     other, title = load_released(my_checkpoint), "your checkpoint"
-elif golden:
-    other, title = load_released(Path(golden) / "swinir_x2.pth"), "SwinIR, random weights"
 else:
     torch.manual_seed(0)
-    shape = replace(config, inception=False, dense=False, bilinear_base=False)
-    other, title = GLANet(shape).eval(), "SwinIR, random weights"
+    other, title = SwinIR(SwinIRConfig.preset("tiny")).eval(), "SwinIR, random weights"
 
 few = images[:2]
 name, layer = next(iter(layers(other).items()))

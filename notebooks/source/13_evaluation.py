@@ -211,7 +211,7 @@ print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 # out what is missing.
 
 # %%
-from glanet.course.kit.paths import HOME, RUNS
+from glanet.course.kit.paths import RUNS
 from glanet.data.catalog import data_root
 from glanet.weights.found import find_weights
 
@@ -278,13 +278,13 @@ from glanet.device import choose_device
 from glanet.weights import load
 
 device = choose_device()
-networks = {}
+models = {}
 for found in at_hand:
     if found.config is not None and (profile() != "smoke" or found.name == "tiny-x2"):
         name = found.name.removeprefix("001_classicalSR_").removesuffix(".pth")
-        networks[name] = load(found.source).to(device)
+        models[name] = load(found.source).to(device)
 
-for name, model in networks.items():
+for name, model in models.items():
     parameters = sum(parameter.numel() for parameter in model.parameters())
     print(f"{name:24} ×{model.config.scale}  {parameters:10,} parameters")
 
@@ -318,11 +318,11 @@ def measure(run, scale, sets):
 from tqdm.auto import tqdm
 
 measured = {}  # {scale: {method: [Score, ...]}}
-for scale in sorted({model.config.scale for model in networks.values()}):
+for scale in sorted({model.config.scale for model in models.values()}):
     bicubic = measure(lambda lr, scale=scale: (imresize(lr, scale), None), scale, sets.items())
     measured[scale] = {"bicubic": bicubic}
 
-for name, model in tqdm(networks.items(), leave=False):
+for name, model in tqdm(models.items(), leave=False):
     scale = model.config.scale
     measured[scale][name] = measure(partial(upscale_within, model), scale, sets_for(model))
 
@@ -520,7 +520,7 @@ for name, (top, left) in corners.items():
     hr = modcrop(getattr(data, name)()[top : top + side, left : left + side], 2)
     lr = imresize(hr, 1 / 2)
     images = {"bicubic": imresize(lr, 2)}
-    for label, model in networks.items():
+    for label, model in models.items():
         if model.config.scale == 2:
             images[label] = upscale(model, lr)
     photos[name] = hr, images
@@ -639,7 +639,7 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 from glanet.data.tensors import to_image, to_tensor
 
-model = networks["tiny-x2"]
+model = models["tiny-x2"]
 
 
 def eightfold(lr):
@@ -966,24 +966,19 @@ for variant, (left_out, psnr, ssim) in table_2.items():
 # This project studies both questions at the size of `tiny`, which can be trained often: with three
 # seeds, and in three comparisons. `unmatched` takes a part out, as the paper does. `parameters`
 # also enlarges the remaining network to GLA-Net's number of parameters. `minutes` lets the
-# remaining network train for as many minutes as GLA-Net. The result is in the project's ledger, the
-# folder `results`, as soon as somebody has run it:
+# remaining network train for as many minutes as GLA-Net. The results come with a checkout of the
+# repository:
 
 # %%
-import json
-
+from glanet.course.kit.paths import results
 from glanet.course.lessons.evaluation.figures import ablation
 
-ledger = HOME / "results" / "ablation.json"
-if ledger.is_file():
-    entry = json.loads(ledger.read_text(encoding="utf-8"))
+entry = results("ablation")
+if entry is None:
+    print("This copy has no results of networks trained without parts.")
+else:
     print(f"{entry['unit']}\n{entry['command']}, on {entry['date']}")
     display(ablation(entry["value"], "GLA-Net"))
-else:
-    entry = None
-    print(
-        "There is no results/ablation.json yet. python -m benchmarks.ablation makes it in some hours."
-    )
 
 # %% [markdown]
 # Does a part help? The next cell checks whether even the best seed without it is below the worst

@@ -43,7 +43,7 @@ def test_gain_and_coherence_of_numbers_that_can_be_checked_by_hand():
 
 
 @pytest.mark.parametrize("factor", [1, -2, 0.1])
-def test_a_factor_is_passed_whole_and_its_sign_does_not_matter(factor):
+def test_a_constant_gain_is_coherent_whatever_its_sign(factor):
     z = noise(2, 48, 48, 2)
     found = coherence(factor * z, z)
     np.testing.assert_allclose(found.coherence, 1, rtol=1e-9)
@@ -82,7 +82,7 @@ def test_maps_that_know_nothing_of_each_other_have_no_coherence(images):
 
 
 @pytest.mark.parametrize("power", [0.25, 1, 4])
-def test_noise_that_is_added_takes_its_share_of_the_coherence_and_none_of_the_gain(power):
+def test_added_noise_lowers_coherence_and_not_gain(power):
     z = noise(8, 64, 64, 8)
     found = coherence(z + power**0.5 * noise(*z.shape), z)
     np.testing.assert_allclose(found.coherence, 1 / (1 + power), atol=0.04)
@@ -90,7 +90,7 @@ def test_noise_that_is_added_takes_its_share_of_the_coherence_and_none_of_the_ga
     np.testing.assert_allclose(found.naive, (1 + power) ** 0.5, rtol=0.06)
 
 
-def test_means_over_windows_pass_what_the_formula_says_and_a_ratio_shows_more(ring_mean):
+def test_window_means_pass_what_the_formula_says(ring_mean):
     z = noise(12, 96, 96, 4)
     found = coherence(window_means(z, 8), z)
     expected = np.sqrt(ring_mean(lambda u, v: fejer(u, v) ** 2))
@@ -99,7 +99,7 @@ def test_means_over_windows_pass_what_the_formula_says_and_a_ratio_shows_more(ri
     np.testing.assert_allclose(found.naive, np.sqrt(ring_mean(fejer)), atol=0.03)
 
 
-def test_on_maps_that_are_coarse_the_ratio_takes_the_grid_of_windows_for_detail():
+def test_on_coarse_maps_the_ratio_takes_windows_for_detail():
     coarse = noise(8, 96, 96, 2)
     for _ in range(3):
         coarse = filtered(coarse, np.full((3, 3), 1 / 9))
@@ -126,7 +126,7 @@ def window_attention(shift):
 
 
 @pytest.mark.parametrize("shift", [0, 4])
-def test_the_value_path_is_attention_that_attends_to_the_pixel_itself_alone(shift):
+def test_value_path_is_attention_to_the_pixel_itself(shift):
     attention, tokens = window_attention(shift), noise(2, 16, 24, 8)
     attention.attend = lambda query, key, value, bias: value
     with torch.no_grad():
@@ -145,7 +145,7 @@ def test_attention_to_all_pixels_alike_is_a_mean_over_windows(shift, ring_mean):
     np.testing.assert_allclose(found.gain, expected, atol=0.06)
 
 
-def test_attention_that_hardly_looks_away_from_the_pixel_passes_everything():
+def test_attention_to_the_pixel_itself_passes_everything():
     attention, tokens = window_attention(0), noise(2, 32, 32, 8)
     with torch.no_grad():
         attention.qkv.weight[:16] = 0

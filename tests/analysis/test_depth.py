@@ -11,7 +11,7 @@ def noise(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 
 
-def test_noise_has_three_quarters_above_and_filters_move_it_as_they_should():
+def test_high_share_of_noise_is_3_in_4_and_filters_move_it():
     tokens = noise(6, 64, 64, 4)
     found = trajectory(
         {"noise": tokens, "low": low_pass(tokens, 0.1), "high": high_pass(tokens, 0.3)}
@@ -24,7 +24,7 @@ def test_noise_has_three_quarters_above_and_filters_move_it_as_they_should():
     assert high > 0.85
 
 
-def test_a_constant_leaves_the_share_as_it_is_and_fools_the_ratio_to_dc():
+def test_a_constant_changes_the_ratio_to_dc_and_not_the_share():
     tokens = noise(3, 48, 48, 4)
     found = trajectory({"before": tokens, "after": tokens + 5})
     np.testing.assert_allclose(found.high[:, 0], found.high[:, 1])
@@ -39,8 +39,8 @@ def test_the_ratio_to_dc_is_that_of_a_mean_and_of_the_finest_wave():
 
 
 def test_the_stages_of_a_network_make_a_trajectory():
-    network = GLANet.from_pretrained("tiny-x2")
-    maps = stages(network, torch.rand(2, 3, 32, 32))
+    model = GLANet.from_pretrained("tiny-x2")
+    maps = stages(model, torch.rand(2, 3, 32, 32))
     found = trajectory(maps)
     assert found.stages == tuple(maps)
     assert found.high.shape == found.over_dc.shape == (2, len(maps))

@@ -33,7 +33,7 @@ def test_a_grey_image_is_wrong_by_all_there_is_and_has_no_power(originals):
     np.testing.assert_allclose(found.power, 0, atol=1e-12)
 
 
-def test_half_the_contrast_is_a_quarter_of_the_power_and_a_quarter_of_error(originals):
+def test_half_the_contrast_is_a_quarter_of_power_and_error(originals):
     even = originals // 2 * 2
     found = error_spectrum((even // 2 + 64).astype(np.uint8), even, border=2)
     np.testing.assert_allclose(found.power, 0.25, rtol=1e-6)
@@ -45,7 +45,7 @@ def test_brightness_is_no_error_at_any_frequency(originals):
     np.testing.assert_allclose(found.error, 0, atol=1e-12)
 
 
-def test_the_gain_over_another_is_in_decibels_and_mirrors_when_they_change_places(originals):
+def test_gain_over_another_is_in_decibels_and_antisymmetric(originals):
     better, worse = (
         error_spectrum(noisy(originals, deviation), originals, border=2) for deviation in (3, 9)
     )

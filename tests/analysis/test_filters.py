@@ -40,12 +40,12 @@ def test_the_kernels_of_a_branch_are_what_its_three_steps_amount_to(size):
     [MaxBranch(6, 4).double(), nn.Sequential(ConvBranch(6, 4, 3), nn.GELU()).double()],
     ids=["maximum", "activation"],
 )
-def test_what_is_not_linear_has_no_kernel_and_is_refused(branch):
+def test_what_is_not_linear_has_no_kernel(branch):
     with pytest.raises(ValueError, match="not linear"):
         kernels_of(branch, 6, 1)
 
 
-def test_kernels_with_their_share_of_the_fusion_give_the_contribution_but_for_biases():
+def test_kernels_times_fusion_give_the_contribution():
     layer = layers(GLANet.from_pretrained("tiny-x2").double())["2.1"]
     kernels = contribution_kernels(layer)
     assert {name: tuple(k.shape) for name, k in kernels.items()} == {
@@ -72,7 +72,7 @@ def test_the_response_of_a_known_filter_is_the_formula(known_filter, ring_mean):
     np.testing.assert_allclose(gain, expected, atol=0.03 * expected.max())
 
 
-def test_a_kernel_that_is_no_mirror_image_of_itself_has_its_formula_too(ring_mean):
+def test_an_asymmetric_kernel_has_its_formula_too(ring_mean):
     difference = torch.tensor([[0.0, 0, 0], [0, 1, -1], [0, 0, 0]])
     expected = ring_mean(lambda u, v: 2 - 2 * np.cos(2 * np.pi * v))
     np.testing.assert_allclose(response(difference[None, None]).gain, expected, atol=0.1)
@@ -103,7 +103,7 @@ def standing_wave(size, halves, axis):
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("halves", [1, 8, 16, 31])
-def test_a_wave_passes_by_the_formula_and_at_the_cutoff_half_of_its_power(halves, axis):
+def test_a_wave_passes_by_the_formula_with_half_power_at_cutoff(halves, axis):
     wave = standing_wave(32, halves, axis)
     passed = low_pass(wave, cutoff=0.25)
     share = 2 ** (-((halves / 64 / 0.25) ** 2) / 2)  # of the amplitude

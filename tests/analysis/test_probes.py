@@ -26,11 +26,11 @@ def small(**overrides):
     return GLANet(ModelConfig.preset("tiny", **settings)).eval()
 
 
-def hooks(network):
+def hooks(model):
     """Every hook of any kind that the network carries."""
     return [
         hook
-        for module in network.modules()
+        for module in model.modules()
         for name, registered in vars(module).items()
         if name.endswith("_hooks")
         for hook in registered.values()
@@ -38,7 +38,7 @@ def hooks(network):
 
 
 @pytest.fixture
-def network():
+def model():
     return small()
 
 
@@ -47,42 +47,42 @@ def images():
     return torch.rand(2, 3, 12, 16)
 
 
-def test_what_was_recorded_is_what_the_module_gives_for_what_it_was_given(network, images):
-    with record({"mlp": network.trunk.blocks[1].layers[0].mlp}) as heard, torch.no_grad():
-        network(images)
-        mlp = network.trunk.blocks[1].layers[0].mlp
+def test_recorded_output_is_the_module_of_the_recorded_input(model, images):
+    with record({"mlp": model.trunk.blocks[1].layers[0].mlp}) as heard, torch.no_grad():
+        model(images)
+        mlp = model.trunk.blocks[1].layers[0].mlp
         assert heard["mlp"].input.shape == (2, 12, 16, 16)
         assert torch.equal(mlp(heard["mlp"].input), heard["mlp"].output)
 
 
-def test_recording_changes_nothing_and_leaves_no_trace(network, images):
+def test_recording_changes_nothing_and_leaves_no_trace(model, images):
     with torch.no_grad():
-        before = network(images)
-        state = {name: value.clone() for name, value in network.state_dict().items()}
-        with record(dict(network.named_modules())) as heard:
-            during = network(images)
-            assert len(hooks(network)) == len(list(network.modules()))
-        after = network(images)
+        before = model(images)
+        state = {name: value.clone() for name, value in model.state_dict().items()}
+        with record(dict(model.named_modules())) as heard:
+            during = model(images)
+            assert len(hooks(model)) == len(list(model.modules()))
+        after = model(images)
     assert torch.equal(before, during)
     assert torch.equal(before, after)
-    assert not hooks(network)
-    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+    assert not hooks(model)
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
     assert "trunk.blocks.0.layers.1.attention" in heard
 
 
-def test_no_trace_is_left_after_an_exception_either(network, images):
-    attention = network.trunk.blocks[0].layers[0].attention
+def test_no_trace_is_left_after_an_exception_either(model, images):
+    attention = model.trunk.blocks[0].layers[0].attention
     with pytest.raises(KeyboardInterrupt), record({"a": attention}):
         raise KeyboardInterrupt
     with pytest.raises(ZeroDivisionError), replace_output(attention, lambda output: 1 / 0):
-        network(images)
+        model(images)
     with pytest.raises(AttributeError), record({"a": attention, "b": "no module"}):
         pass
-    assert not hooks(network)
+    assert not hooks(model)
 
 
-def test_an_output_is_replaced_inside_the_block_only(network, images):
-    mlp = network.trunk.blocks[0].layers[0].mlp
+def test_an_output_is_replaced_inside_the_block_only(model, images):
+    mlp = model.trunk.blocks[0].layers[0].mlp
     tokens = torch.randn(1, 4, 4, 16)
     with torch.no_grad():
         before = mlp(tokens)
@@ -94,34 +94,34 @@ def test_an_output_is_replaced_inside_the_block_only(network, images):
 
 
 @pytest.mark.parametrize("breaks", [False, True])
-def test_listening_is_in_eval_mode_and_puts_back_the_mode_of_every_part(network, images, breaks):
-    network.train()
-    network.trunk.blocks[1].eval()
-    modes = [part.training for part in network.modules()]
+def test_listening_uses_eval_mode_and_restores_all_modes(model, images, breaks):
+    model.train()
+    model.trunk.blocks[1].eval()
+    modes = [part.training for part in model.modules()]
     seen = []
 
     def note(output):
-        seen.append((network.training, torch.is_grad_enabled()))
+        seen.append((model.training, torch.is_grad_enabled()))
         assert not breaks
         return output
 
-    with replace_output(network.shallow, note):
+    with replace_output(model.shallow, note):
         if breaks:
             with pytest.raises(AssertionError):
-                listen(network, images, {"shallow": network.shallow})
+                listen(model, images, {"shallow": model.shallow})
         else:
-            heard = listen(network, images, {"shallow": network.shallow})
+            heard = listen(model, images, {"shallow": model.shallow})
             assert not heard["shallow"].output.requires_grad
     assert seen == [(False, False)]
-    assert [part.training for part in network.modules()] == modes
+    assert [part.training for part in model.modules()] == modes
     assert torch.is_grad_enabled()
-    assert not hooks(network)
+    assert not hooks(model)
 
 
-def test_layers_and_branches_have_the_names_of_the_paper(network):
-    assert list(layers(network)) == ["1.1", "1.2", "2.1", "2.2"]
-    layer = layers(network)["2.1"]
-    assert layer is network.trunk.blocks[1].layers[0]
+def test_layers_and_branches_have_the_names_of_the_paper(model):
+    assert list(layers(model)) == ["1.1", "1.2", "2.1", "2.2"]
+    layer = layers(model)["2.1"]
+    assert layer is model.trunk.blocks[1].layers[0]
     assert tuple(branches(layer)) == BRANCHES
     assert branches(layer)["7"] is layer.inception.branches[3]
     assert list(branches(layers(small(**SWINIR))["1.1"])) == ["attention"]
@@ -130,12 +130,12 @@ def test_layers_and_branches_have_the_names_of_the_paper(network):
 
 @pytest.mark.parametrize("overrides", [{}, {"attention": False}])
 def test_contributions_and_bias_add_up_to_the_fused_features(images, overrides):
-    network = small(**overrides).double()
-    for layer in layers(network).values():
+    model = small(**overrides).double()
+    for layer in layers(model).values():
         nn.init.normal_(layer.fuse.bias)
-    outputs = branch_outputs(network, images.double())
-    fused = listen(network, images.double(), {n: la.fuse for n, la in layers(network).items()})
-    for name, layer in layers(network).items():
+    outputs = branch_outputs(model, images.double())
+    fused = listen(model, images.double(), {n: la.fuse for n, la in layers(model).items()})
+    for name, layer in layers(model).items():
         parts = contributions(outputs[name], layer.fuse)
         assert list(parts) == list(branches(layer))
         total = sum(parts.values()) + layer.fuse.bias
@@ -147,26 +147,26 @@ def test_contributions_and_bias_add_up_to_the_fused_features(images, overrides):
 
 
 def test_in_the_shipped_network_too_the_parts_add_up(images):
-    network = GLANet.from_pretrained("tiny-x2")
-    fused = listen(network, images, {n: la.fuse for n, la in layers(network).items()})
-    for name, outputs in branch_outputs(network, images).items():
-        fuse = layers(network)[name].fuse
+    model = GLANet.from_pretrained("tiny-x2")
+    fused = listen(model, images, {n: la.fuse for n, la in layers(model).items()})
+    for name, outputs in branch_outputs(model, images).items():
+        fuse = layers(model)[name].fuse
         total = sum(contributions(outputs, fuse).values()) + fuse.bias
         torch.testing.assert_close(total, fused[name].output, rtol=1e-4, atol=1e-4)
 
 
 def test_swinir_has_one_branch_that_is_added_as_it_is(images):
-    network = small(**SWINIR)
-    outputs = branch_outputs(network, images)
+    model = small(**SWINIR)
+    outputs = branch_outputs(model, images)
     assert [list(parts) for parts in outputs.values()] == [["attention"]] * 4
-    part = contributions(outputs["1.1"], layers(network)["1.1"].fuse)["attention"]
+    part = contributions(outputs["1.1"], layers(model)["1.1"].fuse)["attention"]
     assert part is outputs["1.1"]["attention"]
 
 
 def test_a_swinir_is_listened_to(images):
-    network = SwinIR(SwinIRConfig.preset("tiny")).eval()
-    outputs = branch_outputs(network, images)
-    assert len(outputs) == len(layers(network)) == 6
+    model = SwinIR(SwinIRConfig.preset("tiny")).eval()
+    outputs = branch_outputs(model, images)
+    assert len(outputs) == len(layers(model)) == 6
     assert all(list(parts) == ["attention"] for parts in outputs.values())
 
 
@@ -185,7 +185,7 @@ def test_contributions_of_any_network_with_named_branches():
     torch.testing.assert_close(sum(parts.values()) + views.join.bias, views(tokens))
 
 
-def test_a_branch_that_is_missing_is_told():
+def test_a_missing_branch_is_named():
     outputs = {"attention": torch.randn(1, 4, 4, 8), "max": torch.randn(1, 4, 4, 2)}
     with pytest.raises(
         ValueError, match="attention, max have 10 channels, and the fusion reads 16"
@@ -195,8 +195,8 @@ def test_a_branch_that_is_missing_is_told():
 
 @pytest.mark.parametrize("overrides", [{}, SWINIR])
 def test_stages_follow_the_tokens_through_the_trunk(images, overrides):
-    network = small(**overrides)
-    found = stages(network, images)
+    model = small(**overrides)
+    found = stages(model, images)
     assert list(found) == [
         "F_s",
         *("1.1 mix", "1.1 MLP", "1.2 mix", "1.2 MLP", "1 block"),
@@ -204,8 +204,8 @@ def test_stages_follow_the_tokens_through_the_trunk(images, overrides):
         "F_d",
     ]
     with torch.no_grad():
-        torch.testing.assert_close(network.trunk(found["F_s"]), found["F_d"])
-        layer = layers(network)["1.2"]
+        torch.testing.assert_close(model.trunk(found["F_s"]), found["F_d"])
+        layer = layers(model)["1.2"]
         mixed = found["1.2 mix"]
         torch.testing.assert_close(mixed + layer.mlp(layer.norm2(mixed)), found["1.2 MLP"])
         torch.testing.assert_close(layer(found["1.1 MLP"]), found["1.2 MLP"])

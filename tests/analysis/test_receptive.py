@@ -89,13 +89,13 @@ def test_of_a_linear_detector_each_pixel_is_given_what_it_adds():
     assert found.value.sum() == pytest.approx(found.found, rel=1e-3)
 
 
-def test_the_values_add_up_to_what_the_detector_finds_beyond_the_blurred_image():
-    network = GLANet.from_pretrained("tiny-x2")
+def test_attributions_add_up_to_the_detectors_change():
+    model = GLANet.from_pretrained("tiny-x2")
     image = torch.rand(1, 3, 16, 16)
-    found = attribution(detail(network, top=8, left=8, side=16), image, steps=24)
+    found = attribution(detail(model, top=8, left=8, side=16), image, steps=24)
     assert found.value.shape == (16, 16)
     assert found.value.sum() == pytest.approx(found.found, rel=0.05)
-    assert not any(tensor.grad is not None for tensor in network.parameters())
+    assert not any(tensor.grad is not None for tensor in model.parameters())
 
 
 def test_a_pixel_that_the_detector_does_not_look_at_is_given_nothing():
@@ -107,7 +107,7 @@ def test_a_pixel_that_the_detector_does_not_look_at_is_given_nothing():
     assert found.value[inside].all()
 
 
-def test_the_diffusion_index_is_that_of_one_pixel_of_all_alike_and_of_half():
+def test_diffusion_index_of_one_pixel_all_pixels_and_half():
     one = np.zeros((10, 10))
     one[2, 3] = -5
     half = np.zeros((10, 10))

@@ -8,9 +8,11 @@ from glanet.analysis.spectrum import (
     BANDS,
     FREQUENCY,
     bootstrap,
+    by_radius,
     by_ring,
     decibels,
     lean,
+    power_map,
     power_spectrum,
     sum_spectrum,
 )
@@ -50,7 +52,7 @@ def test_a_constant_added_to_each_channel_changes_nothing():
 
 
 @pytest.mark.parametrize(("down", "across"), [(0, 0.3), (0.3, 0), (0.18, 0.24)])
-def test_a_wave_lies_in_the_ring_of_its_frequency_whatever_its_direction(down, across):
+def test_a_wave_lies_in_its_ring_in_any_direction(down, across):
     spectrum = power_spectrum(wave(96, 128, down, across))
     assert spectrum.frequency[spectrum.power[0].argmax()] == pytest.approx(0.3, abs=0.5 / BANDS)
     energy = spectrum.power[0] * AREA
@@ -58,21 +60,21 @@ def test_a_wave_lies_in_the_ring_of_its_frequency_whatever_its_direction(down, a
     assert spectrum.energy()[0] == pytest.approx(0.5, rel=0.1)  # the variance of a cosine
 
 
-def test_a_wave_that_does_not_fit_the_map_leaks_no_further_than_the_next_rings():
+def test_a_wave_that_does_not_fit_leaks_to_near_rings_only():
     power = power_spectrum(wave(64, 64, 0, 0.1234)).power[0]
     far = np.abs(FREQUENCY - 0.1234) > 0.1
     assert power[far][1:].max() < 1e-4 * power.max()
     assert power[0] < 0.01 * power.max()  # a wave that does not fit has a little mean
 
 
-def test_a_ring_holds_its_frequencies_and_what_only_slanting_waves_have_is_left_out(ring_mean):
+def test_a_ring_holds_its_frequencies_and_corners_are_left_out(ring_mean):
     rows, columns = torch.meshgrid(torch.fft.fftfreq(96), torch.fft.fftfreq(128), indexing="ij")
     radius = torch.hypot(rows, columns).double()
     np.testing.assert_allclose(by_ring(radius), ring_mean(np.hypot), atol=0.004)
     assert not by_ring((radius > 0.501).double()).any()
 
 
-def test_a_frequency_on_an_edge_belongs_to_the_upper_ring_at_every_size():
+def test_a_frequency_on_an_edge_belongs_to_the_upper_ring():
     for side in (32, 48, 96, 160):
         only = torch.zeros(side, side, dtype=torch.float64)
         only[0, side // 4] = 1  # 0.25 cycles/pixel, to the last bit or not
@@ -91,13 +93,13 @@ def test_known_filters_measure_as_the_formula_says(known_filter, ring_mean):
     np.testing.assert_allclose(after / before, expected, atol=0.03 * expected.max())
 
 
-def test_channels_are_averaged_as_power_and_not_as_amplitude_or_logarithm():
+def test_channels_are_averaged_as_power():
     loud, silent = torch.randn(1, 32, 32, 1), torch.zeros(1, 32, 32, 1)
     both = power_spectrum(torch.cat([loud, silent], dim=-1)).power
     np.testing.assert_allclose(both, power_spectrum(loud).power / 2, rtol=1e-12)
 
 
-def test_maps_too_small_for_the_rings_are_refused():
+def test_maps_too_small_for_the_rings_are_rejected():
     with pytest.raises(ValueError, match=r"\(40, 31\) pixels; expected at least 32"):
         power_spectrum(torch.randn(1, 40, 31, 2))
 
@@ -109,7 +111,7 @@ def test_maps_that_still_need_a_gradient_are_measured_too():
 # Sums
 
 
-def test_the_shares_of_summands_and_cross_terms_make_up_the_whole_in_every_band():
+def test_shares_and_cross_terms_add_up_to_1_in_every_band():
     parts = {name: torch.randn(3, 40, 40, 5) for name in "abc"}
     spectrum = sum_spectrum(parts)
     whole = power_spectrum(sum(part.double() for part in parts.values())).power
@@ -121,9 +123,7 @@ def test_the_shares_of_summands_and_cross_terms_make_up_the_whole_in_every_band(
 
 
 @pytest.mark.parametrize(("sign", "together", "cross"), [(1, 4, 0.5), (-0.5, 0.25, -4)])
-def test_cross_terms_are_positive_where_summands_agree_and_negative_where_they_cancel(
-    sign, together, cross
-):
+def test_cross_terms_have_the_sign_of_agreement(sign, together, cross):
     a = torch.randn(1, 32, 32, 2, dtype=torch.float64)
     spectrum = sum_spectrum({"a": a, "b": sign * a})
     np.testing.assert_allclose(spectrum.together.power / power_spectrum(a).power, together)
@@ -135,6 +135,42 @@ def test_independent_summands_have_no_cross_terms_to_speak_of():
     assert abs(shares["cross-terms"].mean()) < 0.02
 
 
+# The spectrum of an image
+
+
+def test_the_noise_of_an_image_has_its_variance_at_every_frequency():
+    noise = np.random.default_rng(0).normal(5, 3, (256, 192, 3))
+    frequency, power = by_radius(power_map(noise), bins=8)
+    np.testing.assert_allclose(frequency, (np.arange(8) + 0.5) / 16)
+    np.testing.assert_allclose(power, 9, rtol=0.1)
+
+
+def test_a_wave_is_found_at_its_frequency_and_brightness_is_not_seen():
+    row, column = np.mgrid[:128, :160]
+    wave = np.cos(2 * np.pi * (0.15 * row + 0.2 * column))[..., None]  # 0.25 along its slant
+    frequency, power = by_radius(power_map(wave), bins=50)
+    assert abs(frequency[power.argmax()] - 0.25) <= 0.01
+    np.testing.assert_allclose(power_map(wave + 100), power_map(wave), atol=1e-9)
+
+
+def test_a_wave_in_a_quarter_of_the_pixels_has_a_quarter_of_power():
+    def peak(size, frequency):
+        wave = np.cos(2 * np.pi * frequency * np.arange(size)) + np.zeros((size, 1))
+        return power_map(wave[..., None]).max()
+
+    assert peak(256, 1 / 16) == pytest.approx(4 * peak(128, 1 / 8))
+
+
+def test_averaging_over_directions_leaves_the_corners_out():
+    power = np.zeros((64, 64))
+    power[32, 32] = 1  # 0.5 both ways
+    assert not by_radius(power)[1].any()
+    power[0, 3] = power[3, 0] = 8
+    frequency, mean = by_radius(power, bins=32)
+    assert np.flatnonzero(mean).tolist() == [3]
+    assert frequency[3] == 3.5 / 64
+
+
 # Bootstrap
 
 
@@ -142,7 +178,7 @@ def test_the_band_holds_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(1)
     inside = 0
     for _ in range(200):
-        band = bootstrap(rng.normal(3, 2, 20), draws=400)
+        band = bootstrap(rng.normal(3, 2, 20))
         inside += band.low <= 3 <= band.high
     assert 170 <= inside <= 198  # 95 in 100, a little less for so few images
 

@@ -8,7 +8,7 @@ from glanet.analysis.surgery import OPERATIONS, average, operate
 
 
 @pytest.fixture(scope="module")
-def network():
+def model():
     return GLANet.from_pretrained("tiny-x2")
 
 
@@ -17,9 +17,9 @@ def image():
     return torch.rand(1, 3, 16, 24)
 
 
-def run(network, image):
+def run(model, image):
     with torch.no_grad():
-        return network(image)
+        return model(image)
 
 
 def test_the_average_keeps_each_channels_mean_and_nothing_else():
@@ -36,36 +36,32 @@ def test_the_operations_are_what_they_are_called():
 
 
 @pytest.mark.parametrize("branch", BRANCHES)
-def test_a_branch_set_to_zero_is_a_branch_whose_columns_of_the_fusion_are_zero(
-    network, image, branch
-):
+def test_zero_output_equals_zero_fusion_columns(model, image, branch):
     start = {"attention": 0, "max": 32, "3": 40, "5": 48, "7": 56}[branch]
     width = 32 if branch == "attention" else 8
     other = GLANet.from_pretrained("tiny-x2")
     with torch.no_grad():
         other.trunk.blocks[1].layers[0].fuse.weight[:, start : start + width] = 0
-    with operate(network, "zero", branch, layer="2.1"):
-        lesioned = run(network, image)
+    with operate(model, "zero", branch, layer="2.1"):
+        lesioned = run(model, image)
     torch.testing.assert_close(lesioned, run(other, image))
-    assert not torch.equal(lesioned, run(network, image))
+    assert not torch.equal(lesioned, run(model, image))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_the_operation_reaches_every_chosen_branch_of_every_layer_and_no_other(
-    network, image, operation
-):
+def test_the_operation_reaches_the_chosen_branches_only(model, image, operation):
     outputs = {}
 
     def note(name):
         return lambda module, inputs, output: outputs.setdefault(name, output)
 
-    with operate(network, operation, "attention", "7"):
+    with operate(model, operation, "attention", "7"):
         notes = [
             module.register_forward_hook(note((name, branch)))
-            for name, layer in layers(network).items()
+            for name, layer in layers(model).items()
             for branch, module in branches(layer).items()
         ]
-        run(network, image)
+        run(model, image)
     for hook in notes:
         hook.remove()
     for (_, branch), output in outputs.items():
@@ -75,33 +71,33 @@ def test_the_operation_reaches_every_chosen_branch_of_every_layer_and_no_other(
     assert len(outputs) == 30
 
 
-def test_surgery_leaves_no_trace_also_after_an_exception(network, image):
-    before = run(network, image)
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    with operate(network, "mean", *BRANCHES):
-        assert not torch.equal(run(network, image), before)
-    with pytest.raises(RuntimeError), operate(network, "zero", "attention"):
+def test_surgery_leaves_no_trace_also_after_an_exception(model, image):
+    before = run(model, image)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    with operate(model, "mean", *BRANCHES):
+        assert not torch.equal(run(model, image), before)
+    with pytest.raises(RuntimeError), operate(model, "zero", "attention"):
         raise RuntimeError
-    with pytest.raises(KeyError), operate(network, "zero", "attention", "no such branch"):
+    with pytest.raises(KeyError), operate(model, "zero", "attention", "no such branch"):
         pass
-    assert torch.equal(run(network, image), before)
-    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
-    assert not any(module._forward_hooks for module in network.modules())
+    assert torch.equal(run(model, image), before)
+    assert all(torch.equal(state[name], value) for name, value in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
 
 
 @pytest.mark.parametrize(
     ("operation", "branch", "layer"),
     [("burn", "max", None), ("zero", "9", None), ("zero", "max", "4.1")],
 )
-def test_an_operation_branch_or_layer_that_is_not_there_is_told(network, operation, branch, layer):
-    with pytest.raises(KeyError), operate(network, operation, branch, layer=layer):
+def test_a_missing_operation_branch_or_layer_is_named(model, operation, branch, layer):
+    with pytest.raises(KeyError), operate(model, operation, branch, layer=layer):
         pass
 
 
-def test_any_function_can_be_an_operation(network, image):
-    with operate(network, lambda tokens: tokens, *BRANCHES):
-        unchanged = run(network, image)
-    assert torch.equal(unchanged, run(network, image))
+def test_any_function_can_be_an_operation(model, image):
+    with operate(model, lambda tokens: tokens, *BRANCHES):
+        unchanged = run(model, image)
+    assert torch.equal(unchanged, run(model, image))
 
 
 def test_swinir_can_be_operated_on_too(image):

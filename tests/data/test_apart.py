@@ -23,7 +23,7 @@ def thumbnails(names):
     return found
 
 
-def test_only_woman_of_set5_is_among_the_images_trained_on_in_another_size(data_root, monkeypatch):
+def test_only_woman_of_set5_is_in_the_291_in_another_size(data_root, monkeypatch):
     monkeypatch.setenv("GLANET_DATA", str(data_root))
     trained, measured = thumbnails(TRAINED), thumbnails(MEASURED)
     known = np.stack([*trained.values()])

@@ -204,7 +204,7 @@ def test_div2k_lies_where_its_archives_say(root, publish):
     assert len(rest) == 99
 
 
-def test_what_is_there_stays_as_it_is(root, publish):
+def test_images_already_there_stay_as_they_are(root, publish):
     mine = png(9, 9)
     lay(root / "benchmark/Set5/HR", [f"{i}.png" for i in range(5)], mine)
     content = tarred(benchmark("Set5") | benchmark("Set14"))
@@ -222,7 +222,7 @@ def test_an_empty_folder_is_filled(root, publish):
     assert catalog.status("Set5").state == "present"
 
 
-def test_a_shared_archive_that_lacks_another_set_serves_for_the_one_asked_for(root, publish):
+def test_a_shared_archive_serves_though_it_lacks_another_set(root, publish):
     content = tarred(benchmark("Set5") | benchmark("Set14", 13))
     for name in ("Set5", "Set14"):
         publish(content, name)
@@ -256,9 +256,7 @@ def test_a_download_that_advances_may_break_any_number_of_times(root, server, pu
 
 
 @pytest.mark.parametrize("trouble", ["cut", "500"])
-def test_a_download_that_never_advances_ends_with_an_error_and_leaves_nothing(
-    root, server, publish, trouble
-):
+def test_a_stuck_download_fails_and_leaves_nothing(root, server, publish, trouble):
     archive = publish(tarred(benchmark("Set5")))
     server.troubles, server.resumes = [trouble] * 99, False
     with pytest.raises(DataError, match=r"cannot be downloaded.*Check the network") as error:
@@ -268,7 +266,7 @@ def test_a_download_that_never_advances_ends_with_an_error_and_leaves_nothing(
     assert nothing_in(root)
 
 
-def test_without_a_network_the_error_says_where_to_put_files_brought_by_hand(root, server, publish):
+def test_offline_the_error_says_where_to_put_files(root, server, publish):
     publish(tarred(benchmark("Set5")))
     server.shutdown()
     server.server_close()
@@ -278,7 +276,7 @@ def test_without_a_network_the_error_says_where_to_put_files_brought_by_hand(roo
     assert nothing_in(root)
 
 
-def test_another_hash_than_expected_is_refused_with_both_and_with_what_to_do(root, server, publish):
+def test_a_wrong_hash_is_rejected_with_both_hashes(root, server, publish):
     content = tarred(benchmark("Set5"))
     archive = publish(content, hash="sha256:" + 64 * "0")
     with pytest.raises(DataError) as error:
@@ -293,7 +291,7 @@ def test_another_hash_than_expected_is_refused_with_both_and_with_what_to_do(roo
     assert nothing_in(root)
 
 
-def test_a_file_that_ends_early_without_saying_so_is_not_taken_for_whole(root, server, publish):
+def test_a_file_that_ends_early_is_rejected(root, server, publish):
     publish(tarred(benchmark("Set5")))
     server.troubles = ["cut unseen"]
     with pytest.raises(DataError, match="md5 of what came"):
@@ -341,20 +339,20 @@ def refused(root, publish, content, message):
 
 @pytest.mark.parametrize("pack", [zipped, tarred])
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_a_member_that_would_lie_outside_is_refused(root, publish, pack, name):
+def test_an_archive_member_outside_the_folder_is_rejected(root, publish, pack, name):
     name = name.format(beside=root.parent)
     content = pack(benchmark("Set5") | {name: b"x"})
     refused(root, publish, content, re.escape(f"{name!r} would be written outside"))
 
 
 @pytest.mark.parametrize("what", NO_FILES)
-def test_a_member_of_a_tar_that_is_no_file_is_refused(root, publish, what):
+def test_a_tar_member_that_is_no_file_is_rejected(root, publish, what):
     name = "benchmark/Set5/link"
     content = tarred(benchmark("Set5") | {name: NO_FILES[what], f"{name}/x": b"x"})
     refused(root, publish, content, "is a link or a device")
 
 
-def test_a_link_in_a_zip_is_refused(root, publish):
+def test_a_link_in_a_zip_is_rejected(root, publish):
     refused(root, publish, zip_link("/etc/passwd"), "is a link or a device")
 
 
@@ -417,7 +415,7 @@ def test_a_disk_that_fills_up_leaves_nothing(root, publish, monkeypatch, code):
     assert nothing_in(root)
 
 
-def test_too_little_room_is_told_before_anything_is_downloaded(root, server, publish, monkeypatch):
+def test_too_little_room_is_an_error_before_downloading(root, server, publish, monkeypatch):
     archive = publish(tarred(benchmark("Set5")))
     usage = type("Usage", (), {"free": 1234})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
@@ -472,7 +470,7 @@ def test_two_processes_at_once_give_one_whole_set(root, server, publish):
     assert nothing_hidden_in(root)
 
 
-def test_after_a_kill_nothing_is_taken_for_whole_and_the_next_run_clears_up(root, server, publish):
+def test_after_a_kill_the_next_run_cleans_up(root, server, publish):
     archive = publish(tarred(benchmark("Set5")))
     server.troubles = ["stall"]
     process = start_get(archive)
@@ -487,7 +485,7 @@ def test_after_a_kill_nothing_is_taken_for_whole_and_the_next_run_clears_up(root
     assert nothing_hidden_in(root)
 
 
-def test_what_running_processes_and_other_machines_work_on_is_left_alone(root, publish):
+def test_what_other_processes_and_machines_use_is_left_alone(root, publish):
     publish(tarred(benchmark("Set5")))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
@@ -524,7 +522,7 @@ def test_manga109_is_asked_for_from_its_owners(root):
 
 
 @pytest.mark.parametrize("name", ["T91", "BSDS200", "BSDS500-test"])
-def test_a_set_without_an_address_says_where_it_comes_from_and_where_it_goes(root, name):
+def test_a_set_without_url_names_its_source_and_its_place(root, name):
     with pytest.raises(DataError, match=r"cannot be downloaded.*(Yang|Berkeley)") as error:
         catalog.get(name)
     assert str(root / "train" / name) in str(error.value)
@@ -596,7 +594,7 @@ def test_lr_that_nobody_publishes_is_made_with_imresize():
 # Verification
 
 
-def test_a_whole_set_passes(three):
+def test_a_complete_set_passes_verification(three):
     assert catalog.verify("Set5") == []
 
 
@@ -638,7 +636,7 @@ def test_every_address_is_https_with_a_hash_and_a_size():
         assert archive.size > 10**7
 
 
-def test_every_set_can_be_had_in_some_way_and_says_its_terms_and_whom_to_cite():
+def test_every_set_has_a_source_terms_and_a_citation():
     for dataset in CATALOG.values():
         assert dataset.bundled + bool(dataset.archives) + bool(dataset.by_hand) == 1
         assert dataset.terms
@@ -662,7 +660,7 @@ def test_the_photographs_are_there_without_a_network(root):
     assert catalog.present() == []
 
 
-def test_an_unknown_name_is_answered_with_those_known():
+def test_an_unknown_name_is_rejected_with_the_known_ones():
     with pytest.raises(DataError, match=r"Set6: no such data set.*Set5, Set14"):
         catalog.get("Set6")
 
@@ -683,7 +681,7 @@ def test_the_table_and_the_descriptions_say_what_is_here(three):
         assert dataset.citation in text
 
 
-def test_the_data_root_is_the_variable_or_the_checkout_or_the_users_cache(tmp_path, monkeypatch):
+def test_data_root_is_the_variable_checkout_or_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GLANET_DATA", str(tmp_path))
     assert catalog.data_root() == tmp_path.resolve()
     monkeypatch.setenv("GLANET_DATA", "")

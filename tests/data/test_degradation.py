@@ -73,7 +73,7 @@ def test_matrix_equals_rational_arithmetic(size, scale):
 
 
 @pytest.mark.parametrize("scale", [Fraction(1, 3), Fraction(3)], ids=str)
-def test_weights_of_scale_3_have_odd_denominators_so_no_sum_ends_in_a_half(scale):
+def test_weights_of_scale_3_never_sum_to_a_half(scale):
     assert all(weight.denominator % 2 for row in exact_matrix(24, scale) for weight in row)
 
 
@@ -126,7 +126,7 @@ def test_kernel_interpolates():
 
 
 @pytest.mark.parametrize("scale", [1 / 2, 1 / 3, 1 / 4, 2, 3, 4])
-def test_image_equals_rows_times_image_times_columns_rounded_after_each(rng, scale):
+def test_imresize_is_two_matrices_rounded_after_each(rng, scale):
     image = rng.integers(0, 256, (150, 131, 3), dtype=np.uint8)
 
     def to_uint8(values):
@@ -231,13 +231,13 @@ def test_a_view_is_resized_like_its_copy_and_left_alone(rng):
         (np.zeros((4, 4, 0), np.uint8), ValueError, r"\(4, 4, 0\)"),
     ],
 )
-def test_what_is_no_8_bit_image_is_refused(image, error, message):
+def test_what_is_no_8_bit_image_is_rejected(image, error, message):
     with pytest.raises(error, match=message):
         imresize(image, 0.5)
 
 
 @pytest.mark.parametrize("scale", [0, -2, float("nan"), float("inf")])
-def test_a_scale_that_is_no_factor_is_refused(scale):
+def test_an_invalid_scale_is_rejected(scale):
     with pytest.raises(ValueError, match=f"scale is {scale}"):
         imresize(np.zeros((4, 4), np.uint8), scale)
 
@@ -257,7 +257,7 @@ def levels_apart(image, scale):
 
 
 @pytest.mark.parametrize("scale", [1 / 2, 1 / 3, 1 / 4, 2, 3, 4])
-def test_batch_is_within_one_level_of_the_image_where_nothing_overshoots(rng, scale):
+def test_batch_is_within_one_level_of_the_image(rng, scale):
     # The intermediate rounding is off by at most 1/2, which the width pass multiplies by at most
     # the absolute sum of its weights: less than 1 in all, so the rounded levels are neighbours.
     assert 0.5 * np.abs(resize_matrix(99, scale)).sum(axis=1).max() < 1
@@ -302,7 +302,7 @@ def test_batch_is_differentiable(rng):
         (torch.zeros(1, 3, 4, 4), 0, ValueError, "scale is 0"),
     ],
 )
-def test_what_is_no_float_batch_is_refused(images, scale, error, message):
+def test_what_is_no_float_batch_is_rejected(images, scale, error, message):
     with pytest.raises(error, match=message):
         imresize_tensor(images, scale)
 
@@ -326,6 +326,6 @@ def test_modcrop_drops_the_right_and_the_bottom():
         ((9, 9, 3), 1.5, TypeError, "1.5"),
     ],
 )
-def test_modcrop_refuses_what_it_cannot_crop(shape, scale, error, message):
+def test_modcrop_rejects_what_it_cannot_crop(shape, scale, error, message):
     with pytest.raises(error, match=message):
         modcrop(np.zeros(shape), scale)

@@ -152,9 +152,7 @@ def damaged(tmp_path, rgb, what):
         ("32 bit", "no agreed range .*Convert"),
     ],
 )
-def test_an_unreadable_file_is_named_with_what_was_found_and_what_mends_it(
-    tmp_path, rgb, what, says
-):
+def test_an_unreadable_file_is_named_with_the_remedy(tmp_path, rgb, what, says):
     path = damaged(tmp_path, rgb, what)
     with pytest.raises(ImageError, match=rf"photo\.(png|tif): .*({says})"):
         read_image(path)
@@ -236,7 +234,7 @@ def test_opacity_that_a_format_cannot_hold_is_not_dropped_silently(tmp_path, rgb
 
 
 @pytest.mark.parametrize(("name", "says"), [("a.gif", r"\.gif cannot"), ("a", "no ending cannot")])
-def test_an_unknown_ending_is_named_with_the_known_ones(tmp_path, rgb, name, says):
+def test_an_unknown_ending_is_rejected_with_the_known_ones(tmp_path, rgb, name, says):
     for attempt in (lambda: check_target(name), lambda: write_image(tmp_path / name, rgb)):
         with pytest.raises(ImageError, match=rf"{says} be written. Use \.bmp"):
             attempt()

@@ -75,7 +75,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_lr_and_hr_patches_show_the_same_region_in_the_same_orientation(files, scale):
+def test_lr_and_hr_patches_show_the_same_region(files, scale):
     store = PatchStore.from_images(files, scale, PATCH)
     plan = every_plan(store)
     lr, hr = (to_uint8(side) for side in store.gather(plan))
@@ -90,7 +90,7 @@ def test_lr_and_hr_patches_show_the_same_region_in_the_same_orientation(files, s
         assert np.array_equal(hr[i], expected)
 
 
-def test_the_orientations_are_the_eight_flips_and_rotations_of_the_square(files):
+def test_orientations_are_the_eight_of_the_square(files):
     store = PatchStore.from_images(files, 2, PATCH)
     zero = np.zeros(8, int)
     lr, _ = store.gather(Plan(zero, zero, zero, np.arange(8)))
@@ -171,7 +171,7 @@ def chi_square(counts):
     return (((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom)
 
 
-def test_images_positions_and_orientations_are_uniform_to_the_last_corner(files):
+def test_images_positions_and_orientations_are_uniform(files):
     store = PatchStore.from_images(files, 2, PATCH)
     plan = store.plan(seed=0, step=0, size=400_000)
     assert abs(chi_square(np.bincount(plan.image))) < 4
@@ -196,7 +196,7 @@ def test_an_image_of_exactly_one_patch_is_used(tmp_path, rng):
     assert plan.top.max() == plan.left.max() == 0
 
 
-def test_a_plan_can_be_told_in_words(files):
+def test_a_plan_prints_as_words(files):
     store = PatchStore.from_images(files, 2, PATCH)
     told = store.describe(Plan(*np.array([[1], [4], [0], [5]])))
     assert told == [f"{files[1]}: LR rows 4..9, columns 0..5, orientation 5"]
@@ -214,7 +214,7 @@ def test_mapped_batches_equal_batches_from_memory(files, tmp_path):
         assert all(same(held.batch(0, i, 16), mapped.batch(0, i, 16)) for i in range(5))
 
 
-def test_the_cache_lies_in_the_data_root_unless_told_otherwise(files, tmp_path, monkeypatch):
+def test_the_cache_lies_in_the_data_root_by_default(files, tmp_path, monkeypatch):
     monkeypatch.setenv("GLANET_DATA", str(tmp_path / "root"))
     PatchStore.from_images(files, 2, PATCH, **ON_DISK)
     assert list((tmp_path / "root" / ".glanet").glob("*.pixels"))
@@ -268,16 +268,14 @@ def test_an_interrupted_writer_leaves_nothing_that_is_taken_for_whole(files, tmp
     assert list(cache.iterdir()) == []
 
 
-def test_a_full_disk_is_told_beforehand(files, tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_before_writing(files, tmp_path, monkeypatch):
     full = type("Usage", (), {"free": 100})
     monkeypatch.setattr("shutil.disk_usage", lambda path: full)
     with pytest.raises(DataError, match=r"free; the images take .*GLANET_DATA.*cache"):
         PatchStore.from_images(files, 2, PATCH, cache=tmp_path, **ON_DISK)
 
 
-def test_pixels_that_are_half_of_free_memory_are_held_and_more_are_mapped(
-    files, tmp_path, monkeypatch
-):
+def test_pixels_beyond_half_of_free_memory_are_mapped(files, tmp_path, monkeypatch):
     bytes_held = PatchStore.from_images(files, 2, PATCH).nbytes
     assert bytes_held == sum((h // 2) * (w // 2) * 3 * (1 + 4) for h, w in SIZES)
     for free, mapped in [(2 * bytes_held, False), (2 * bytes_held - 2, True)]:
@@ -286,7 +284,7 @@ def test_pixels_that_are_half_of_free_memory_are_held_and_more_are_mapped(
         assert PatchStore.from_images(files, 2, PATCH, cache=tmp_path).mapped == mapped
 
 
-def test_pixels_in_a_tensor_as_on_a_gpu_give_the_same_batches_as_an_array(files):
+def test_pixels_in_a_tensor_give_the_same_batches(files):
     store = PatchStore.from_images(files, 3, PATCH)
     tensor = PatchStore(
         torch.from_numpy(store.pixels),
@@ -326,7 +324,7 @@ def test_images_smaller_than_a_patch_are_left_out_and_counted(files, tmp_path, r
     assert "3 left out" in str(store)
 
 
-def test_only_small_images_are_an_error_that_names_the_folder_and_the_patch(tmp_path, rng):
+def test_only_small_images_are_rejected_by_folder_and_patch(tmp_path, rng):
     small = save_images(tmp_path / "small", [(20, 20)], rng)
     with pytest.raises(ValueError, match=r"none of the 1 images in .*small .* 48×48 .*smaller"):
         PatchStore.from_images(small, 2, patch=24)
@@ -342,7 +340,7 @@ def test_no_images_are_an_error_that_says_what_to_give(tmp_path):
         PatchStore.from_images([], 2)
 
 
-def test_an_lr_file_of_another_scale_is_an_error_that_names_both_files(files, tmp_path, rng):
+def test_an_lr_file_of_another_scale_is_rejected(files, tmp_path, rng):
     (lr,) = save_images(tmp_path / "x3", [(8, 10)], rng)
     with pytest.raises(ValueError, match=r"x3.0\.png is 10×8 .*expected 15×12 for .*0\.png at ×2"):
         PatchStore.from_images([(lr, files[0])], 2, PATCH)
@@ -355,13 +353,13 @@ def test_an_unreadable_image_is_named(files):
 
 
 @pytest.mark.parametrize(("size", "rank", "world"), [(0, 0, 1), (9, 0, 2), (8, 2, 2), (8, -1, 2)])
-def test_a_batch_that_cannot_be_shared_is_an_error(files, size, rank, world):
+def test_a_batch_that_ranks_cannot_share_is_rejected(files, size, rank, world):
     store = PatchStore.from_images(files, 2, PATCH)
     with pytest.raises(ValueError, match=f"rank {rank} of {world} .* {size}"):
         store.batch(0, 0, size, rank, world)
 
 
-def test_a_negative_seed_or_step_is_an_error(files):
+def test_a_negative_seed_or_step_is_rejected(files):
     store = PatchStore.from_images(files, 2, PATCH)
     for seed, step in [(-1, 0), (0, -1)]:
         with pytest.raises(OverflowError):

@@ -24,7 +24,7 @@ def picture(height, width):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_it_is_the_networks_answer_clamped_and_rounded(model):
+def test_upscale_is_the_models_answer_clamped_and_rounded(model):
     image = picture(11, 20)
     with torch.no_grad():
         answer = model(torch.tensor(image).permute(2, 0, 1)[None] / 255)[0].permute(1, 2, 0)
@@ -37,7 +37,7 @@ def test_pixels_survive_the_way_to_a_tensor_and_back():
     assert np.array_equal(to_image(to_tensor(image)), image)
 
 
-def test_a_tensor_of_an_image_lies_channels_last_so_that_tokens_need_no_copy():
+def test_an_image_tensor_lies_channels_last():
     assert to_tensor(picture(5, 7)).is_contiguous(memory_format=torch.channels_last)
 
 
@@ -70,7 +70,7 @@ def test_tiles_give_nearly_the_whole_images_answer_and_no_seam(model):
     assert np.array_equal(inside, upscale(model, image[:72, :72]))
 
 
-def test_where_tiles_lie_far_from_each_other_the_answer_is_the_whole_images(model):
+def test_with_enough_overlap_tiles_give_the_whole_image(model):
     # two layers, one 3×3 each side: nothing reaches further than 32 LR pixels
     image = picture(80, 200)
     whole, tiled = upscale(model, image), upscale(model, image, tile=120)
@@ -99,18 +99,18 @@ def test_ensemble_and_tiles_go_together(model):
 
 
 @pytest.mark.parametrize("tile", [0, 64, 100, -8])
-def test_a_tile_that_cannot_work_is_refused(model, tile):
+def test_an_impossible_tile_is_rejected(model, tile):
     with pytest.raises(ValueError, match=f"tile is {tile}; expected a multiple of 8"):
         upscale(model, picture(9, 9), tile=tile)
 
 
-def test_a_broken_network_is_told_not_shown():
+def test_nan_in_an_answer_is_an_error():
     with pytest.raises(ValueError, match="NaN"):
         to_image(torch.full((1, 3, 2, 2), float("nan")))
 
 
 @pytest.mark.parametrize("window", [4, 8])
-def test_the_tile_that_fits_is_the_largest_for_the_memory_and_one_that_upscale_takes(window):
+def test_the_tile_that_fits_is_the_largest_for_the_memory(window):
     model = GLANet(ModelConfig.preset("tiny", window=window))
     memory = 4 * model.values_per_pixel * 100 * 200
     assert tile_that_fits(model, 100, 200, memory) is None
@@ -125,7 +125,7 @@ def test_the_tile_that_fits_is_the_largest_for_the_memory_and_one_that_upscale_t
 @pytest.mark.parametrize(
     ("free", "memory", "tile"), [(2, None, None), (1.99, None, 80), (2, 0, 72), (0, 1, 72)]
 )
-def test_upscaling_within_memory_takes_half_of_it_and_at_most_the_bound(
+def test_upscaling_takes_half_of_the_memory_up_to_a_bound(
     model, monkeypatch, free, memory, tile
 ):
     lr, whole = picture(80, 90), 4 * model.values_per_pixel * 80 * 90

@@ -1,16 +1,36 @@
-"""What an exercise says of wrong answers."""
+"""Assertions on what an exercise says of an answer; on several draws, since inputs are random."""
 
-from glanet.course.kit.checks import WRONG
+from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG, Verdict
+
+DRAWS = 3
 
 
-def told(exercise, mistaken):
-    """The message to who gives a wrong answer."""
-    verdict = exercise.judge(mistaken)
+def assert_right(exercise, candidate):
+    for _ in range(DRAWS):
+        assert exercise.judge(candidate) == Verdict(RIGHT)
+
+
+def assert_not_done(exercise, candidate):
+    assert exercise.judge(candidate) == Verdict(NOT_DONE)
+
+
+def message_on(exercise, candidate):
+    """The message to a learner with this wrong answer."""
+    verdict = exercise.judge(candidate)
     assert verdict.state == WRONG
     return verdict.message
 
 
-def assert_told(exercise, mistaken, says):
-    """Of several fresh draws each tells the mistake."""
-    for _ in range(3):
-        assert says in told(exercise, mistaken)
+def assert_rejected(exercise, candidate, words):
+    """The message contains ``words``."""
+    for _ in range(DRAWS):
+        message = message_on(exercise, candidate)
+        assert words in message, message
+
+
+def assert_named(exercise, candidate, words):
+    """The message is that of a listed mistake, and contains ``words``."""
+    for _ in range(DRAWS):
+        message = message_on(exercise, candidate)
+        assert words in message, message
+        assert message in exercise.mistakes

@@ -57,7 +57,7 @@ def test_window_attention_equals_brute_force_over_the_unrolled_image(shift, heig
 
 
 @pytest.mark.parametrize("shift", [0, 2])
-def test_its_gradients_are_the_numerical_ones(shift):
+def test_gradients_are_the_numerical_ones(shift):
     module = attention(shift, channels=4, window=2)
     names = [name for name, _ in module.named_parameters()]
 
@@ -80,7 +80,7 @@ def test_fused_and_step_by_step_attention_give_the_same_numbers(windows):
 
 
 @pytest.mark.parametrize("windows", [1, 5])
-def test_without_gradients_a_processors_fused_kernel_takes_it(windows):
+def test_without_gradients_the_cpus_fused_kernel_is_used(windows):
     with torch.no_grad(), sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # no other is allowed
         attend_fused(*queries_and_bias(windows))
 
@@ -95,9 +95,7 @@ CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("windows", [1, 5])
 @pytest.mark.parametrize("width", [8, 10, 30])
-def test_every_cuda_kernel_gives_the_numbers_and_gradients_of_step_by_step(
-    kernel, dtype, windows, width
-):
+def test_every_cuda_kernel_equals_step_by_step(kernel, dtype, windows, width):
     if kernel == SDPBackend.CUDNN_ATTENTION and dtype == torch.float32:
         pytest.skip("cuDNN's kernel computes in half precision only")
     inputs = [t.requires_grad_() for t in queries_and_bias(windows, width, device="cuda")]
@@ -121,7 +119,7 @@ def test_every_cuda_kernel_gives_the_numbers_and_gradients_of_step_by_step(
 
 
 @CUDA
-def test_on_cuda_a_masked_bias_table_gets_the_gradient_of_step_by_step():
+def test_on_cuda_a_masked_bias_table_has_the_same_gradient():
     found = []
     for kernel in (attend, attend_fused):
         torch.manual_seed(0)

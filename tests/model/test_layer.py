@@ -10,7 +10,7 @@ def layer(**options):
     return made
 
 
-def test_its_gradients_are_the_numerical_ones():
+def test_gradients_are_the_numerical_ones():
     module = GLALayer(4, heads=2, window=2, shift=1).double()
     names = [name for name, _ in module.named_parameters()]
 
@@ -21,7 +21,7 @@ def test_its_gradients_are_the_numerical_ones():
     assert torch.autograd.gradcheck(run, (tokens, *module.parameters()))
 
 
-def test_inception_sees_the_unshifted_tokens_and_stands_after_attention():
+def test_inception_reads_unshifted_tokens_after_attention_in_v():
     module = layer()
     tokens = torch.randn(2, 8, 12, 8, dtype=torch.float64)
     x = module.norm1(tokens)

@@ -46,7 +46,7 @@ def test_it_gives_the_published_output(path):
 
 
 @pytest.mark.parametrize("mixer", MIXERS)
-def test_every_mixer_makes_a_network_that_takes_any_size_and_learns_everywhere(mixer):
+def test_every_mixer_takes_any_size_and_learns_everywhere(mixer):
     model = GLANet(ModelConfig.preset("tiny", mixer=mixer, blocks=1))
     torch.nn.init.normal_(model.reconstruct.to_image[0].weight, std=0.05)
     assert model.eval()(torch.rand(1, 3, 1, 9)).shape == (1, 3, 2, 18)

@@ -10,7 +10,7 @@ from glanet.model.network import MEAN_RGB, reflect_to_multiple
 from glanet.model.reconstruction import coarse_image
 
 
-def network(scale=2, **overrides):
+def small_model(scale=2, **overrides):
     small = {"channels": 8, "blocks": 2, "layers": 2, "heads": 2, "window": 4}
     return GLANet(ModelConfig(scale=scale, **{**small, **overrides})).eval()
 
@@ -21,15 +21,15 @@ def network(scale=2, **overrides):
     ("height", "width"), [(1, 1), (1, 9), (7, 1), (2, 3), (4, 4), (5, 12), (13, 6)]
 )
 def test_any_image_comes_out_scaled(scale, light_head, height, width):
-    model = network(scale, light_head=light_head)
+    model = small_model(scale, light_head=light_head)
     with torch.no_grad():
         out = model(torch.rand(2, 3, height, width))
     assert out.shape == (2, 3, scale * height, scale * width)
     assert out.isfinite().all()
 
 
-def test_equation_4_is_the_head_of_both_features_plus_the_coarse_image():
-    model = network().double()
+def test_equation_4():
+    model = small_model().double()
     image = torch.rand(1, 3, 8, 12, dtype=torch.float64)
     mean = torch.tensor(MEAN_RGB).double().view(1, 3, 1, 1)  # a float32 buffer made double
     shallow = model.shallow(image - mean)
@@ -40,20 +40,20 @@ def test_equation_4_is_the_head_of_both_features_plus_the_coarse_image():
     torch.testing.assert_close(model(image), expected + mean)
 
 
-def test_the_coarse_image_is_bilinear_interpolation_between_pixel_centres():
+def test_the_coarse_image_is_bilinear_between_pixel_centres():
     row = torch.tensor([0.0, 4.0, 8.0]).view(1, 1, 1, 3).double()
     assert coarse_image(row, 2)[0, 0, 0].tolist() == [0, 1, 3, 5, 7, 8]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_untrained_with_a_light_head_it_gives_the_coarse_image(scale):
-    model = network(scale, light_head=True)
+    model = small_model(scale, light_head=True)
     image = torch.rand(1, 3, 8, 4)
     torch.testing.assert_close(model(image), coarse_image(image, scale))
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 9, 16])
-def test_padding_mirrors_as_numpys_reflect_does_however_small_the_image(size):
+def test_padding_is_numpys_reflect_for_images_of_any_size(size):
     image = torch.randn(1, 1, size, 3)
     padded = reflect_to_multiple(image, 8)
     extra = -size % 8, -3 % 8
@@ -62,14 +62,14 @@ def test_padding_mirrors_as_numpys_reflect_does_however_small_the_image(size):
 
 
 def test_every_parameter_gets_a_gradient():
-    model = network(stochastic_depth=0.0).train()
+    model = small_model(stochastic_depth=0.0).train()
     model(torch.rand(1, 3, 9, 9)).square().sum().backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
 
 def test_fused_and_step_by_step_attention_give_the_same_image():
-    model = network()
+    model = small_model()
     image = torch.rand(1, 3, 13, 18)
     with torch.no_grad():
         fused = model(image)
@@ -80,14 +80,14 @@ def test_fused_and_step_by_step_attention_give_the_same_image():
 
 
 def test_the_state_dict_holds_parameters_and_nothing_else():
-    model = network()
+    model = small_model()
     with torch.no_grad():
         model(torch.rand(1, 3, 9, 9))
     assert set(model.state_dict()) == {name for name, _ in model.named_parameters()}
 
 
 def test_images_of_one_batch_do_not_touch_each_other():
-    model = network().double()
+    model = small_model().double()
     images = torch.rand(3, 3, 9, 7, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(model(images)[1:2], model(images[1:2]))
@@ -102,9 +102,9 @@ def test_images_of_one_batch_do_not_touch_each_other():
         (torch.zeros(1, 3, 0, 8), ValueError, r"\(1, 3, 0, 8\)"),
     ],
 )
-def test_what_is_no_batch_of_rgb_images_is_refused(image, error, says):
+def test_what_is_no_batch_of_rgb_images_is_rejected(image, error, says):
     with pytest.raises(error, match=says):
-        network()(image)
+        small_model()(image)
 
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -117,7 +117,7 @@ def exact():
 
 @CUDA
 def test_on_cuda_the_numbers_are_the_cpus():
-    model = network()
+    model = small_model()
     image = torch.rand(2, 3, 13, 18)
     with torch.no_grad(), exact():
         expected = model(image)
@@ -127,7 +127,7 @@ def test_on_cuda_the_numbers_are_the_cpus():
 
 @CUDA
 def test_on_cuda_the_gradients_are_the_cpus():
-    model = network()
+    model = small_model()
     image = torch.rand(2, 3, 13, 18)
     model(image).square().sum().backward()
     expected = {name: p.grad.clone() for name, p in model.named_parameters()}
@@ -142,7 +142,7 @@ def test_on_cuda_the_gradients_are_the_cpus():
 @CUDA
 @pytest.mark.parametrize("compiled", [False, True])
 def test_on_cuda_bf16_stays_near_float32(compiled):
-    model = network().cuda()
+    model = small_model().cuda()
     run = torch.compile(model) if compiled else model
     image = torch.rand(2, 3, 24, 16, device="cuda")
     with torch.no_grad():

@@ -9,7 +9,7 @@ def config(**overrides):
     return ModelConfig(channels=8, blocks=3, layers=2, heads=2, window=4, **overrides)
 
 
-def test_a_block_alternates_w_msa_and_sw_msa_and_ends_in_conv_and_residual():
+def test_a_block_alternates_windows_and_ends_in_conv_residual():
     block = GLABlock(
         8, heads=2, window=4, mlp_ratio=2.0, inception=True, drop_probabilities=[0.0] * 4
     ).double()

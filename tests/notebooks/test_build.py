@@ -26,7 +26,7 @@ def test_a_notebook_is_its_source_but_for_outputs(source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_a_notebook_was_run_from_top_to_bottom_and_stores_what_every_reader_can_see(source):
+def test_a_notebook_was_run_from_top_to_bottom(source):
     stored = nbformat.read(build.target(source), as_version=4)
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
@@ -79,7 +79,7 @@ def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
-def test_normalising_joins_prints_and_drops_widgets_and_this_machines_folders():
+def test_normalising_joins_prints_and_drops_widgets_and_folders():
     cell = nbformat.v4.new_code_cell(
         outputs=[
             stream("a\n"),
@@ -94,7 +94,7 @@ def test_normalising_joins_prints_and_drops_widgets_and_this_machines_folders():
     assert notebook.cells[0].outputs == [stream("a\nglanet/notebooks\n"), stream("b", "stderr")]
 
 
-def test_outputs_that_are_too_large_are_refused():
+def test_outputs_that_are_too_large_are_rejected():
     cell = nbformat.v4.new_code_cell(outputs=[stream("x" * build.LARGEST)])
     with pytest.raises(build.BuildError, match="nn: its outputs take"):
         build.normalise(nbformat.v4.new_notebook(cells=[cell]), "nn")
@@ -123,7 +123,7 @@ def test_the_budget_is_read_from_the_head(tmp_path):
         build.budget(source)
 
 
-def test_running_a_notebook_tells_what_it_took_and_leaves_no_trace_in_it(monkeypatch, tmp_path):
+def test_running_a_notebook_measures_it_and_leaves_no_trace(monkeypatch, tmp_path):
     monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "mine.json"))
     cell = nbformat.v4.new_code_cell(
         "import os, time\nheld = b'1' * 300_000_000\ntime.sleep(1)\n"
@@ -138,7 +138,7 @@ def test_running_a_notebook_tells_what_it_took_and_leaves_no_trace_in_it(monkeyp
     assert cell.outputs[0].text.endswith("smoke\n")
 
 
-def test_what_a_widget_draws_is_kept_apart_and_not_reported_to_the_kernel():
+def test_what_a_widget_draws_is_not_reported_to_the_kernel():
     cells = [
         "from glanet.course.kit.explore import explore\n"
         "widget = explore(lambda n: print('drawn', n), n=(1, 3))\nwidget",

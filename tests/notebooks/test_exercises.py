@@ -18,7 +18,7 @@ def solved_cells(source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
-def test_with_all_solutions_every_check_is_green_within_the_time_and_memory_promised(source):
+def test_solutions_are_green_within_promised_time_and_memory(source):
     notebook = build.convert(source, solved=True)
     usage = build.execute(notebook, source.name, GLANET_PROFILE="smoke", GLANET_STRICT="1")
     greens = json.dumps(notebook.cells).count("right. The notebook goes on with yours")

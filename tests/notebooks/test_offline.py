@@ -25,7 +25,7 @@ def test_no_other_machine_can_be_reached():
         urllib.request.urlopen("http://example.org", timeout=1)
 
 
-def test_this_machine_can():
+def test_this_machine_can_be_reached():
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=5).close()
 

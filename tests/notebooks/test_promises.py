@@ -30,14 +30,14 @@ def model_classes():
                 yield name
 
 
-def test_every_class_of_the_network_is_proved_the_same_in_some_notebook():
+def test_every_model_class_is_proved_the_same_in_a_notebook():
     said = "".join(build.target(source).read_text(encoding="utf-8") for source in build.sources())
     proved = set(re.findall(r"✓ (\w+): from the same weights the same output", said))
     missing = set(model_classes()) - proved
     assert not missing
 
 
-def test_every_exercise_has_hints_a_folded_solution_and_mistakes_that_it_names():
+def test_every_exercise_has_hints_solution_and_mistakes():
     assert len(report.all_exercises()) >= 20
     for exercise in report.all_exercises():
         assert len(exercise.mistakes) >= 5, exercise.key
@@ -48,7 +48,7 @@ def test_every_exercise_has_hints_a_folded_solution_and_mistakes_that_it_names()
         assert stored.count("<summary>Solution</summary>") == exercises, name
 
 
-def test_every_notebook_asks_for_predictions_has_a_widget_and_reports_progress():
+def test_every_notebook_has_prediction_widget_and_progress():
     predictions = 0
     for name, text in TEXTS.items():
         here = len(re.findall(r"^guess\w* = \.\.\.", text, re.MULTILINE))
@@ -62,7 +62,7 @@ def test_every_notebook_asks_for_predictions_has_a_widget_and_reports_progress()
     assert predictions >= 12
 
 
-def test_every_widget_has_a_function_of_figures_that_a_notebook_also_calls_as_its_twin():
+def test_every_widget_has_a_static_twin_in_a_notebook():
     folder = Path(lessons.__path__[0])
     modules = [
         f"{lessons.__name__}.{path.parent.name}.widgets" for path in folder.glob("*/widgets.py")
@@ -84,7 +84,7 @@ def test_every_widget_has_a_function_of_figures_that_a_notebook_also_calls_as_it
         assert any(f"{function}(" in cells for function in drawn), name
 
 
-def test_the_table_of_lessons_is_the_notebooks_and_each_lesson_has_its_folder_and_tests():
+def test_every_lesson_has_notebook_folder_and_tests():
     assert [found.stem for found in LESSONS] == list(TEXTS)
     for found in LESSONS:
         assert (Path(lessons.__path__[0]) / found.name / "exercises.py").is_file(), found.name

@@ -5,6 +5,7 @@ random inputs. If the answers equal those of a known mistake, it names that mist
 describes the first difference. A class is built, given weights, and called like a function.
 """
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ class Exercise:
         if self._all_equal(answers, rights):
             return Verdict(RIGHT)
         for message, mistaken in self.mistakes.items():
-            if self._all_equal(answers, self._answers_or_none(mistaken, cases)):
+            if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
                 return Verdict(WRONG, message)
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
@@ -101,15 +102,14 @@ class Exercise:
             print(f"✗ {self.name}: {verdict.message}")
         return self.reference
 
-    def _answers_or_none(self, mistaken, cases):
-        """The answers of a mistake, one for each case; None where it raises an error."""
-        answers = []
+    def _mistaken_answers(self, mistaken, cases):
+        """Yield the answer of a mistake for each case; None where it raises an error."""
         for case in cases:
             try:
-                answers.append(self.run(mistaken, *_copies(case)))
+                answer = self.run(mistaken, *_copies(case))
             except Exception:  # some mistakes fail on some inputs
-                answers.append(None)
-        return answers
+                answer = None
+            yield answer
 
     def _all_equal(self, answers, others):
         return all(self._equal(a, o) for a, o in zip(answers, others, strict=True))
@@ -197,13 +197,7 @@ def _array(answer):
 
 def _copies(case):
     """Copies of the arguments: a function may write to them without affecting the next call."""
-    return tuple(_copy(argument) for argument in case)
-
-
-def _copy(argument):
-    if isinstance(argument, np.ndarray):
-        return argument.copy()
-    return argument.clone() if isinstance(argument, torch.Tensor) else argument
+    return copy.deepcopy(case)
 
 
 def _describe(argument):

@@ -1,5 +1,6 @@
 """The folders of the course and of its results."""
 
+import json
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[3]
@@ -14,3 +15,9 @@ else:  # a wheel, which brings the notebooks along; results go to the working di
     MY_WORK = HOME if HOME.name == "glanet-course" else HOME / "glanet-course"
 FIGURES = NOTEBOOKS / "figures"
 RUNS = HOME / "runs"
+
+
+def results(claim) -> dict | None:
+    """The ledger's entry of a claim, ``results/CLAIM.json``; None outside a checkout."""
+    path = HOME / "results" / f"{claim}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

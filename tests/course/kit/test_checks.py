@@ -69,7 +69,7 @@ def test_any_other_mistake_is_described(wrong, says):
     assert re.search(says, verdict.message), verdict.message
 
 
-def test_numbers_that_agree_in_six_digits_are_told_in_more():
+def test_numbers_equal_in_six_digits_are_printed_with_more():
     close = Exercise("99", "close", lambda: 98.4932761, lambda rng: [()])
     says = "returns 98.4932784, expected 98.4932761"
     assert says in close.judge(lambda: 98.4932784).message
@@ -181,14 +181,14 @@ def test_a_damaged_file_of_progress_counts_as_empty(content):
     assert set(progress.solved()) == {"99.mean of rows"}
 
 
-def test_progress_that_cannot_be_written_is_told_and_stops_nobody(tmp_path, monkeypatch, capsys):
+def test_progress_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "file" / "progress.json"))
     assert exercise.check(mean_of_rows) is mean_of_rows
     assert "could not be saved" in capsys.readouterr().out
 
 
-def test_the_report_tells_what_is_solved_of_a_notebook_and_of_the_course(monkeypatch):
+def test_report_shows_what_is_solved(monkeypatch):
     two = [replace(e, lesson="inception") for e in (exercise, module_exercise)]
     monkeypatch.setattr(report, "all_exercises", lambda: two)
     two[0].check(mean_of_rows)

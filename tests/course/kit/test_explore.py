@@ -15,7 +15,7 @@ shown
 """
 
 
-def test_the_figure_shows_in_a_kernel_and_is_replaced_when_a_control_is_moved():
+def test_moving_a_control_replaces_the_figure():
     cells = [nbformat.v4.new_code_cell(text) for text in (CELL, "shown.children[0].value = 3")]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3").execute()

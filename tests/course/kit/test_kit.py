@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from glanet.course.kit import paths
 from glanet.course.kit.photo import details, explore_details, photograph
 from glanet.course.kit.predictions import reveal, reveal_choice
 from glanet.course.kit.profile import PROFILES, by_profile, profile
@@ -73,3 +74,9 @@ def test_the_profile_is_learn_unless_the_environment_says_otherwise(monkeypatch)
     monkeypatch.setenv("GLANET_PROFILE", "fast")
     with pytest.raises(ValueError, match=r"GLANET_PROFILE is 'fast'.*smoke, learn, full"):
         profile()
+
+
+def test_results_are_read_in_a_checkout_only(monkeypatch, tmp_path):
+    assert paths.results("ablation")["claim"] == "ablation"
+    monkeypatch.setattr(paths, "HOME", tmp_path)
+    assert paths.results("ablation") is None

@@ -7,9 +7,7 @@ from glanet.data.patches import PatchStore
 from glanet.training.images import check_apart
 
 
-def test_without_any_data_there_are_photographs_to_train_on_and_others_to_measure_on(
-    monkeypatch, tmp_path
-):
+def test_without_data_photographs_train_and_others_measure(monkeypatch, tmp_path):
     monkeypatch.setenv("GLANET_DATA", str(tmp_path))
     training, held_out = practice.training_images(), practice.held_out_images()
     assert len(training) == 4
@@ -17,7 +15,7 @@ def test_without_any_data_there_are_photographs_to_train_on_and_others_to_measur
     check_apart(training, held_out)
 
 
-def test_with_the_data_they_are_the_291_images_and_set5(data_root):
+def test_with_data_the_291_train_and_set5_measures(data_root):
     assert len(practice.training_images()) == 291
     assert len(practice.held_out_images()) == 5
 
@@ -46,10 +44,10 @@ def store(tmp_path):
 
 
 def test_fitting_finds_what_there_is_to_find_and_is_repeatable(store):
-    network, again = Gain(), Gain()
-    losses = practice.fit(network, store, steps=200, batch=2, rate=0.05)
+    model, again = Gain(), Gain()
+    losses = practice.fit(model, store, steps=200, batch=2, rate=0.05)
     assert len(losses) == 200
     assert losses[-1] < losses[0] / 20
-    assert network.gain.item() == pytest.approx(2, abs=0.02)
-    assert not network.training
+    assert model.gain.item() == pytest.approx(2, abs=0.02)
+    assert not model.training
     assert practice.fit(again, store, steps=200, batch=2, rate=0.05) == losses

@@ -13,7 +13,7 @@ def double(image):
 CASES = [(np.arange(6.0).reshape(2, 3),), (np.ones(4),)]
 
 
-def test_two_functions_that_agree_are_said_to_be_the_same():
+def test_equal_functions_are_the_same():
     said = same_function(lambda image: image + image, double, CASES)
     assert said == "✓ double: bit-identical on 2 inputs."
     assert same_function(lambda i: i * 2.0000001, double, CASES, 1e-5).endswith("to 1e-05.")
@@ -28,7 +28,7 @@ def test_two_functions_that_agree_are_said_to_be_the_same():
         (lambda image: (image * 2).astype(np.float32), "float32"),
     ],
 )
-def test_two_functions_that_differ_are_told_where(other, says):
+def test_functions_that_differ_are_rejected_with_the_place(other, says):
     with pytest.raises(SamenessError, match=says):
         same_function(other, double, CASES)
 
@@ -49,7 +49,7 @@ class SameForwardOtherGradient(Branch):
         return super().forward(x, times).detach() + 0 * self.inner(x).sum()
 
 
-def test_two_modules_that_agree_are_said_to_be_the_same_and_are_left_as_they_were():
+def test_equal_modules_are_the_same_and_stay_unchanged():
     mine, theirs = Branch(), Branch()
     before = mine.inner.weight.clone()
     said = same_module(mine, theirs, torch.rand(4, 3), 2)
@@ -69,6 +69,6 @@ def test_two_modules_that_agree_are_said_to_be_the_same_and_are_left_as_they_wer
         (nn.Linear(3, 3), "the weights do not fit"),
     ],
 )
-def test_two_modules_that_differ_are_told_where(other, says):
+def test_modules_that_differ_are_rejected_with_the_place(other, says):
     with pytest.raises(SamenessError, match=says):
         same_module(other, Branch(), torch.rand(4, 3), 2)

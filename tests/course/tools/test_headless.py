@@ -37,7 +37,7 @@ def only(folder, pattern):
     return found
 
 
-def test_it_runs_in_the_full_profile_beside_the_notebook_and_leaves_a_copy_and_a_log(tmp_path):
+def test_headless_runs_full_profile_and_leaves_copy_and_log(tmp_path):
     path = notebook(
         tmp_path / "small.ipynb",
         "import os, pathlib\nprint(os.environ['GLANET_PROFILE'], pathlib.Path.cwd())",

@@ -64,7 +64,7 @@ def test_a_copy_is_the_notebook_but_for_pictures_and_version(folder):
     assert copy.cells[1:] == original.cells[1:]
 
 
-def test_a_new_version_of_the_course_is_told_and_never_overwrites_answers(folder):
+def test_a_new_version_never_overwrites_answers(folder):
     copy_notebooks()
     mine = folder / "my_work" / "05_window_attention.ipynb"
     solved = nbformat.read(mine, as_version=4)
@@ -85,7 +85,7 @@ def test_a_new_version_of_the_course_is_told_and_never_overwrites_answers(folder
     assert "better asked" in answers(folder / "my_work" / "05_window_attention-2.ipynb")
 
 
-def test_names_that_are_none_and_a_package_without_notebooks_are_told(folder):
+def test_unknown_names_and_missing_notebooks_are_named(folder):
     with pytest.raises(WorkError, match=r"starts with 99; there are 04_inception, 05_window"):
         copy_notebooks(["99"])
     for path in folder.glob("*.ipynb"):

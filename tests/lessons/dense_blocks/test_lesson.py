@@ -7,27 +7,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from glanet import ModelConfig
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.dense_blocks import exercises, figures
 from glanet.course.lessons.dense_blocks.widgets import explore_gradients
 from glanet.model.block import GLABlock
 from glanet.model.layer import GLALayer
 from glanet.model.tokens import TokenConv, TokenConv1x1
 from glanet.model.trunk import Trunk
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message
-
-
-@pytest.mark.parametrize("name", ["dense", "transition_parameters"])
-def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
-    exercise = getattr(exercises, name)
-    for message, mistaken in exercise.mistakes.items():
-        assert exercise.judge(mistaken).message == message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Exercise 1
 
@@ -85,7 +71,7 @@ def block(**knobs):
 
 
 def test_the_block_built_another_way_is_right():
-    assert exercises.gla_block.judge(Block).state == RIGHT
+    assert_right(exercises.gla_block, Block)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +95,7 @@ def test_the_block_built_another_way_is_right():
     ],
 )
 def test_each_mistake_in_the_block_is_named(mutant, says):
-    rejects(exercises.gla_block, mutant, says)
+    assert_rejected(exercises.gla_block, mutant, says)
 
 
 # Exercise 2
@@ -127,7 +113,7 @@ def pile_up(tokens, blocks, transitions, *, after=None, reverse=False):
 
 
 def test_dense_connections_with_a_growing_tensor_are_right():
-    assert exercises.dense.judge(pile_up).state == RIGHT
+    assert_right(exercises.dense, pile_up)
 
 
 def keeps_the_first_in_front(tokens, blocks, transitions):
@@ -191,7 +177,7 @@ def all_outputs(tokens, blocks, transitions):
     ],
 )
 def test_each_mistake_in_the_dense_connections_is_named(mutant, says):
-    rejects(exercises.dense, mutant, says)
+    assert_rejected(exercises.dense, mutant, says)
 
 
 # Exercise 3
@@ -208,8 +194,8 @@ def built(channels, blocks, first, width=None, wide=False, kernel=1, bias=True):
     return counts
 
 
-def test_the_transitions_counted_in_convolutions_are_right_and_add_up_to_the_papers():
-    assert exercises.transition_parameters.judge(built).state == RIGHT
+def test_transition_counts_add_up_to_the_papers():
+    assert_right(exercises.transition_parameters, built)
     config = ModelConfig.preset("paper", layers=1)
     for first in (True, False):
         trunk = Trunk(ModelConfig.from_dict({**config.to_dict(), "first_transition": first}))
@@ -236,7 +222,7 @@ def test_the_transitions_counted_in_convolutions_are_right_and_add_up_to_the_pap
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):
-    rejects(exercises.transition_parameters, mutant, says)
+    assert_rejected(exercises.transition_parameters, mutant, says)
 
 
 # Exercise 4
@@ -309,7 +295,7 @@ def my_trunk(**knobs):
 
 
 def test_the_trunk_built_another_way_is_right():
-    assert exercises.trunk.judge(MyTrunk).state == RIGHT
+    assert_right(exercises.trunk, MyTrunk)
 
 
 def test_probabilities_rounded_to_float32_leave_something_to_survive():
@@ -319,7 +305,7 @@ def test_probabilities_rounded_to_float32_leave_something_to_survive():
             for layer in (layer for block in self.blocks for layer in block.layers):
                 layer.drop.probability = torch.tensor(layer.drop.probability).item()
 
-    assert exercises.trunk.judge(Rounded).state == RIGHT
+    assert_right(exercises.trunk, Rounded)
 
 
 @pytest.mark.parametrize(
@@ -342,10 +328,10 @@ def test_probabilities_rounded_to_float32_leave_something_to_survive():
     ],
 )
 def test_each_mistake_in_the_trunk_is_named(mutant, says):
-    rejects(exercises.trunk, mutant, says)
+    assert_rejected(exercises.trunk, mutant, says)
 
 
-def test_a_plain_list_of_blocks_is_told_which_weights_are_missing():
+def test_a_plain_list_of_blocks_is_rejected_by_weight():
     class Mine(MyTrunk):
         def __init__(self, config):
             super().__init__(config)
@@ -353,28 +339,7 @@ def test_a_plain_list_of_blocks_is_told_which_weights_are_missing():
             del self.blocks
             self.blocks = blocks
 
-    rejects(exercises.trunk, Mine, "blocks.0")
-
-
-def test_what_nobody_wrote_yet_is_not_done():
-    class EmptyBlock(nn.Module):
-        def __init__(self, channels, heads, window, *, drop_probabilities, **options):
-            super().__init__()
-            ...
-
-    class EmptyTrunk(nn.Module):
-        def __init__(self, config):
-            super().__init__()
-            ...
-
-    class HalfATrunk(Trunk):
-        def forward(self, shallow): ...
-
-    assert exercises.gla_block.judge(EmptyBlock).state == NOT_DONE
-    assert exercises.trunk.judge(EmptyTrunk).state == NOT_DONE
-    assert exercises.trunk.judge(HalfATrunk).state == NOT_DONE
-    assert exercises.dense.judge(lambda tokens, blocks, transitions: ...).state == NOT_DONE
-    assert exercises.transition_parameters.judge(lambda c, b, first: ...).state == NOT_DONE
+    assert_rejected(exercises.trunk, Mine, "blocks.0")
 
 
 # Figures and widget
@@ -399,7 +364,7 @@ def curves():
     return {name: np.exp(rng.normal(size=(3, 6))) for name in ("dense", "plain")}
 
 
-def test_gradients_are_drawn_for_each_seed_and_as_their_geometric_mean(curves):
+def test_gradients_show_each_seed_and_the_geometric_mean(curves):
     figure = figures.gradients({"start": curves, "end": curves}, "at the output")
     first, second = figure.axes
     assert first.get_ylim() == second.get_ylim()
@@ -414,7 +379,7 @@ def test_gradients_are_drawn_for_each_seed_and_as_their_geometric_mean(curves):
     assert "at the output" in first.get_ylabel()
 
 
-def test_a_line_joins_the_two_runs_of_a_seed():
+def test_a_line_joins_both_runs_of_a_seed():
     results = {"plain": [30.0, 31.0, 32.0], "dense": [30.5, 30.9, 32.1]}
     figure = figures.pairs({"2e-3": results, "5e-3": results}, "PSNR (dB)")
     for axes in figure.axes:

@@ -14,11 +14,10 @@ from glanet.analysis.footprint import Footprint, fold
 from glanet.analysis.probes import record
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
-from glanet.course.kit.checks import NOT_DONE, RIGHT
 from glanet.course.lessons.frequency_lab import exercises, figures
 from glanet.course.lessons.frequency_lab.widgets import explore_surgery
 from glanet.evaluation.metrics import rgb_to_y
-from tests.lessons.verdicts import assert_told
+from tests.lessons.verdicts import assert_not_done, assert_rejected, assert_right
 
 # Rings
 
@@ -56,7 +55,7 @@ def rings_by_histogram(power):
 
 @pytest.mark.parametrize("right", [means(), rings_by_histogram])
 def test_rings_in_other_words_are_right(right):
-    assert exercises.by_ring.judge(right).state == RIGHT
+    assert_right(exercises.by_ring, right)
 
 
 def beyond_the_last(power):
@@ -92,7 +91,7 @@ def in_rounds_of_the_map(power):
     ],
 )
 def test_each_mistake_with_rings_is_named(mistaken, says):
-    assert_told(exercises.by_ring, mistaken, says)
+    assert_rejected(exercises.by_ring, mistaken, says)
 
 
 # Probes
@@ -122,7 +121,7 @@ class Recorder:
 
 
 def test_a_recorder_in_other_words_is_right():
-    assert exercises.record.judge(Recorder).state == RIGHT
+    assert_right(exercises.record, Recorder)
 
 
 @contextmanager
@@ -160,7 +159,7 @@ def _until_removed(heard, handles):
     ],
 )
 def test_each_mistake_with_probes_is_named(mistaken, says):
-    assert_told(exercises.record, mistaken, says)
+    assert_rejected(exercises.record, mistaken, says)
 
 
 @contextmanager
@@ -174,7 +173,7 @@ def yields_nothing(modules):
 
 @pytest.mark.parametrize("stub", [without_yield, yields_nothing, lambda modules: None])
 def test_a_recorder_that_yields_nothing_is_not_done_yet(stub):
-    assert exercises.record.judge(stub).state == NOT_DONE
+    assert_not_done(exercises.record, stub)
 
 
 # Coherent gain
@@ -197,7 +196,7 @@ def complex_share(y, z, mean):
 
 @pytest.mark.parametrize("right", [by_parts, complex_share])
 def test_coherent_gain_in_other_words_is_right(right):
-    assert exercises.coherent.judge(right).state == RIGHT
+    assert_right(exercises.coherent, right)
 
 
 def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
@@ -238,7 +237,7 @@ def ratio_first(y, z, mean):
     ],
 )
 def test_each_mistake_with_coherent_gain_is_named(mistaken, says):
-    assert_told(exercises.coherent, mistaken, says)
+    assert_rejected(exercises.coherent, mistaken, says)
 
 
 # Folding
@@ -263,7 +262,7 @@ def fold_by_strides(values, window):
 
 @pytest.mark.parametrize("right", [fold_by_slices, fold_by_strides])
 def test_folding_in_other_words_is_right(right):
-    assert exercises.fold.judge(right).state == RIGHT
+    assert_right(exercises.fold, right)
 
 
 def whole(values, window):
@@ -316,7 +315,7 @@ def from_the_end(values, window):
     ],
 )
 def test_each_mistake_with_folding_is_named(mistaken, says):
-    assert_told(exercises.fold, mistaken, says)
+    assert_rejected(exercises.fold, mistaken, says)
 
 
 def test_the_references_are_the_packages_own():
@@ -364,7 +363,7 @@ def test_spectra_of_contributions_are_in_decibels_on_one_scale():
     assert labels == [*BRANCHES, "together"]
 
 
-def test_the_parts_of_a_bar_add_up_to_one_and_negative_parts_hang_below():
+def test_bar_parts_add_up_to_one_and_negative_ones_hang():
     agreeing, cancelling = sums((1, 1, 1, 1, 1), 10.0), sums((2, 2, 2, 2, 2), 5.0)
     drawn = figures.band_shares({"1.1": agreeing, "1.2": cancelling})
     assert len(drawn.axes) == 3
@@ -424,7 +423,7 @@ def pictures():
     return originals, noisy.clip(0, 255).astype(np.uint8)
 
 
-def test_errors_show_the_error_the_gain_and_the_power_with_the_limit_of_lr():
+def test_errors_show_error_gain_power_and_the_limit_of_lr():
     originals, noisy = pictures()
     ours = error_spectrum(noisy, originals, border=2)
     bicubic = error_spectrum(np.full_like(originals, 128), originals, border=2)
@@ -495,7 +494,7 @@ def a_footprint(peak):
     return Footprint(profile, profile, folded, frequency, comb[None])
 
 
-def test_footprints_share_their_colours_and_mark_the_places_of_the_comb():
+def test_footprints_share_a_scale_and_mark_the_comb():
     drawn = figures.footprints({"W-MSA": a_footprint(4), "tokens": a_footprint(1)})
     above, below = drawn.axes[:2], drawn.axes[2:4]
     assert {axes.images[0].get_clim() for axes in above} == {(0, 4)}
@@ -508,7 +507,7 @@ def test_footprints_share_their_colours_and_mark_the_places_of_the_comb():
     assert below[0].get_ylim()[1] > 12
 
 
-def test_receptive_fields_are_shares_about_the_pixel_and_nothing_is_white():
+def test_receptive_fields_are_shares_around_the_pixel():
     strength = np.zeros((16, 16))
     strength[5:8, 6:9] = 1
     drawn = figures.receptive_fields({"3": ReceptiveField(strength, 6, 7)}, reach=4)
@@ -537,7 +536,7 @@ def test_attributions_share_one_scale_about_zero_and_mark_the_square():
         assert [patch.get_bbox().bounds for patch in axes.patches] == [(5, 3, 4, 4)]
 
 
-def test_trajectories_draw_every_stage_of_every_network_on_both_measures():
+def test_trajectories_draw_every_stage_on_both_measures():
     stages = ("F_s", "1.1 mix", "F_d")
     high, over_dc = RNG.random((5, 3)) / 2, RNG.normal(size=(5, 3))
     found = Trajectory(stages, high, over_dc)

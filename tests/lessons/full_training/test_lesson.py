@@ -10,26 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT
 from glanet.course.lessons.full_training import exercises, figures
-from glanet.course.lessons.full_training.widgets import explore_shares
+from glanet.course.lessons.full_training.widgets import PATCHES, explore_shares
 from glanet.data.patches import PatchStore
 from glanet.training import launch
-from tests.lessons.verdicts import told
-
-
-@pytest.mark.parametrize(
-    "exercise",
-    [exercises.decoded_bytes, exercises.share, exercises.start, exercises.seconds_left],
-    ids=lambda exercise: exercise.name,
-)
-def test_every_known_mistake_is_told_from_all_others(exercise):
-    assert exercise.judge(exercise.reference).state == RIGHT
-    assert exercise.judge(lambda *arguments: ...).state == NOT_DONE
-    assert len(exercise.mistakes) >= 5
-    for message, mistaken in exercise.mistakes.items():
-        assert told(exercise, mistaken) == message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Bytes of decoded images
 
@@ -43,7 +28,7 @@ def bytes_by_loop(sizes, scale):
 
 
 def test_bytes_are_accepted_in_other_words():
-    assert exercises.decoded_bytes.judge(bytes_by_loop).state == RIGHT
+    assert_right(exercises.decoded_bytes, bytes_by_loop)
 
 
 def bytes_of(text):
@@ -69,16 +54,16 @@ def bytes_of(text):
     ],
 )
 def test_each_mistake_in_the_bytes_is_named(text, says_so):
-    assert says_so in told(exercises.decoded_bytes, bytes_of(text))
+    assert_rejected(exercises.decoded_bytes, bytes_of(text), says_so)
 
 
-def test_bytes_of_one_image_only_are_told_so():
+def test_bytes_of_one_image_only_are_named():
     def last(sizes, scale):
         for size in sizes:
             total = bytes_by_loop([size], scale)
         return total
 
-    assert "this is the last image alone" in told(exercises.decoded_bytes, last)
+    assert_rejected(exercises.decoded_bytes, last, "this is the last image alone")
 
 
 # Shares
@@ -92,7 +77,7 @@ def test_shares_are_accepted_in_other_words():
         return np.array_split(range(batch), world)[rank]
 
     for right in (by_array, by_plan):
-        assert exercises.share.judge(right).state == RIGHT
+        assert_right(exercises.share, right)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +97,7 @@ def test_shares_are_accepted_in_other_words():
     ],
 )
 def test_each_mistake_in_a_share_is_named(mistaken, says_so):
-    assert says_so in told(exercises.share, mistaken)
+    assert_rejected(exercises.share, mistaken, says_so)
 
 
 def test_the_shares_are_those_of_the_store(store):
@@ -148,7 +133,7 @@ answer = process.pid
 
 
 def test_a_start_is_accepted_in_other_words():
-    assert exercises.start.judge(start_of(RIGHT_START)).state == RIGHT
+    assert_right(exercises.start, start_of(RIGHT_START))
 
 
 @pytest.mark.parametrize(
@@ -168,18 +153,20 @@ def test_a_start_is_accepted_in_other_words():
 )
 def test_each_mistake_in_a_start_is_named(old, new, says_so):
     assert RIGHT_START.count(old) == 1
-    assert says_so in told(exercises.start, start_of(RIGHT_START.replace(old, new)))
+    assert_rejected(exercises.start, start_of(RIGHT_START.replace(old, new)), says_so)
 
 
-def test_a_start_that_starts_nothing_or_fails_is_told_so(monkeypatch):
-    assert "it raised FileNotFoundError" in told(
-        exercises.start, lambda command, output: subprocess.Popen(["/no/such/program"]).pid
+def test_a_start_that_fails_is_described(monkeypatch):
+    assert_rejected(
+        exercises.start,
+        lambda command, output: subprocess.Popen(["/no/such/program"]).pid,
+        "it raised FileNotFoundError",
     )
     monkeypatch.setattr(exercises, "PATIENCE", 0.1)
-    assert "the command was not started" in told(exercises.start, lambda command, output: 12345)
+    assert_rejected(exercises.start, lambda command, output: 12345, "the command was not started")
 
 
-def test_the_facts_tell_the_truth():
+def test_the_facts_of_a_start_are_true():
     facts = exercises.run_start(launch.start_process, "before\n")
     assert facts == [1, 1, 1, 1, 1, 1]
     mistaken = exercises.start_mistaken(own_session=False, wait=True, mode="wb", answer="process")
@@ -204,7 +191,7 @@ def by_numpy(entries, steps):
 
 
 def test_seconds_are_accepted_in_other_words():
-    assert exercises.seconds_left.judge(by_numpy).state == RIGHT
+    assert_right(exercises.seconds_left, by_numpy)
 
 
 def left_of(pace, left="n - b['step']"):
@@ -237,7 +224,7 @@ RIGHT_PACE = "(b['seconds'] - a['seconds']) / (b['step'] - a['step'])"
     ],
 )
 def test_each_mistake_in_the_seconds_is_named(mistaken, says_so):
-    assert says_so in told(exercises.seconds_left, mistaken)
+    assert_rejected(exercises.seconds_left, mistaken, says_so)
 
 
 # Figures and the widget
@@ -252,7 +239,7 @@ def store(tmp_path):
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
-def test_shares_shows_the_patches_in_order_with_the_frames_of_their_process(store, world):
+def test_shares_shows_patches_in_order_framed_by_process(store, world):
     batch = store.batch(0, 7, 8)[0]
     axes = figures.shares(batch, world).axes
     for number, (panel, patch) in enumerate(zip(axes, batch, strict=True)):
@@ -276,11 +263,13 @@ def test_lives_shows_who_did_which_steps_and_which_were_done_again():
     assert figures.lives([(0, 40, 40)], steps=100).axes[0].get_legend() is None
 
 
-def test_the_widget_reaches_both_ends_and_only_worlds_that_share_equally(store, sweep):
-    widget = explore_shares(store, size=6, steps=100)
+def test_share_widget_offers_worlds_that_share_equally(store, sweep):
+    widget = explore_shares(store)
     assert sweep(widget) == 2
-    assert widget.children[1].options == (1, 2)
+    worlds = widget.children[1].options
+    assert worlds == (1, 2, 4, 8)
+    assert not any(PATCHES % world for world in worlds)
     torch.testing.assert_close(
         widget.f(step=3, world=2).axes[5].images[0].get_array(),
-        store.batch(0, 3, 6)[0][5].permute(1, 2, 0).numpy(),
+        store.batch(0, 3, PATCHES)[0][5].permute(1, 2, 0).numpy(),
     )

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.kit.style import LOOKS
 from glanet.course.lessons.gla_layer import exercises
 from glanet.course.lessons.gla_layer.figures import (
@@ -20,20 +19,7 @@ from glanet.course.lessons.gla_layer.figures import (
 )
 from glanet.course.lessons.gla_layer.widgets import explore_contributions
 from glanet.model import layer as package
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message
-
-
-@pytest.mark.parametrize("name", ["contributions", "mlp", "stochastic_depth"])
-def test_no_two_mistakes_of_an_exercise_give_the_same_answers(name):
-    exercise = getattr(exercises, name)
-    for message, mistaken in exercise.mistakes.items():
-        assert exercise.judge(mistaken).message == message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Exercise 1
 
@@ -50,8 +36,8 @@ def masked(v, weight, edges=None):
     return torch.stack(parts)
 
 
-def test_the_contributions_are_the_fusion_with_the_other_columns_masked():
-    assert exercises.contributions.judge(masked).state == RIGHT
+def test_contributions_by_masked_columns_are_right():
+    assert_right(exercises.contributions, masked)
 
 
 def test_the_contributions_add_up_to_the_fusion():
@@ -94,7 +80,7 @@ def each_fifth(v, weight):
     ],
 )
 def test_each_mistake_in_the_contributions_is_named(mutant, says):
-    rejects(exercises.contributions, mutant, says)
+    assert_rejected(exercises.contributions, mutant, says)
 
 
 # Exercise 2
@@ -144,17 +130,17 @@ def linear(x):
     ],
 )
 def test_each_mistake_in_the_mlp_is_named(mutant, says):
-    rejects(exercises.mlp, mutant, says)
+    assert_rejected(exercises.mlp, mutant, says)
 
 
-def test_the_mlp_from_its_tensors_is_right_and_another_width_is_told():
-    assert exercises.mlp.judge(Perceptron).state == RIGHT
+def test_an_mlp_from_tensors_is_right_and_its_width_checked():
+    assert_right(exercises.mlp, Perceptron)
 
     class AlwaysFour(package.MLP):
         def __init__(self, channels, ratio):
             super().__init__(channels, 4)
 
-    rejects(exercises.mlp, AlwaysFour, "0.weight")
+    assert_rejected(exercises.mlp, AlwaysFour, "0.weight")
 
 
 # Exercise 3
@@ -198,7 +184,7 @@ def in_training_too(self, branch):
 
 def test_stochastic_depth_may_draw_as_it_likes():
     for _ in range(5):
-        assert exercises.stochastic_depth.judge(WithRand).state == RIGHT
+        assert_right(exercises.stochastic_depth, WithRand)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +215,7 @@ def test_stochastic_depth_may_draw_as_it_likes():
     ],
 )
 def test_each_mistake_in_stochastic_depth_is_named(mutant, says):
-    rejects(exercises.stochastic_depth, mutant, says)
+    assert_rejected(exercises.stochastic_depth, mutant, says)
 
 
 # Exercise 4
@@ -323,14 +309,14 @@ def layer(**knobs):
     ],
 )
 def test_each_mistake_in_the_layer_is_named(mutant, says):
-    rejects(exercises.gla_layer, mutant, says)
+    assert_rejected(exercises.gla_layer, mutant, says)
 
 
 def test_the_layer_written_another_way_is_right():
-    assert exercises.gla_layer.judge(Layer).state == RIGHT
+    assert_right(exercises.gla_layer, Layer)
 
 
-def test_a_layer_that_drops_what_passes_by_is_told_so():
+def test_a_layer_that_drops_the_residual_is_named():
     class Mine(package.GLALayer):
         def forward(self, tokens):
             x = self.norm1(tokens)
@@ -340,49 +326,22 @@ def test_a_layer_that_drops_what_passes_by_is_told_so():
             tokens = self.drop(features + tokens)
             return self.drop(self.mlp(self.norm2(tokens)) + tokens)
 
-    rejects(exercises.gla_layer, Mine, "inside the sum")
+    assert_rejected(exercises.gla_layer, Mine, "inside the sum")
 
 
-def test_a_fusion_built_without_a_bias_is_told_which_weight_does_not_fit():
+def test_a_fusion_without_bias_is_rejected_by_the_weights_name():
     class Mine(package.GLALayer):
         def __init__(self, channels, *settings, **options):
             super().__init__(channels, *settings, **options)
             self.fuse = self.fuse and nn.Linear(self.fuse.in_features, channels, bias=False)
 
-    rejects(exercises.gla_layer, Mine, "fuse.bias")
-
-
-def test_classes_that_nobody_wrote_yet_are_not_done():
-    class EmptyMLP(nn.Sequential):
-        def __init__(self, channels, ratio):
-            super().__init__()
-            ...
-
-    class EmptyDepth(nn.Module):
-        def __init__(self, probability):
-            super().__init__()
-
-        def forward(self, branch): ...
-
-    class EmptyLayer(nn.Module):
-        def __init__(self, channels, heads, window, shift, *, mlp_ratio=2.0, **options):
-            super().__init__()
-            ...
-
-    class HalfALayer(package.GLALayer):
-        def forward(self, tokens): ...
-
-    assert exercises.mlp.judge(EmptyMLP).state == NOT_DONE
-    assert exercises.stochastic_depth.judge(EmptyDepth).state == NOT_DONE
-    assert exercises.gla_layer.judge(EmptyLayer).state == NOT_DONE
-    assert exercises.gla_layer.judge(HalfALayer).state == NOT_DONE
-    assert exercises.contributions.judge(lambda v, weight: ...).state == NOT_DONE
+    assert_rejected(exercises.gla_layer, Mine, "fuse.bias")
 
 
 # Figures and widget
 
 
-def test_bars_are_means_over_photographs_and_whiskers_reach_their_ends():
+def test_bars_are_means_and_whiskers_reach_the_extremes():
     shares = np.random.default_rng(0).random((4, 3, 6))
     figure = loudness({"raw": shares[..., :5], "added": shares}, ["1.1", "1.2", "2.1"])
     above, below = figure.axes
@@ -399,7 +358,7 @@ def test_bars_are_means_over_photographs_and_whiskers_reach_their_ends():
     assert names == [*BRANCHES, CROSS]
 
 
-def test_each_branch_of_each_layer_is_a_point_and_the_costliest_are_labelled():
+def test_each_branch_is_a_point_and_the_costliest_are_labelled():
     rng = np.random.default_rng(1)
     shares, losses = rng.random((3, 5)), rng.random((3, 5))
     axes = loud_and_needed(shares, losses, ["1.1", "1.2", "2.1"]).axes[0]

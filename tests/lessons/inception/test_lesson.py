@@ -6,12 +6,11 @@ from torch import nn
 
 from glanet.analysis.filters import response
 from glanet.analysis.spectrum import power_spectrum
-from glanet.course.kit.checks import NOT_DONE, RIGHT
 from glanet.course.lessons.inception import exercises, figures
 from glanet.course.lessons.inception.widgets import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
 from glanet.model.tokens import TokenConv, TokenConv1x1, TokenMaxPool
-from tests.lessons.verdicts import assert_told
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Max-pooling
 
@@ -51,7 +50,7 @@ def pool_columns_and_channels(tokens):
 
 @pytest.mark.parametrize("right", [TokenMaxPool(3, 1, 1), pool_by_loops, pool_with_repeated_border])
 def test_max_pooling_in_other_words_is_right(right):
-    assert exercises.max_pool.judge(right).state == RIGHT
+    assert_right(exercises.max_pool, right)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,7 @@ def test_max_pooling_in_other_words_is_right(right):
     ],
 )
 def test_each_mistake_in_max_pooling_is_named(mistaken, says):
-    assert_told(exercises.max_pool, mistaken, says)
+    assert_rejected(exercises.max_pool, mistaken, says)
 
 
 # A branch
@@ -110,7 +109,7 @@ def with_activations(*between):
 
 @pytest.mark.parametrize("right", [ConvBranch, branch_class("row", "column", pads=RIGHT_PADS)])
 def test_a_branch_in_other_words_is_right(right):
-    assert exercises.ConvBranch.judge(right).state == RIGHT
+    assert_right(exercises.ConvBranch, right)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +140,7 @@ def test_a_branch_in_other_words_is_right(right):
     ],
 )
 def test_each_mistake_in_a_branch_is_named(mistaken, says):
-    assert_told(exercises.ConvBranch, mistaken, says)
+    assert_rejected(exercises.ConvBranch, mistaken, says)
 
 
 def test_an_activation_that_counts_as_a_step_is_named_too():
@@ -154,17 +153,7 @@ def test_an_activation_that_counts_as_a_step_is_named_too():
                 TokenConv(width, width, (k, 1), padding=(k // 2, 0)),
             )
 
-    assert_told(exercises.ConvBranch, Activated, "a ReLU after the 1×1:")
-
-
-class Unwritten(nn.Sequential):
-    def __init__(self, *settings):
-        super().__init__()
-
-
-@pytest.mark.parametrize("exercise", [exercises.ConvBranch, exercises.Inception])
-def test_a_class_without_steps_is_not_done_yet(exercise):
-    assert exercise.judge(Unwritten).state == NOT_DONE
+    assert_rejected(exercises.ConvBranch, Activated, "a ReLU after the 1×1:")
 
 
 class Named(nn.Module):
@@ -189,17 +178,17 @@ class Depthwise(nn.Sequential):
         (Depthwise, "1.weight is (4, 1, 1, 3), expected (4, 4, 1, 3)"),
     ],
 )
-def test_weights_that_do_not_fit_are_told_in_one_line(mistaken, says):
-    assert_told(exercises.ConvBranch, mistaken, says)
+def test_weights_that_do_not_fit_are_named_in_one_line(mistaken, says):
+    assert_rejected(exercises.ConvBranch, mistaken, says)
 
 
-def test_branches_in_a_plain_list_are_told_apart_from_none():
+def test_branches_in_a_plain_list_are_named():
     class Plain(nn.Module):
         def __init__(self, channels):
             super().__init__()
             self.branches = [ConvBranch(channels, channels // 4, 3)]
 
-    assert_told(exercises.Inception, Plain, "nn.ModuleList")
+    assert_rejected(exercises.Inception, Plain, "nn.ModuleList")
 
 
 # One kernel
@@ -229,7 +218,7 @@ def compose_by_matrices(first, row, column):
     "right", [exercises.compose_by_einsum, compose_by_impulses, compose_by_matrices]
 )
 def test_composing_in_other_words_is_right(right):
-    assert exercises.compose.judge(right).state == RIGHT
+    assert_right(exercises.compose, right)
 
 
 def column_after_row_swapped(first, row, column):
@@ -266,11 +255,11 @@ def added(first, row, column):
     ],
 )
 def test_each_mistake_in_composing_is_named(mistaken, says):
-    assert_told(exercises.compose, mistaken, says)
+    assert_rejected(exercises.compose, mistaken, says)
 
 
 @pytest.mark.parametrize("size", [3, 5, 7])
-def test_the_composed_kernel_and_the_map_of_biases_are_the_branch_everywhere(size):
+def test_composed_kernel_plus_biases_equals_the_branch(size):
     branch = ConvBranch(6, 4, size).double()
     tokens = torch.randn(2, 9, 11, 6, dtype=torch.float64)
     kernels = exercises.compose_by_einsum(*(step.weight for step in branch))
@@ -311,7 +300,7 @@ def inception_class(order=(0, 1, 2, 3), join=lambda parts, tokens: torch.cat(par
 
 @pytest.mark.parametrize("right", [Inception, inception_class()])
 def test_inception_in_other_words_is_right(right):
-    assert exercises.Inception.judge(right).state == RIGHT
+    assert_right(exercises.Inception, right)
 
 
 def take_turns(parts, tokens):
@@ -338,7 +327,7 @@ def take_turns(parts, tokens):
     ],
 )
 def test_each_mistake_in_inception_is_named(mistaken, says):
-    assert_told(exercises.Inception, mistaken, says)
+    assert_rejected(exercises.Inception, mistaken, says)
 
 
 # Instruments
@@ -358,7 +347,7 @@ def test_the_gain_of_a_branch_is_what_white_noise_measures():
 KERNELS = torch.randn(2, 3, 5, 5, generator=torch.Generator().manual_seed(1))
 
 
-def test_a_kernel_is_shown_with_its_response_on_the_scale_of_its_branch():
+def test_a_kernel_is_shown_on_the_scale_of_its_branch():
     drawn = figures.kernel_and_response(KERNELS, output=1, source=2)
     left, right = (axes.images[0] for axes in drawn.axes[:2])
     np.testing.assert_array_equal(left.get_array(), KERNELS[1, 2])
@@ -372,7 +361,7 @@ def test_a_kernel_is_shown_with_its_response_on_the_scale_of_its_branch():
     assert "channel 2 → 1" in drawn.axes[0].get_title()
 
 
-def test_gains_are_drawn_in_decibels_on_one_scale_and_many_with_the_range_of_nine_in_ten():
+def test_gains_are_in_decibels_and_many_have_a_90_percent_range():
     many = torch.rand(50, 16).numpy() + 0.5
     one = torch.full((1, 16), 0.1)
     drawn = figures.gains({"fresh": {"3": many}, "trained": {"3": one, "7": 10 * one}})
@@ -389,7 +378,7 @@ def test_gains_are_drawn_in_decibels_on_one_scale_and_many_with_the_range_of_nin
     assert fresh.get_ylim() == trained.get_ylim()
 
 
-def test_pooling_draws_spectra_what_is_left_of_them_and_the_average_by_formula():
+def test_pooling_draws_spectra_ratios_and_the_formula():
     power = {"input": torch.full((4, 16), 2.0), "max": torch.full((4, 16), 1.0)}
     power["average"] = torch.full((4, 16), 0.2)
     drawn = figures.pooling({"noise": power, "photographs": power})

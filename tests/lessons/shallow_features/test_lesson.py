@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from scipy import ndimage, signal
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.shallow_features import exercises as shallow
 from glanet.course.lessons.shallow_features.figures import (
     filters,
@@ -17,14 +16,7 @@ from glanet.course.lessons.shallow_features.figures import (
     training_curve,
 )
 from glanet.course.lessons.shallow_features.widgets import explore_channels
-
-
-def assert_named(exercise, mistaken, says):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    assert says in verdict.message, verdict.message
-    assert verdict.message in exercise.mistakes
-
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
 
 # A convolution by hand
 
@@ -48,7 +40,7 @@ def with_torch(image, kernel):
 
 @pytest.mark.parametrize("right", [by_shifts, with_torch])
 def test_any_way_to_convolve_is_right(right):
-    assert shallow.convolve.judge(right).state == RIGHT
+    assert_right(shallow.convolve, right)
 
 
 def cut_to_the_inside(image, kernel):
@@ -110,8 +102,8 @@ def features(after=lambda maps: maps.movedim(1, -1), **options):
 
 
 def test_shallow_features_in_other_words_are_right():
-    assert shallow.shallow_features.judge(FeaturesByEinsum).state == RIGHT
-    assert shallow.shallow_features.judge(features()).state == RIGHT
+    assert_right(shallow.shallow_features, FeaturesByEinsum)
+    assert_right(shallow.shallow_features, features())
 
 
 @pytest.mark.parametrize(
@@ -131,36 +123,15 @@ def test_each_mistake_in_the_shallow_features_is_named(mistaken, says):
     assert_named(shallow.shallow_features, mistaken, says)
 
 
-def test_a_convolution_without_bias_or_under_another_name_is_told_by_the_weight():
-    assert "conv.bias" in shallow.shallow_features.judge(features(bias=False)).message
+def test_a_weight_with_no_bias_or_another_name_is_rejected():
+    assert_rejected(shallow.shallow_features, features(bias=False), "conv.bias")
 
     class OtherName(nn.Module):
         def __init__(self, channels):
             super().__init__()
             self.convolution = nn.Conv2d(3, channels, 3, padding=1)
 
-    assert "conv.weight" in shallow.shallow_features.judge(OtherName).message
-
-
-class Empty(nn.Module):
-    def __init__(self, *settings):
-        super().__init__()
-        ...
-
-    def forward(self, x): ...
-
-
-class BuiltWithoutForward(shallow.ShallowFeatures):
-    def forward(self, image): ...
-
-
-@pytest.mark.parametrize("exercise", [shallow.shallow_features, shallow.light_head])
-def test_an_empty_class_is_not_done_yet(exercise):
-    assert exercise.judge(Empty).state == NOT_DONE
-
-
-def test_a_class_without_its_forward_is_not_done_yet():
-    assert shallow.shallow_features.judge(BuiltWithoutForward).state == NOT_DONE
+    assert_rejected(shallow.shallow_features, OtherName, "conv.weight")
 
 
 # Pixel shuffle
@@ -193,8 +164,8 @@ def half_pasted(channels, s, axis):
 
 
 def test_pixel_shuffle_by_slices_and_pytorchs_own_are_right():
-    assert shallow.pixel_shuffle.judge(by_slices).state == RIGHT
-    assert shallow.pixel_shuffle.judge(lambda x, s: nn.PixelShuffle(s)(x)).state == RIGHT
+    assert_right(shallow.pixel_shuffle, by_slices)
+    assert_right(shallow.pixel_shuffle, lambda x, s: nn.PixelShuffle(s)(x))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +209,7 @@ def head(
 
 
 def test_a_light_head_in_other_words_is_right():
-    assert shallow.light_head.judge(head()).state == RIGHT
+    assert_right(shallow.light_head, head())
 
 
 @pytest.mark.parametrize(
@@ -261,7 +232,7 @@ def test_each_mistake_in_the_light_head_is_named(mistaken, says):
 # Figures
 
 
-def test_the_answer_of_a_filter_is_shown_between_its_limits_beside_image_and_weights():
+def test_filter_answers_are_shown_between_their_limits():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (6, 9, 3), dtype=np.uint8)
     kernel = np.array([[-1, 0, 1], [-0.5, 0, 0.254], [-0.001, 0, 1]])
@@ -275,7 +246,7 @@ def test_the_answer_of_a_filter_is_shown_between_its_limits_beside_image_and_wei
     assert shown.images[0].get_clim() == (-4, 4)
 
 
-def test_what_is_missing_is_the_original_minus_the_base_inside_the_square():
+def test_missing_detail_is_original_minus_base_in_the_square():
     rng = np.random.default_rng(0)
     original, base = rng.integers(0, 256, (2, 12, 15, 3), dtype=np.uint8)
     first, second, third, _ = missing(original, base, top=2, left=3, side=8).axes
@@ -288,7 +259,7 @@ def test_what_is_missing_is_the_original_minus_the_base_inside_the_square():
     assert third.images[0].get_extent() == [3, 11, 10, 2]
 
 
-def test_the_training_curve_is_the_ratio_of_losses_and_its_running_mean():
+def test_training_curve_is_the_loss_ratio_and_its_mean():
     losses, base = np.linspace(2, 1, 100), np.full(100, 2.0)
     single, mean, bilinear = training_curve(losses, base).axes[0].lines
     np.testing.assert_allclose(single.get_ydata(), losses / 2)
@@ -307,7 +278,7 @@ def test_filters_before_and_after_share_one_scale():
         assert -low == high == max(abs(before).max(), abs(after).max())
 
 
-def test_the_channel_explorer_draws_every_channel_and_both_states_on_the_channels_scale(sweep):
+def test_channel_explorer_draws_every_channel_on_its_scale(sweep):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (6, 9, 3), dtype=np.uint8)
     states = {

@@ -6,17 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.shifted_windows import exercises, figures
 from glanet.course.lessons.shifted_windows.widgets import explore_reach
 from glanet.model.attention import WindowAttention, relative_position_index, shift_mask
-
-
-def assert_told(exercise, mistaken, says):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    assert says in verdict.message, verdict.message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # The roll, by indices
 
@@ -47,9 +40,8 @@ def cut_and_glued(tokens, shift, operation):
 
 
 def test_rolling_is_accepted_in_other_words():
-    assert exercises.on_rolled.judge(cut_and_glued).state == RIGHT
-    assert exercises.on_rolled.judge(moving((-1, -1), (1, 1))).state == RIGHT
-    assert exercises.on_rolled.judge(lambda tokens, shift, operation: None).state == NOT_DONE
+    assert_right(exercises.on_rolled, cut_and_glued)
+    assert_right(exercises.on_rolled, moving((-1, -1), (1, 1)))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +71,7 @@ def test_rolling_is_accepted_in_other_words():
     ],
 )
 def test_each_mistake_in_rolling_is_named(mistaken, says):
-    assert_told(exercises.on_rolled, mistaken, says)
+    assert_rejected(exercises.on_rolled, mistaken, says)
 
 
 # The mask, pair by pair
@@ -127,9 +119,8 @@ def corners_alike(a, b, sizes):
 
 
 def test_the_mask_is_accepted_in_other_words():
-    assert exercises.shift_mask.judge(pair_by_pair(were_no_neighbours)).state == RIGHT
-    assert exercises.shift_mask.judge(pair_by_pair(parted(0, 1))).state == RIGHT
-    assert exercises.shift_mask.judge(lambda *sizes: ...).state == NOT_DONE
+    assert_right(exercises.shift_mask, pair_by_pair(were_no_neighbours))
+    assert_right(exercises.shift_mask, pair_by_pair(parted(0, 1)))
 
 
 def of_nine_regions(height, width, window, shift):
@@ -142,7 +133,7 @@ def of_nine_regions(height, width, window, shift):
 
 
 def test_the_nine_regions_of_swin_transformer_are_accepted():
-    assert exercises.shift_mask.judge(of_nine_regions).state == RIGHT
+    assert_right(exercises.shift_mask, of_nine_regions)
 
 
 @pytest.mark.parametrize(
@@ -167,10 +158,10 @@ def test_the_nine_regions_of_swin_transformer_are_accepted():
     ],
 )
 def test_each_mistake_in_the_mask_is_named(mistaken, says):
-    assert_told(exercises.shift_mask, mistaken, says)
+    assert_rejected(exercises.shift_mask, mistaken, says)
 
 
-def test_a_mask_of_distant_pixels_is_told_so():
+def test_a_mask_of_distant_pixels_is_named():
     def dilated(height, width, window, shift):
         down, across = height // window, width // window
         side = torch.zeros(height, width)
@@ -181,7 +172,7 @@ def test_a_mask_of_distant_pixels_is_told_so():
         )
         return -100.0 * (cut[:, None, :, None] != cut[:, None, None, :])
 
-    assert_told(exercises.shift_mask, dilated, "distant pixels")
+    assert_rejected(exercises.shift_mask, dilated, "distant pixels")
 
 
 # Which window, position by position
@@ -199,12 +190,8 @@ def by_counting(p, window, shift, _):
 
 
 def test_any_numbering_of_the_shifted_windows_is_accepted():
-    assert exercises.shifted_window.judge(one_by_one(by_counting)).state == RIGHT
-    assert (
-        exercises.shifted_window.judge(lambda position, m, s: 7 - (position + m - s) // m).state
-        == RIGHT
-    )
-    assert exercises.shifted_window.judge(lambda position, m, s: None).state == NOT_DONE
+    assert_right(exercises.shifted_window, one_by_one(by_counting))
+    assert_right(exercises.shifted_window, lambda position, m, s: 7 - (position + m - s) // m)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +206,7 @@ def test_any_numbering_of_the_shifted_windows_is_accepted():
     ],
 )
 def test_each_mistake_in_the_shifted_window_is_named(number, says):
-    assert_told(exercises.shifted_window, one_by_one(number), says)
+    assert_rejected(exercises.shifted_window, one_by_one(number), says)
 
 
 # SW-MSA over the image as it stands, from whom each pixel may see
@@ -288,7 +275,7 @@ class NoPositionBias(ByDefinition):
 
 
 def test_sw_msa_is_accepted_by_its_definition():
-    assert exercises.window_attention.judge(ByDefinition).state == RIGHT
+    assert_right(exercises.window_attention, ByDefinition)
 
 
 @pytest.mark.parametrize(
@@ -301,7 +288,7 @@ def test_sw_msa_is_accepted_by_its_definition():
     ],
 )
 def test_mistakes_in_whom_a_pixel_sees_are_named(mistaken, says):
-    assert_told(exercises.window_attention, mistaken, says)
+    assert_rejected(exercises.window_attention, mistaken, says)
 
 
 class WindowByWindow(ByDefinition):
@@ -390,7 +377,7 @@ class NoMask(WindowByWindow):
 
 
 def test_sw_msa_is_accepted_window_by_window():
-    assert exercises.window_attention.judge(WindowByWindow).state == RIGHT
+    assert_right(exercises.window_attention, WindowByWindow)
 
 
 @pytest.mark.parametrize(
@@ -409,14 +396,7 @@ def test_sw_msa_is_accepted_window_by_window():
     ],
 )
 def test_mistakes_in_rolling_and_masking_are_named(mistaken, says):
-    assert_told(exercises.window_attention, mistaken, says)
-
-
-def test_sw_msa_without_a_forward_is_not_done_yet():
-    class WithoutForward(ByDefinition):
-        def forward(self, tokens): ...
-
-    assert exercises.window_attention.judge(WithoutForward).state == NOT_DONE
+    assert_rejected(exercises.window_attention, mistaken, says)
 
 
 def test_the_mask_the_notebook_compares_with_is_the_packages():
@@ -481,7 +461,7 @@ def photo():
 
 @pytest.mark.parametrize("shift", [0, 4])
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 13), (9, 5), (15, 23)])
-def test_reach_leaves_bright_whom_the_attention_layer_lets_a_pixel_see(photo, row, column, shift):
+def test_reach_leaves_bright_what_a_pixel_sees(photo, row, column, shift):
     layer = WindowAttention(4, 1, 8, shift).double()
     tokens = torch.randn(1, 16, 24, 4, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(layer(tokens)[0, row, column].sum(), tokens)

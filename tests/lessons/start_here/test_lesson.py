@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from glanet.course.kit.checks import RIGHT, WRONG
 from glanet.course.lessons.start_here import exercises
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 
 def with_loops(image, scale):
@@ -15,9 +15,8 @@ def with_loops(image, scale):
     return larger
 
 
-def test_the_warm_up_accepts_the_solution_and_an_equivalent():
-    assert exercises.nearest.judge(exercises.repeat_pixels).state == RIGHT
-    assert exercises.nearest.judge(with_loops).state == RIGHT
+def test_the_warm_up_is_accepted_in_other_words():
+    assert_right(exercises.nearest, with_loops)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,4 @@ def test_the_warm_up_accepts_the_solution_and_an_equivalent():
     ],
 )
 def test_each_mistake_in_the_warm_up_is_named(mistaken, says):
-    verdict = exercises.nearest.judge(mistaken)
-    assert verdict.state == WRONG
-    assert says in verdict.message
+    assert_rejected(exercises.nearest, mistaken, says)

@@ -7,39 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.the_problem import exercises as problem
 from glanet.course.lessons.the_problem import figures
 from glanet.course.lessons.the_problem.widgets import explore_aliasing, explore_unseen
 from glanet.data import degradation
-
-
-def says(exercise, mistaken, words):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    assert words in verdict.message, verdict.message
-
-
-EXERCISES = [
-    problem.cubic_kernel,
-    problem.resize_matrix,
-    problem.imresize,
-    problem.power_spectrum,
-]
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
-def test_the_packages_version_is_right_and_a_stub_is_not_done(exercise):
-    assert exercise.judge(exercise.reference).state == RIGHT
-    assert exercise.judge(lambda *arguments: ...).state == NOT_DONE
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
-def test_each_known_mistake_is_told_from_all_others_on_any_draw(exercise):
-    for message, mistaken in exercise.mistakes.items():
-        for _ in range(3):
-            says(exercise, mistaken, message)
-
+from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # The kernel, one number at a time
 
@@ -57,7 +29,7 @@ def keys_piece(x, a=-0.5):
 
 
 def test_the_kernel_in_factors_is_right():
-    assert problem.cubic_kernel.judge(kernel_of(keys_piece)).state == RIGHT
+    assert_right(problem.cubic_kernel, kernel_of(keys_piece))
 
 
 @pytest.mark.parametrize(
@@ -90,11 +62,11 @@ def test_the_kernel_in_factors_is_right():
     ],
 )
 def test_each_mistake_in_the_kernel_is_named(piece, words):
-    says(problem.cubic_kernel, kernel_of(piece), words)
+    assert_rejected(problem.cubic_kernel, kernel_of(piece), words)
 
 
-def test_a_kernel_for_single_numbers_is_told_that_it_raises_on_arrays():
-    says(problem.cubic_kernel, keys_piece, "it raised ValueError")
+def test_a_kernel_for_single_numbers_raises_on_arrays():
+    assert_rejected(problem.cubic_kernel, keys_piece, "it raised ValueError")
 
 
 # The matrix, by padding the identity with numpy or interpolating it with PyTorch
@@ -124,7 +96,7 @@ def by_pytorch(size, scale, align_corners):
 
 
 def test_a_matrix_from_the_padded_identity_is_right():
-    assert problem.resize_matrix.judge(padded_matrix).state == RIGHT
+    assert_right(problem.resize_matrix, padded_matrix)
 
 
 def dropped_outside(size, scale):
@@ -166,7 +138,7 @@ def last_one_wins(size, scale):
     ],
 )
 def test_each_mistake_in_the_matrix_is_named(mistaken, words):
-    says(problem.resize_matrix, mistaken, words)
+    assert_rejected(problem.resize_matrix, mistaken, words)
 
 
 def test_aligned_corners_are_named():
@@ -178,13 +150,12 @@ def test_aligned_corners_are_named():
         weights = degradation.cubic_kernel(narrow * (np.arange(-40, size + 40) - where[:, None]))
         return weights / weights.sum(1, keepdims=True) @ padded
 
-    says(problem.resize_matrix, corners, "align_corners")
+    assert_rejected(problem.resize_matrix, corners, "align_corners")
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_pytorchs_own_bicubic_is_not_taken_for_right(align_corners):
-    verdict = problem.resize_matrix.judge(lambda n, s: by_pytorch(n, s, align_corners))
-    assert verdict.state == WRONG
+    assert message_on(problem.resize_matrix, lambda n, s: by_pytorch(n, s, align_corners))
 
 
 # The image, one channel and one line at a time
@@ -212,7 +183,7 @@ def test_an_image_resized_line_by_line_is_right():
     def candidate(image, scale):
         return by_lines(image, scale, after=(half_up, half_up))
 
-    assert problem.imresize.judge(candidate).state == RIGHT
+    assert_right(problem.imresize, candidate)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +206,9 @@ def test_an_image_resized_line_by_line_is_right():
     ],
 )
 def test_each_mistake_in_the_image_is_named(decisions, words):
-    says(problem.imresize, lambda image, scale: by_lines(image, scale, **decisions), words)
+    assert_rejected(
+        problem.imresize, lambda image, scale: by_lines(image, scale, **decisions), words
+    )
 
 
 def one_pass(image, scale, axis):
@@ -256,7 +229,7 @@ def one_pass(image, scale, axis):
     ],
 )
 def test_a_missing_pass_swapped_sides_and_another_type_are_named(mistaken, words):
-    says(problem.imresize, mistaken, words)
+    assert_rejected(problem.imresize, mistaken, words)
 
 
 # The spectrum, by matrices of waves
@@ -286,7 +259,7 @@ def by_matrices(image, *, centre="channel", fade=fade_of, level=True, finish=Non
 
 
 def test_a_spectrum_from_matrices_of_waves_is_right():
-    assert problem.power_spectrum.judge(by_matrices).state == RIGHT
+    assert_right(problem.power_spectrum, by_matrices)
 
 
 def symmetric(shape):
@@ -325,45 +298,7 @@ def over_width_and_channels(image):
     ],
 )
 def test_each_mistake_in_the_spectrum_is_named(mistaken, words):
-    says(problem.power_spectrum, mistaken, words)
-
-
-# The instrument
-
-
-def test_white_noise_has_its_variance_at_every_frequency():
-    noise = np.random.default_rng(0).normal(5, 3, (256, 192, 3))
-    frequency, power = figures.by_radius(figures.power_spectrum(noise), bins=8)
-    np.testing.assert_allclose(frequency, (np.arange(8) + 0.5) / 16)
-    np.testing.assert_allclose(power, 9, rtol=0.1)
-
-
-def test_a_wave_is_found_at_its_frequency_and_brightness_is_not_seen():
-    row, column = np.mgrid[:128, :160]
-    wave = np.cos(2 * np.pi * (0.15 * row + 0.2 * column))[..., None]  # 0.25 along its slant
-    frequency, power = figures.by_radius(figures.power_spectrum(wave), bins=50)
-    assert abs(frequency[power.argmax()] - 0.25) <= 0.01
-    np.testing.assert_allclose(
-        figures.power_spectrum(wave + 100), figures.power_spectrum(wave), atol=1e-9
-    )
-
-
-def test_the_same_wave_in_a_quarter_of_the_pixels_has_a_quarter_of_the_power():
-    def peak(size, frequency):
-        wave = np.cos(2 * np.pi * frequency * np.arange(size)) + np.zeros((size, 1))
-        return figures.power_spectrum(wave[..., None]).max()
-
-    assert peak(256, 1 / 16) == pytest.approx(4 * peak(128, 1 / 8))
-
-
-def test_averaging_over_directions_leaves_the_corners_out():
-    power = np.zeros((64, 64))
-    power[32, 32] = 1  # 0.5 both ways
-    assert not figures.by_radius(power)[1].any()
-    power[0, 3] = power[3, 0] = 8
-    frequency, mean = figures.by_radius(power, bins=32)
-    assert np.flatnonzero(mean).tolist() == [3]
-    assert frequency[3] == 3.5 / 64
+    assert_rejected(problem.power_spectrum, mistaken, words)
 
 
 # Figures and sliders

@@ -8,19 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from glanet import ModelConfig
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.the_whole_network import exercises, figures
 from glanet.course.lessons.the_whole_network.figures import GROUPS, Terms, account, by_group
 from glanet.course.lessons.the_whole_network.widgets import explore_parameters
 from glanet.model import GLANet
 from glanet.model.reconstruction import SubPixel
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message
-
+from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Exercise 1
 
@@ -38,7 +31,7 @@ def walk(size, multiple, *, start=0, turn=True, length=None):
 
 
 def test_walking_between_two_walls_gives_the_reflected_indices():
-    assert exercises.reflected_indices.judge(walk).state == RIGHT
+    assert_right(exercises.reflected_indices, walk)
     assert walk(3, 8) == [0, 1, 2, 1, 0, 1, 2, 1]
 
 
@@ -69,7 +62,7 @@ def back_and_forth(size, multiple, turns):
     ],
 )
 def test_each_mistake_in_the_indices_is_named(mutant, says):
-    rejects(exercises.reflected_indices, mutant, says)
+    assert_rejected(exercises.reflected_indices, mutant, says)
 
 
 # Exercise 2
@@ -106,7 +99,7 @@ def head(**knobs):
 
 
 def test_the_head_computed_from_its_tensors_is_right():
-    assert exercises.paper_head.judge(Head).state == RIGHT
+    assert_right(exercises.paper_head, Head)
 
 
 @pytest.mark.parametrize(
@@ -126,33 +119,20 @@ def test_the_head_computed_from_its_tensors_is_right():
     ],
 )
 def test_each_mistake_in_the_head_is_named(mutant, says):
-    rejects(exercises.paper_head, mutant, says)
+    assert_rejected(exercises.paper_head, mutant, says)
 
 
-def test_a_head_with_one_step_of_four_is_told_which_weights_do_not_fit():
+def test_a_head_with_one_step_of_four_is_rejected_by_weight():
     class OneStep(Head):
         def __init__(self, channels, scale):
             super().__init__(channels, scale)
             self.upsample = nn.ModuleList([SubPixel(64, 64, scale)])
 
-    rejects(
+    assert_rejected(
         exercises.paper_head,
         OneStep,
         "upsample.0.0.weight is (1024, 64, 3, 3), expected (256, 64, 3, 3)",
     )
-
-
-def test_classes_that_nobody_wrote_yet_are_not_done():
-    class Stub(nn.Module):
-        def __init__(self, channels, scale):
-            super().__init__()
-            ...
-
-    class WithoutForward(GLANet):
-        def forward(self, image): ...
-
-    assert exercises.paper_head.judge(Stub).state == NOT_DONE
-    assert exercises.gla_net.judge(WithoutForward).state == NOT_DONE
 
 
 # Exercise 3
@@ -178,15 +158,15 @@ def bilinear(image, scale, corners=False):
     return F.interpolate(image, scale_factor=scale, mode="bilinear", align_corners=corners)
 
 
-def network(
+def built(
     *,
     before=1,
     after=1,
     pad=mirrored,
     multiple=None,
-    features=lambda net, shallow, deep: net.reconstruct(shallow + deep),
-    base=lambda net, image, padded: bilinear(padded, net.config.scale),
-    wants=lambda net: net.config.bilinear_base,
+    features=lambda model, shallow, deep: model.reconstruct(shallow + deep),
+    base=lambda model, image, padded: bilinear(padded, model.config.scale),
+    wants=lambda model: model.config.bilinear_base,
     crop=lambda image, h, w, s: image.narrow(2, 0, s * h).narrow(3, 0, s * w),
 ):
     """GLANet with another forward: padding first, the mean and the coarse image in other places."""
@@ -205,7 +185,7 @@ def network(
 
 
 def test_the_network_in_another_order_of_its_steps_is_right():
-    assert exercises.gla_net.judge(network()).state == RIGHT
+    assert_right(exercises.gla_net, built())
 
 
 def test_padding_before_the_mean_is_subtracted_is_right_too():
@@ -219,71 +199,76 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
             rows, columns = (self.config.scale * side for side in image.shape[-2:])
             return enlarged[:, :, :rows, :columns] + self.mean
 
-    assert exercises.gla_net.judge(Mine).state == RIGHT
+    assert_right(exercises.gla_net, Mine)
 
 
 @pytest.mark.parametrize(
     ("mutant", "says"),
     [
-        (network(before=0), "never subtracted"),
-        (network(after=0), "not added again"),
-        (network(before=0, after=0), "never used"),
-        (network(pad=lambda image, multiple: grown(image, multiple, 0)), "padded with zeros"),
-        (network(pad=grown), "repeating its edge"),
-        (network(multiple=8), "multiples of 8"),
-        (network(features=lambda net, s, d: net.reconstruct(d)), "F_d alone"),
-        (network(features=lambda net, s, d: net.reconstruct(s)), "F_s alone"),
+        (built(before=0), "never subtracted"),
+        (built(after=0), "not added again"),
+        (built(before=0, after=0), "never used"),
+        (built(pad=lambda image, multiple: grown(image, multiple, 0)), "padded with zeros"),
+        (built(pad=grown), "repeating its edge"),
+        (built(multiple=8), "multiples of 8"),
+        (built(features=lambda model, s, d: model.reconstruct(d)), "F_d alone"),
+        (built(features=lambda model, s, d: model.reconstruct(s)), "F_s alone"),
         (
-            network(features=lambda net, s, d: net.reconstruct(d + net.trunk.norm_in(s))),
+            built(features=lambda model, s, d: model.reconstruct(d + model.trunk.norm_in(s))),
             "LayerNorm(F_s)",
         ),
         (
-            network(features=lambda net, s, d: sum(map(net.reconstruct, (s, d)))),
+            built(features=lambda model, s, d: sum(map(model.reconstruct, (s, d)))),
             "F_s and F_d separately",
         ),
-        (network(wants=lambda net: False), "I_CSR is missing"),
-        (network(wants=lambda net: True), "even where config.bilinear_base is False"),
+        (built(wants=lambda model: False), "I_CSR is missing"),
+        (built(wants=lambda model: True), "even where config.bilinear_base is False"),
         (
-            network(
-                base=lambda net, image, padded: bilinear(
-                    mirrored(image, net.config.window), net.config.scale
+            built(
+                base=lambda model, image, padded: bilinear(
+                    mirrored(image, model.config.window), model.config.scale
                 )
             ),
             "includes the mean",
         ),
         (
-            network(base=lambda net, image, padded: bilinear(image, net.config.scale) - net.mean),
+            built(
+                base=lambda model, image, padded: bilinear(image, model.config.scale) - model.mean
+            ),
             "before padding",
         ),
         (
-            network(
-                base=lambda net, image, padded: bilinear(padded, net.config.scale, corners=True)
+            built(
+                base=lambda model, image, padded: bilinear(padded, model.config.scale, corners=True)
             ),
             "corner to corner",
         ),
-        (network(crop=lambda image, h, w, s: image), "padding is still there"),
-        (network(crop=lambda image, h, w, s: image[:, :, :h, :w]), "cropped to H × W"),
-        (network(crop=lambda image, h, w, s: image[:, :, -s * h :, -s * w :]), "at the top left"),
+        (built(crop=lambda image, h, w, s: image), "padding is still there"),
+        (built(crop=lambda image, h, w, s: image[:, :, :h, :w]), "cropped to H × W"),
         (
-            network(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]),
+            built(crop=lambda image, h, w, s: image[:, :, -s * h :, -s * w :]),
+            "at the top left",
+        ),
+        (
+            built(crop=lambda image, h, w, s: image[:, :, : s * w, : s * h]),
             "height and width are swapped",
         ),
         (
-            network(crop=lambda image, h, w, s: image[:, :, : s * h, : s * w].clip(0, 1)),
+            built(crop=lambda image, h, w, s: image[:, :, : s * h, : s * w].clip(0, 1)),
             "clamped to [0, 1]",
         ),
     ],
 )
 def test_each_mistake_in_the_network_is_named(mutant, says):
-    rejects(exercises.gla_net, mutant, says)
+    assert_rejected(exercises.gla_net, mutant, says)
 
 
-def test_padding_that_fails_on_small_images_is_told():
+def test_padding_that_fails_on_small_images_is_described():
     def torchs(image, multiple):
         missing = [-side % multiple for side in image.shape[-2:]]
         return F.pad(image, (0, missing[1], 0, missing[0]), mode="reflect")
 
-    rejects(exercises.gla_net, network(pad=torchs), "it raised RuntimeError")
+    assert_rejected(exercises.gla_net, built(pad=torchs), "it raised RuntimeError")
 
 
 # Exercise 4
@@ -320,7 +305,7 @@ def layer(
 
 
 def test_a_count_by_matrices_is_right():
-    assert exercises.layer_parameters.judge(layer()).state == RIGHT
+    assert_right(exercises.layer_parameters, layer())
     assert layer()(180, 6, 8, 2) == 12.875 * 180**2 + 14.5 * 180 + 225 * 6
 
 
@@ -348,7 +333,7 @@ def test_a_count_by_matrices_is_right():
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):
-    rejects(exercises.layer_parameters, mutant, says)
+    assert_rejected(exercises.layer_parameters, mutant, says)
 
 
 # The account
@@ -366,7 +351,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_the_account_holds_every_parameter_of_the_network_once_and_counts_each_part_right(config):
+def test_account_holds_every_parameter_once(config):
     parts = account(config)
     found = dict.fromkeys((part.label for part in parts), 0)
     for name, parameter in GLANet(config).named_parameters():
@@ -388,11 +373,11 @@ def test_the_account_holds_every_parameter_of_the_network_once_and_counts_each_p
         (11_900_199, {"scale": 4, "inception": False, "dense": False}),
     ],
 )
-def test_the_papers_network_and_swinir_have_the_parameters_that_were_measured(total, settings):
+def test_totals_of_gla_net_and_swinir_are_the_measured_ones(total, settings):
     assert sum(by_group(ModelConfig.preset("paper", **settings)).values()) == total
 
 
-def test_formulas_add_multiply_and_read_as_a_mathematician_writes_them():
+def test_formulas_add_multiply_and_print():
     terms = 2 * (Terms(square=0.5, linear=3) + Terms(heads=225, constant=4000))
     assert str(terms) == "C² + 6C + 450h + 8,000"
     assert str(Terms(linear=1, constant=1)) == "C + 1"

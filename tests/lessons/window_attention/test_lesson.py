@@ -6,17 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.window_attention import exercises, figures
 from glanet.course.lessons.window_attention.widgets import explore_attention
 from glanet.model.attention import WindowAttention, relative_position_index
-
-
-def assert_told(exercise, mistaken, says):
-    verdict = exercise.judge(mistaken)
-    assert verdict.state == WRONG
-    assert says in verdict.message, verdict.message
-
+from tests.lessons.verdicts import assert_not_done, assert_rejected, assert_right
 
 # Attention, one query at a time
 
@@ -42,13 +35,14 @@ def softmax(scores):
 
 
 def test_attention_is_accepted_in_other_words():
-    assert exercises.attend.judge(
-        pixel_by_pixel(lambda q, k, b: softmax((k * q).sum(1) / len(q) ** 0.5 + b))
-    ).state == (RIGHT)
-    assert exercises.attend.judge(
-        lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    ).state == (RIGHT)
-    assert exercises.attend.judge(lambda q, k, v, bias: ...).state == NOT_DONE
+    assert_right(
+        exercises.attend,
+        pixel_by_pixel(lambda q, k, b: softmax((k * q).sum(1) / len(q) ** 0.5 + b)),
+    )
+    assert_right(
+        exercises.attend,
+        lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
+    )
 
 
 def over_queries(query, key, value, bias):
@@ -91,7 +85,7 @@ def over_queries(query, key, value, bias):
     ],
 )
 def test_each_mistake_in_attention_is_named(mistaken, says):
-    assert_told(exercises.attend, mistaken, says)
+    assert_rejected(exercises.attend, mistaken, says)
 
 
 # Windows, by slicing
@@ -119,9 +113,8 @@ def join_by_slicing(windows, window, height):
 
 
 def test_cutting_and_joining_are_accepted_in_other_words():
-    assert exercises.cut_windows.judge(cut_by_slicing).state == RIGHT
-    assert exercises.join_windows.judge(join_by_slicing).state == RIGHT
-    assert exercises.cut_windows.judge(lambda tokens, window: None).state == NOT_DONE
+    assert_right(exercises.cut_windows, cut_by_slicing)
+    assert_right(exercises.join_windows, join_by_slicing)
 
 
 def test_joining_undoes_cutting():
@@ -166,7 +159,7 @@ def column_by_column(tokens, window):
     ],
 )
 def test_each_mistake_in_cutting_is_named(mistaken, says):
-    assert_told(exercises.cut_windows, mistaken, says)
+    assert_rejected(exercises.cut_windows, mistaken, says)
 
 
 def woven(windows, window, height):
@@ -214,7 +207,7 @@ def as_if_counted_by_columns(windows, window, height):
     ],
 )
 def test_each_mistake_in_joining_is_named(mistaken, says):
-    assert_told(exercises.join_windows, mistaken, says)
+    assert_rejected(exercises.join_windows, mistaken, says)
 
 
 # The index, pair by pair
@@ -235,8 +228,7 @@ def test_the_index_is_accepted_in_other_words():
         steps = range(1 - window, window)
         return [(r, c) for r in steps for c in steps].index((row, column))
 
-    assert exercises.relative_position_index.judge(pair_by_pair(by_counting)).state == RIGHT
-    assert exercises.relative_position_index.judge(lambda window: None).state == NOT_DONE
+    assert_right(exercises.relative_position_index, pair_by_pair(by_counting))
 
 
 @pytest.mark.parametrize(
@@ -256,25 +248,25 @@ def test_the_index_is_accepted_in_other_words():
     ],
 )
 def test_each_mistake_in_the_index_is_named(number, says):
-    assert_told(exercises.relative_position_index, pair_by_pair(number), says)
+    assert_rejected(exercises.relative_position_index, pair_by_pair(number), says)
 
 
-def test_an_index_that_cannot_be_used_as_one_is_refused():
+def test_an_index_that_cannot_be_used_as_one_is_rejected():
     right = exercises.relative_position_index.reference
-    assert_told(
+    assert_rejected(
         exercises.relative_position_index,
         lambda m: right(m).float(),
         "is torch.float32, expected integers",
     )
 
 
-def test_an_index_with_its_pixels_still_apart_is_told_so():
+def test_an_index_in_rows_and_columns_is_named():
     def apart(window):
         steps = torch.arange(window)
         offset = steps[:, None] - steps + window - 1
         return offset[:, None, :, None] * (2 * window - 1) + offset[None, :, None, :]
 
-    assert_told(exercises.relative_position_index, apart, "still separate axes")
+    assert_rejected(exercises.relative_position_index, apart, "still separate axes")
 
 
 # W-MSA, window by window and head by head
@@ -433,22 +425,18 @@ class OverQueries(ByHand):
     ],
 )
 def test_each_mistake_in_w_msa_is_named(mistaken, says):
-    assert_told(exercises.window_attention, mistaken, says)
+    assert_rejected(exercises.window_attention, mistaken, says)
 
 
 def test_w_msa_is_accepted_in_other_words():
-    assert exercises.window_attention.judge(ByHand).state == RIGHT
+    assert_right(exercises.window_attention, ByHand)
 
 
-def test_w_msa_without_a_forward_or_without_anything_is_not_done_yet():
-    class WithoutForward(ByHand):
-        def forward(self, tokens): ...
-
-    assert exercises.window_attention.judge(WithoutForward).state == NOT_DONE
-    assert exercises.window_attention.judge(lambda *settings: nn.Identity()).state == NOT_DONE
+def test_w_msa_without_anything_is_not_done_yet():
+    assert_not_done(exercises.window_attention, lambda *settings: nn.Identity())
 
 
-def test_a_bias_that_does_not_broadcast_is_told_even_though_it_runs():
+def test_a_bias_of_a_wrong_shape_is_named_though_it_runs():
     class OneAxisTooMany(WindowAttention):
         def bias(self, height, width, dtype):
             return self.position_bias(dtype)[:, None]
@@ -459,7 +447,7 @@ def test_a_bias_that_does_not_broadcast_is_told_even_though_it_runs():
             )
             return super().forward(tokens)
 
-    assert_told(exercises.window_attention, OneAxisTooMany, "each window has its own bias")
+    assert_rejected(exercises.window_attention, OneAxisTooMany, "each window has its own bias")
 
 
 # Figures

@@ -13,6 +13,7 @@ from glanet.evaluation.metrics import psnr_y
 
 OURS, THEIRS = "#0072B2", "#7F7F7F"  # measured here, published by others
 COLUMNS = 4  # panels side by side, at most
+MOST = 12  # bars at each end of a ranking
 LETTER = {"ha": "center", "va": "center", "weight": "bold", "bbox": {"fc": "#222222", "pad": 2}}
 MARKERS = ("o", "s", "^", "D")
 
@@ -48,15 +49,15 @@ def _fill(here):
     return OURS if here else "white"
 
 
-def gain_bars(gains, *, rival, most=12):
+def gain_bars(gains, *, rival):
     """Bars of each image's gain over a rival in dB, the best on top, with the mean as a line.
 
-    ``gains`` maps image names to dB. If there are more than 2 · ``most``, only the ``most`` best
-    and the ``most`` worst are shown.
+    ``gains`` maps image names to dB. Of many images, only the `MOST` best and the `MOST` worst are
+    shown.
     """
     ranked = sorted(gains, key=gains.get, reverse=True)
-    if len(ranked) > 2 * most:
-        ranked = ranked[:most] + ranked[-most:]
+    if len(ranked) > 2 * MOST:
+        ranked = ranked[:MOST] + ranked[-MOST:]
     figure = new_figure(6.0, 0.8 + 0.22 * len(ranked))
     axes = figure.subplots()
     values = [gains[name] for name in ranked]

@@ -26,15 +26,15 @@ def _draw_powers(rng):
     return [(_normal(rng, *shape).square(),) for shape in ((37, 45), (51, 41))]
 
 
-def _rings(radius, *, mean=True, bands=BANDS, top=0.5, first=0, last=None):
+def _rings(radius, *, mean=True, top=0.5, first=0, last=None):
     """`by_ring` with another ``radius``, a function of (H, W), or other rings."""
 
     def mistaken(power):
-        ring = (bands / top * radius(*power.shape) + 1e-9).long() - first
+        ring = (BANDS / top * radius(*power.shape) + 1e-9).long() - first
         if last is not None:
             ring = ring.clamp(max=last)
-        means = [power[ring == number].sum() for number in range(bands)]
-        counts = [(ring == number).sum() if mean else 1 for number in range(bands)]
+        means = [power[ring == number].sum() for number in range(BANDS)]
+        counts = [(ring == number).sum() if mean else 1 for number in range(BANDS)]
         return torch.stack(means) / torch.tensor(counts)
 
     return mistaken
@@ -124,8 +124,8 @@ def run_recorder(record, tokens, seed):
     The last two numbers are the hooks left after a block without and with an exception.
     """
     torch.manual_seed(seed)
-    network = _Pair()
-    modules = {"first": network.first, "second": network.second}
+    model = _Pair()
+    modules = {"first": model.first, "second": model.second}
     recorder = record(modules)
     # contextmanager has no generator as long as the function does not yield
     if recorder is None or recorder is ... or getattr(recorder, "gen", ...) is None:
@@ -133,7 +133,7 @@ def run_recorder(record, tokens, seed):
     with recorder as heard:
         if heard is None or heard is ...:
             return None
-        network(tokens)
+        model(tokens)
     noted = [
         part.detach().flatten()
         for name in modules
@@ -145,11 +145,11 @@ def run_recorder(record, tokens, seed):
             broken(tokens * torch.nan)
     except FloatingPointError:
         pass
-    return torch.cat([*noted, torch.tensor([float(_hooks(network)), float(_hooks(broken))])])
+    return torch.cat([*noted, torch.tensor([float(_hooks(model)), float(_hooks(broken))])])
 
 
-def _hooks(network):
-    return sum(len(module._forward_hooks) for module in network.modules())
+def _hooks(model):
+    return sum(len(module._forward_hooks) for module in model.modules())
 
 
 def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(None), safely=True):

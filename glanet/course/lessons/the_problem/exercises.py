@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
+from glanet.analysis.spectrum import hann, power_map
 from glanet.course.kit.checks import Exercise
-from glanet.course.lessons.the_problem.figures import hann
-from glanet.course.lessons.the_problem.figures import power_spectrum as right_spectrum
 from glanet.data import degradation
 
 # The kernel
@@ -322,7 +321,7 @@ def _draw_photos(rng):
 power_spectrum = Exercise(
     "the_problem",
     "power_spectrum",
-    right_spectrum,
+    power_map,
     _draw_photos,
     {
         "the mean is still in it: first subtract each channel's mean over rows and columns": (

@@ -1,9 +1,7 @@
 """Figures of notebook 01: shrinking, what it loses, and power spectra."""
 
 import numpy as np
-import torch
 
-from glanet.analysis.spectrum import by_ring, waves
 from glanet.course.kit.style import LOOKS, new_figure
 from glanet.data.degradation import cubic_kernel, resize_matrix
 
@@ -130,32 +128,6 @@ def aliasing(frequency, scale):
         f"HR pixel (wave: {frequency:.2f} cycles per HR pixel; LR ends at {0.5 / scale:.3g})"
     )
     return figure
-
-
-def hann(size):
-    """One period of the Hann window, float64 (size,): 0 at its start, 1 in its middle."""
-    return torch.hann_window(size, dtype=torch.float64).numpy()
-
-
-def power_spectrum(image):
-    """The power of each frequency of an image, averaged over its channels.
-
-    image: (H, W, C), any unit. Returns float (H, W) in that unit squared, in the order of
-    `numpy.fft.fft2`, with frequency 0 in the corner. White noise has its variance at every
-    frequency.
-    """
-    return waves(torch.from_numpy(image)[None])[0].abs().square().mean(-1).numpy()
-
-
-def by_radius(power, bins=32):
-    """Average a power spectrum over all directions.
-
-    power: (H, W), as from `power_spectrum`; H and W at least 2 · bins. Returns two arrays (bins,):
-    the frequency in the middle of each bin, and the mean power in the bin. The bins divide 0..0.5
-    cycles per pixel evenly. Frequencies above 0.5, which only diagonal waves have, are left out.
-    """
-    middles = (np.arange(bins) + 0.5) / (2 * bins)
-    return middles, by_ring(torch.from_numpy(power), bins).numpy()
 
 
 def spectra(curves, nyquist):

@@ -40,10 +40,10 @@ def one_number_for_all(values):
     return figure
 
 
-def descents(paths, steepness, best=(0.0, 0.0)):
+def descents(paths, steepness):
     """Paths of several optimizers on the contours of the bowl x² + ``steepness``·y².
 
-    ``paths`` maps a name to positions (T, 2), columns x and y. ``best`` is the minimum.
+    ``paths`` maps a name to positions (T, 2), columns x and y. The minimum is at (0, 0).
     """
     figure = new_figure(*WIDE)
     reach = 1.15 * max(np.abs(np.asarray(path)).max() for path in paths.values())
@@ -54,7 +54,7 @@ def descents(paths, steepness, best=(0.0, 0.0)):
         path = np.asarray(path)
         axes.contour(x, y, np.log1p(x**2 + steepness * y**2), 6, colors="0.75", linewidths=0.8)
         axes.plot(*path.T, marker=".", **line)
-        axes.plot(*best, "x", color="black", markersize=9)
+        axes.plot(0, 0, "x", color="black", markersize=9)
         axes.set_title(f"{name}, {len(path) - 1} steps")
         axes.set_xlabel("flat direction, x")
     figure.axes[0].set_ylabel("steep direction, y")

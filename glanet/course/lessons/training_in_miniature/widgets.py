@@ -9,24 +9,25 @@ from glanet.course.lessons.training_in_miniature.figures import curve, schedules
 from glanet.training.recipe import Recipe
 
 POINTS = 400  # per schedule curve
+EVERY = 5.0  # seconds between two drawings of a live plot
 
 
 class LivePlot(Output):
     """A live `curve` of a run, for ``train(..., watch=plot)``.
 
-    Called with each entry of the log, it redraws at most once in ``every`` seconds, so that drawing
+    Called with each entry of the log, it redraws at most once in `EVERY` seconds, so that drawing
     hardly slows training. ``bicubic`` is passed on to `curve`. The plot updates even while a cell
     keeps the kernel busy.
     """
 
-    def __init__(self, *, every=5.0, bicubic=None):
+    def __init__(self, *, bicubic=None):
         super().__init__()
-        self.every, self.bicubic = every, bicubic
+        self.bicubic = bicubic
         self.entries, self.drawn_at = [], -float("inf")
 
     def __call__(self, entry):
         self.entries.append(entry)
-        if time.monotonic() - self.drawn_at >= self.every:
+        if time.monotonic() - self.drawn_at >= EVERY:
             self.draw()
 
     def draw(self):
@@ -37,7 +38,7 @@ class LivePlot(Output):
         self.drawn_at = time.monotonic()
 
 
-def explore_schedule(learning_rate, *, rate=1e-4):
+def explore_schedule(learning_rate):
     """`schedules` of one recipe, with a control for each of its settings.
 
     ``learning_rate(recipe, step)`` is the package's function or the learner's.
@@ -46,7 +47,6 @@ def explore_schedule(learning_rate, *, rate=1e-4):
     def draw(schedule, steps, warm_up, milestones):
         recipe = Recipe(
             steps=steps,
-            learning_rate=rate,
             schedule=schedule,
             warm_up=warm_up,
             milestones=Recipe.milestones[:milestones],

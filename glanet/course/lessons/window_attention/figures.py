@@ -9,7 +9,7 @@ from glanet.course.kit.style import LOOKS, new_figure
 PAIR = (LOOKS["attention"], LOOKS["bicubic"])
 
 
-def tables(named, digits=2):
+def tables(named):
     """Small matrices side by side, each number written in its cell.
 
     ``named`` maps a title to (matrix (rows, columns), what the rows are, what the columns are).
@@ -24,7 +24,7 @@ def tables(named, digits=2):
         # twice the range keeps the darkest cell light enough for black numbers
         axes.imshow(matrix, cmap="gray_r", vmin=low, vmax=2 * high - low)
         for (row, column), value in np.ndenumerate(matrix):
-            axes.text(column, row, f"{value:.{digits}f}", ha="center", va="center")
+            axes.text(column, row, f"{value:.2f}", ha="center", va="center")
         axes.set_xticks(range(matrix.shape[1]))
         axes.set_yticks(range(matrix.shape[0]))
         axes.set_title(title)

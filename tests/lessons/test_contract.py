@@ -1,0 +1,113 @@
+"""What holds for every exercise of the course."""
+
+import ast
+import copy
+from dataclasses import replace
+from functools import cache, partial
+
+import numpy as np
+import pytest
+import torch
+
+from glanet.course import report
+from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG, Verdict
+from glanet.course.kit.lessons import lesson
+from glanet.course.tools import build
+
+DRAWS = 10
+EXERCISES = pytest.mark.parametrize("exercise", report.all_exercises(), ids=lambda e: e.key)
+
+
+def draw(exercise, seed):
+    return exercise.draw(np.random.default_rng(seed))
+
+
+def fixed(exercise, seed):
+    """The exercise on the inputs of one draw, which answers a function's second call from memory.
+
+    A check tries every mistake that stands before the one it names: all checks of an exercise
+    together would otherwise take minutes.
+    """
+    cases = draw(exercise, seed)
+
+    @cache
+    def run(function, number):
+        return exercise.run(function, *copy.deepcopy(cases[number]))
+
+    return replace(exercise, draw=lambda rng: [(n,) for n in range(len(cases))], run=run)
+
+
+@EXERCISES
+def test_reference_is_right_and_each_mistake_is_named(exercise):
+    for seed in range(DRAWS):
+        again = fixed(exercise, seed)
+        # partial: no answer of it is in memory; where an answer depends on chance, it may differ
+        assert again.judge(partial(exercise.reference)) == Verdict(RIGHT)
+        for message, mistaken in exercise.mistakes.items():
+            assert again.judge(partial(mistaken)) == Verdict(WRONG, message)
+
+
+@cache
+def stubs(name):
+    """What a learner finds in a notebook in place of each exercise: {exercise.key: stub}."""
+    (source,) = (s for s in build.sources() if lesson(s.stem).name == name)
+    found, names = {}, {}
+    for cell in build.convert(source).cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.parse(cell.source).body:
+            code = compile(ast.Module([node], []), source.name, "exec")
+            match node:
+                case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.ClassDef():
+                    exec(code, names)
+                case ast.Assign(targets=[target], value=ast.Call(ast.Attribute(value, "check"))):
+                    exercise = eval(ast.unparse(value), names)
+                    found[exercise.key] = names[target.id]
+                    names[target.id] = exercise.reference
+                case ast.Assign([ast.Name()], ast.Constant() | ast.Tuple([ast.Constant(), *_])):
+                    exec(code, names)
+    return found
+
+
+@EXERCISES
+def test_an_untouched_stub_is_not_done_yet(exercise):
+    assert exercise.judge(stubs(exercise.lesson)[exercise.key]) == Verdict(NOT_DONE)
+
+
+CLASSES = [e for e in report.all_exercises() if isinstance(e.reference, type)]
+
+
+@pytest.mark.parametrize("exercise", CLASSES, ids=lambda e: e.key)
+def test_a_class_whose_methods_return_nothing_is_not_done_yet(exercise):
+    methods = {name for name in vars(exercise.reference) if not name.startswith("_")}
+    nothing = dict.fromkeys({"forward"} | methods, lambda self, *inputs: None)
+    half = type("Half", (exercise.reference,), nothing)
+    assert exercise.judge(half) == Verdict(NOT_DONE)
+
+
+def parts(value):
+    """The arrays, tensors and numbers in ``value``, however they are nested."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [part for item in value for part in parts(item)]
+    return parts(vars(value)) if hasattr(value, "__dict__") else [value]
+
+
+@EXERCISES
+def test_a_function_that_spoils_its_inputs_spoils_no_other_call(exercise):
+    def run(function, *arguments):
+        answer = copy.deepcopy(exercise.run(function, *arguments))
+        for part in parts(arguments):
+            if isinstance(part, np.ndarray | torch.Tensor):
+                part[...] = 0
+        return answer
+
+    cases = draw(exercise, 0)
+    before = copy.deepcopy(cases)
+    spoiled = replace(exercise, draw=lambda rng: cases, run=run)
+    assert spoiled.judge(exercise.reference) == Verdict(RIGHT)
+    message, mistaken = list(exercise.mistakes.items())[-1]
+    assert spoiled.judge(mistaken) == Verdict(WRONG, message)
+    for now, then in zip(parts(cases), parts(before), strict=True):
+        np.testing.assert_array_equal(now, then)
