@@ -125,9 +125,7 @@ def test_the_tile_that_fits_is_the_largest_for_the_memory(window):
 @pytest.mark.parametrize(
     ("free", "memory", "tile"), [(2, None, None), (1.99, None, 80), (2, 0, 72), (0, 1, 72)]
 )
-def test_upscaling_takes_half_of_the_memory_up_to_a_bound(
-    model, monkeypatch, free, memory, tile
-):
+def test_upscaling_takes_half_of_the_memory_up_to_a_bound(model, monkeypatch, free, memory, tile):
     lr, whole = picture(80, 90), 4 * model.values_per_pixel * 80 * 90
     module = import_module("glanet.inference.upscale")  # which the function's name hides
     monkeypatch.setattr(module, "free_memory", lambda device: int(free * whole))
