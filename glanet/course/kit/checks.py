@@ -84,12 +84,16 @@ class Exercise:
         """Print the verdict, and return the function or class that the notebook goes on with.
 
         Returns ``candidate`` if it is right, and otherwise the reference, so that the notebook runs
-        to its end either way. A solved exercise is recorded in the progress file.
+        to its end either way. A solved exercise is recorded in the progress file. The reference
+        itself, which an earlier check handed back, is recognised and counts as no answer.
 
         Raises:
             ExerciseError: the candidate is not right, and the environment has GLANET_STRICT=1.
         """
-        verdict = self.judge(candidate)
+        if candidate is self.reference:
+            verdict = Verdict(WRONG, "this is the package's own version: run your cell again first")
+        else:
+            verdict = self.judge(candidate)
         if verdict.state == RIGHT:
             print(f"✓ {self.name}: right. The notebook goes on with yours.")
             progress.record(self)

@@ -23,6 +23,11 @@ def mean_of_rows(image):
     return image.mean(axis=1)
 
 
+def mine(image):
+    """A right answer in other words."""
+    return image.sum(1) / image.shape[1]
+
+
 exercise = Exercise(
     "99",
     "mean of rows",
@@ -33,9 +38,6 @@ exercise = Exercise(
 
 
 def test_the_right_function_is_right_and_handed_back(capsys):
-    def mine(image):
-        return image.sum(1) / image.shape[1]
-
     assert exercise.judge(mine).state == RIGHT
     assert exercise.check(mine) is mine
     assert capsys.readouterr().out.startswith("✓ mean of rows: right")
@@ -93,7 +95,7 @@ def test_a_function_that_spoils_its_input_is_judged_by_its_answer():
 
 def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
     monkeypatch.setenv("GLANET_STRICT", "1")
-    assert exercise.check(mean_of_rows) is mean_of_rows
+    assert exercise.check(mine) is mine
     for other in (lambda image: None, lambda image: image.mean(0)):
         with pytest.raises(ExerciseError, match="mean of rows"):
             exercise.check(other)
@@ -166,32 +168,44 @@ def test_what_is_right_is_kept_once_and_only_that(tmp_path, monkeypatch):
     monkeypatch.setenv("GLANET_PROGRESS", str(path))
     exercise.check(lambda image: image.mean(0))
     assert not path.exists()
-    exercise.check(mean_of_rows)
+    exercise.check(mine)
     first = path.read_text()
     assert set(progress.solved()) == {"99.mean of rows"}
-    exercise.check(mean_of_rows)
+    exercise.check(mine)
     assert path.read_text() == first
+
+
+def test_what_a_check_handed_back_is_no_answer_to_the_next(capsys, monkeypatch):
+    handed_back = exercise.check(lambda image: image.mean(0))
+    for _ in range(2):
+        handed_back = exercise.check(handed_back)
+        assert handed_back is mean_of_rows
+        assert "run your cell again first" in capsys.readouterr().out.splitlines()[-1]
+    assert progress.solved() == {}
+    monkeypatch.setenv("GLANET_STRICT", "1")
+    with pytest.raises(ExerciseError, match="package's own"):
+        exercise.check(handed_back)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]"])
 def test_a_damaged_file_of_progress_counts_as_empty(content):
     progress.progress_file().write_text(content)
     assert progress.solved() == {}
-    exercise.check(mean_of_rows)
+    exercise.check(mine)
     assert set(progress.solved()) == {"99.mean of rows"}
 
 
 def test_progress_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "file" / "progress.json"))
-    assert exercise.check(mean_of_rows) is mean_of_rows
+    assert exercise.check(mine) is mine
     assert "could not be saved" in capsys.readouterr().out
 
 
 def test_report_shows_what_is_solved(monkeypatch):
     two = [replace(e, lesson="inception") for e in (exercise, module_exercise)]
     monkeypatch.setattr(report, "all_exercises", lambda: two)
-    two[0].check(mean_of_rows)
+    two[0].check(mine)
     for name in ("inception", "04", "04_inception", None):
         assert report.report(name) == (
             "04  ✓ mean of rows   · Scaled\n1 of 2 exercises of the course are solved."
