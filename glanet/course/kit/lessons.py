@@ -91,6 +91,13 @@ LESSONS = (
         "the paper's recipe, in a process that survives the notebook",
     ),
     Lesson("13", "evaluation", "evaluation", "", "the paper's tables, with your weights in them"),
+    Lesson(
+        "15",
+        "the_rivals",
+        "the rivals",
+        "rivals",
+        "what each network of Table 1 looks at, and what that costs",
+    ),
 )
 
 

@@ -1,0 +1,184 @@
+"""Figures of notebook 15: what mechanisms look at and cost, what networks see and restore."""
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import LogNorm
+from matplotlib.patches import Rectangle
+
+from glanet.analysis.spectrum import FREQUENCY, decibels
+from glanet.course.kit.style import LOOKS, new_figure
+from glanet.evaluation.metrics import rgb_to_y
+
+COLOURS = colormaps["viridis"].resampled(24)  # few colours: a smaller file
+SIGNED = colormaps["RdBu_r"].resampled(25)
+# one look for each network, in the order in which they came out
+NETWORKS = {
+    "RCAN": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
+    "SAN": {"color": "#E69F00", "linestyle": "--", "marker": "s"},
+    "RNAN": {"color": "#009E73", "linestyle": "-.", "marker": "D"},
+    "HAN": {"color": "#CC79A7", "linestyle": ":", "marker": "^"},
+    "CSNLN": {"color": "#D55E00", "linestyle": "-", "marker": "v"},
+    "IGNN": {"color": "#56B4E9", "linestyle": "--", "marker": "<"},
+    "NLSN": {"color": "#7F7F7F", "linestyle": "-.", "marker": ">"},
+    "SwinIR": {"color": "#8B6F00", "linestyle": ":", "marker": "P"},
+    "SwinIR-light": {"color": "#B0B000", "linestyle": "-", "marker": "X"},
+    "GLA-Net": {"color": "#5D3A9B", "linestyle": "-", "marker": "*"},
+}
+
+
+def look(photo, share, *, row, column, title):
+    """What one pixel looks at: a photograph, and the share of each pixel in the result there.
+
+    ``photo`` is uint8 (H, W, 3), ``share`` (H, W), at least 0, adds up to 1. White is zero. The
+    scale is logarithmic and the same for every mechanism; 1 on it is the share that each pixel has
+    if all pixels count alike.
+    """
+    height, width = share.shape
+    relative = np.ma.masked_less_equal(np.asarray(share) * share.size, 0)
+    figure = new_figure(6.6, 3.1)
+    left, right = figure.subplots(1, 2, sharex=True, sharey=True)
+    place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
+    left.imshow(photo, **place)
+    drawn = right.imshow(relative, cmap=COLOURS, norm=LogNorm(1e-2, 1e3), **place)
+    for axes, name in ((left, "photograph (LR)"), (right, title)):
+        _mark(axes, row, column)
+        axes.set(title=name, xlabel="column (pixels)")
+    left.set_ylabel("row (pixels)")
+    figure.colorbar(drawn, ax=right, label="share · number of pixels", extend="both", pad=0.02)
+    return figure
+
+
+def matrices(named):
+    """Square matrices side by side, ``named`` by their titles, each on its own scale around 0."""
+    figure = new_figure(3.0 * len(named), 2.7)
+    for axes, (title, matrix) in zip(_row(figure, len(named)), named.items(), strict=True):
+        limit = np.abs(matrix).max()
+        drawn = axes.imshow(matrix, cmap=SIGNED, vmin=-limit, vmax=limit)
+        axes.set(title=title, xlabel="channel")
+        figure.colorbar(drawn, ax=axes)
+    figure.axes[0].set_ylabel("channel")
+    return figure
+
+
+def roots(eigenvalues, found):
+    """Roots by iteration against exact ones; ``found`` maps the number of steps to (N,).
+
+    ``eigenvalues`` (N,) are shares of the trace. Both axes are logarithmic.
+    """
+    figure = new_figure(5.2, 3.2)
+    axes = figure.subplots()
+    looks = [{key: value for key, value in v.items() if key != "marker"} for v in NETWORKS.values()]
+    for style, (steps, values) in zip(looks, found.items(), strict=False):
+        axes.loglog(eigenvalues, values, label=f"{steps} steps", **style)
+    axes.loglog(eigenvalues, np.sqrt(eigenvalues), color="black", lw=1, label="exact root")
+    axes.set(xlabel="eigenvalue / trace", ylabel="its root")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    return figure
+
+
+def costs(flops, slopes):
+    """Floating-point operations against the side of the image, both axes logarithmic.
+
+    ``flops`` maps a mechanism to {side: operations}, ``slopes`` maps it to the fitted exponent.
+    """
+    figure = new_figure(6.4, 4.0)
+    axes = figure.subplots()
+    for name, counts in flops.items():
+        axes.loglog(
+            list(counts),
+            list(counts.values()),
+            label=f"{name}: side^{slopes[name]:.1f}",
+            **NETWORKS[name],
+        )
+    sides = list(next(iter(flops.values())))
+    axes.set_xticks(sides, [str(side) for side in sides])
+    axes.minorticks_off()
+    axes.set(xlabel="side of the image (LR pixels)", ylabel="operations")
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize="small")
+    return figure
+
+
+def error_spectra(measured, *, scale):
+    """The error of enlarged images by frequency, and its gain over bicubic.
+
+    ``measured`` maps a name to an `ErrorSpectrum`, "bicubic" among them. The dashed line is the
+    highest frequency that an LR image can hold.
+    """
+    figure = new_figure(8.4, 3.4)
+    wrong, gain = figure.subplots(1, 2)
+    for name, found in measured.items():
+        style = LOOKS.get(name) or {k: v for k, v in NETWORKS[name].items() if k != "marker"}
+        wrong.plot(FREQUENCY, decibels(found.error.mean(0)), label=name, **style)
+        gain.plot(FREQUENCY, found.gain_over(measured["bicubic"]).mean(0), **style)
+    wrong.set(title="error / original", ylabel="power (dB)")
+    gain.set(title="error of bicubic / of the network", ylabel="gain (dB)")
+    for axes in (wrong, gain):
+        axes.axvline(0.5 / scale, color="black", lw=0.8, ls="--")
+        axes.set(xlabel="cycles per HR pixel", xlim=(0, 0.5))
+        axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=6)
+    return figure
+
+
+def fields(measured):
+    """How much one pixel of each network's output depends on each LR pixel.
+
+    ``measured`` maps a name to a `ReceptiveField`. Colour is a pixel's share of the sum of squares,
+    on one logarithmic scale; white is zero.
+    """
+    figure, panels = _grid(len(measured))
+    for axes, (name, field) in zip(panels, measured.items(), strict=False):
+        squared = field.strength**2
+        shares = np.ma.masked_equal(squared / squared.sum(), 0)
+        drawn = axes.imshow(shares, cmap=COLOURS, norm=LogNorm(1e-8, 1), interpolation="nearest")
+        axes.set_title(name)
+    figure.colorbar(drawn, ax=panels, label="share of squares", extend="min", pad=0.01)
+    return figure
+
+
+def attributions(image, measured, *, top, left, side):
+    """A photograph, in grey, and what each pixel contributes to the detail in the marked square.
+
+    ``image`` is uint8 (H, W, 3); ``measured`` maps a name to an `Attribution`. The square is in LR
+    pixels. All maps share one scale around 0.
+    """
+    figure, panels = _grid(1 + len(measured))
+    panels[0].imshow(rgb_to_y(image), cmap=colormaps["gray"].resampled(24), vmin=16, vmax=235)
+    panels[0].set_title("photograph (LR)")
+    limit = np.quantile(np.abs(np.stack([found.value for found in measured.values()])), 0.995)
+    for axes, (name, found) in zip(panels[1:], measured.items(), strict=False):
+        drawn = axes.imshow(found.value, cmap=SIGNED, vmin=-limit, vmax=limit)
+        axes.set_title(f"{name}, {found.diffusion():.1f}")
+    for axes in panels[: 1 + len(measured)]:
+        axes.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, lw=1.5))
+    figure.colorbar(drawn, ax=panels, label="contribution", pad=0.01, extend="both")
+    return figure
+
+
+def _row(figure, count):
+    return figure.subplots(1, count, squeeze=False)[0]
+
+
+def _grid(count):
+    """A figure and its panels for maps of LR pixels, five in a row; those beyond are hidden."""
+    columns = min(5, count)
+    rows = -(-count // columns)
+    figure = new_figure(1.75 * columns + 0.9, 1.9 * rows + 0.4)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("row (pixels)")
+    for axes in grid[-1]:
+        axes.set_xlabel("column (pixels)")
+    for axes in grid.flat[count:]:
+        axes.set_visible(False)
+    return figure, list(grid.flat)
+
+
+def _mark(axes, row, column):
+    """A frame around one pixel, visible on dark and on light."""
+    for colour, thickness in (("black", 3), ("white", 1.5)):
+        axes.add_patch(
+            Rectangle((column - 1, row - 1), 3, 3, fill=False, color=colour, lw=thickness)
+        )

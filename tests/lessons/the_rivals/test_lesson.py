@@ -1,0 +1,474 @@
+"""Notebook 15: its exercises name mistakes, its figures show what they claim."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from glanet.analysis.errors import error_spectrum
+from glanet.analysis.receptive import Attribution, ReceptiveField
+from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
+from glanet.course.lessons.the_rivals import exercises, figures
+from glanet.course.lessons.the_rivals.widgets import explore_looks
+from glanet.networks import NETWORKS
+from glanet.rivals import san
+
+EXERCISES = (
+    exercises.channel_attention,
+    exercises.covariance,
+    exercises.newton_schulz,
+    exercises.layer_weights,
+    exercises.sum_over_keys,
+    exercises.replace_patches,
+    exercises.hash_buckets,
+    exercises.nearest_patches,
+)
+
+
+def rejects(exercise, mutant, says):
+    verdict = exercise.judge(mutant)
+    assert verdict.state == WRONG
+    assert says in verdict.message, verdict.message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_no_two_mistakes_of_an_exercise_give_the_same_answers(exercise):
+    for message, mistaken in exercise.mistakes.items():
+        assert exercise.judge(mistaken).message == message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES[1:], ids=lambda exercise: exercise.name)
+def test_a_function_that_nobody_wrote_yet_is_not_done(exercise):
+    assert exercise.judge(lambda *case: ...).state == NOT_DONE
+
+
+# RCAN
+
+
+class Attention(nn.Module):
+    """Channel attention in other words, with knobs to turn wrong."""
+
+    pool, last, use = "bchw->bc", staticmethod(torch.sigmoid), staticmethod(torch.mul)
+    middle, divide = staticmethod(torch.relu), True
+
+    def __init__(self, channels, reduction):
+        super().__init__()
+        inner = channels // reduction
+        self.conv_du = nn.Sequential(
+            nn.Conv2d(channels, inner, 1), nn.ReLU(), nn.Conv2d(inner, channels, 1)
+        )
+
+    def forward(self, features):
+        first, _, second = self.conv_du
+        pooled = torch.einsum(self.pool, features)
+        if self.divide:
+            pooled = pooled * (pooled.numel() / features.numel())
+        while pooled.ndim < 4:
+            pooled = pooled[..., None]
+        return self.use(features, self.last(second(self.middle(first(pooled)))))
+
+
+def attention(**knobs):
+    return type("Mine", (Attention,), knobs)
+
+
+def test_channel_attention_in_other_words_is_right_and_half_of_it_is_not_done():
+    assert exercises.channel_attention.judge(Attention).state == RIGHT
+
+    class Empty(nn.Module):
+        def __init__(self, channels, reduction):
+            super().__init__()
+
+        def forward(self, features): ...
+
+    class Half(Attention):
+        def forward(self, features): ...
+
+    assert exercises.channel_attention.judge(Empty).state == NOT_DONE
+    assert exercises.channel_attention.judge(Half).state == NOT_DONE
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (attention(divide=False), "weights come from sums"),
+        (attention(pool="bchw->bch"), "each row has its own mean"),
+        (attention(pool="bchw->bchw"), "each pixel has its own weights"),
+        (attention(use=staticmethod(lambda x, w: w.expand(-1, -1, 1, 1))), "the weights alone"),
+        (attention(use=staticmethod(lambda x, w: x * (1 + w))), "return the product alone"),
+        (attention(use=staticmethod(torch.add)), "multiply"),
+        (attention(last=staticmethod(lambda w: w)), "sigmoid is missing"),
+        (attention(last=staticmethod(lambda w: F.softmax(w, dim=1))), "a softmax"),
+        (attention(middle=staticmethod(lambda x: x)), "ReLU is missing"),
+    ],
+)
+def test_each_mistake_in_channel_attention_is_named(mutant, says):
+    rejects(exercises.channel_attention, mutant, says)
+
+
+# SAN
+
+
+def entry_by_entry(centre=lambda x: x.mean((1, 2)), divide=lambda x: x[0].numel()):
+    """The covariance of channels in other words, with knobs to turn wrong."""
+
+    def covariance(features):
+        results = []
+        for x in features:
+            off = x - centre(x).reshape(-1, 1, 1)
+            rows = [[(a * b).sum() / divide(x) for a in off] for b in off]
+            results.append(torch.tensor(rows))
+        return torch.stack(results)
+
+    return covariance
+
+
+def test_the_covariance_may_be_summed_entry_by_entry():
+    assert exercises.covariance.judge(entry_by_entry()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (entry_by_entry(centre=lambda x: torch.zeros(len(x))), "means are still in"),
+        (entry_by_entry(centre=lambda x: x.mean().expand(len(x))), "one mean of all channels"),
+        (entry_by_entry(divide=lambda x: 1), "not divided"),
+        (entry_by_entry(divide=lambda x: x[0].numel() - 1), "minus 1"),
+        (entry_by_entry(divide=len), "number of channels"),
+        (lambda x: torch.stack([torch.corrcoef(one.flatten(1)) for one in x]), "correlation"),
+        (lambda x: torch.stack([torch.cov(one.flatten(1).T) for one in x]), "expected (2, 4, 4)"),
+    ],
+)
+def test_each_mistake_in_the_covariance_is_named(mutant, says):
+    rejects(exercises.covariance, mutant, says)
+
+
+def on_eigenvalues(scale=lambda values: values.sum(), back=torch.sqrt, first=1.5, extra=0):
+    """Newton–Schulz on the eigenvalues alone, with knobs to turn wrong."""
+
+    def root(matrix, steps):
+        results = []
+        for one in matrix:
+            values, vectors = torch.linalg.eigh(one)
+            by = scale(values)
+            y, z = values / by, torch.ones_like(values)
+            for _ in range(steps + extra):
+                y, z = y * (first - z * y / 2), z * (first - z * y / 2)
+            results.append(vectors @ torch.diag(y * back(by)) @ vectors.T)
+        return torch.stack(results)
+
+    return root
+
+
+def test_the_iteration_may_run_on_eigenvalues():
+    assert exercises.newton_schulz.judge(on_eigenvalues()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (on_eigenvalues(back=torch.ones_like), "multiply it by √trace"),
+        (on_eigenvalues(back=lambda trace: trace), "multiplied by the trace"),
+        (on_eigenvalues(first=0.5), "it is ½(3I − ZY)"),
+        (on_eigenvalues(extra=1), "one step too many"),
+        (on_eigenvalues(extra=-1), "one step too few"),
+        (lambda matrix, steps: matrix.abs() ** 0.5, "root of each entry"),
+    ],
+)
+def test_each_mistake_in_the_root_is_named(mutant, says):
+    rejects(exercises.newton_schulz, mutant, says)
+
+
+def test_five_steps_are_the_packages_root():
+    rows = torch.randn(2, 6, 40)
+    matrix = rows @ rows.mT
+    expected = san.square_root(matrix)
+    torch.testing.assert_close(exercises.square_root(matrix, san.STEPS), expected)
+
+
+# HAN
+
+
+def pair_by_pair(energy=lambda a, b: (a * b).sum(), sign=-1, axis=1):
+    def weights(maps):
+        results = []
+        for one in maps:
+            energies = torch.tensor([[energy(a, b) for b in one] for a in one])
+            powers = (sign * energies).exp()
+            results.append(powers / powers.sum(axis, keepdim=True))
+        return torch.stack(results)
+
+    return weights
+
+
+def test_layer_weights_pair_by_pair_are_right():
+    assert exercises.layer_weights.judge(pair_by_pair()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (pair_by_pair(sign=1), "minus is missing"),
+        (pair_by_pair(axis=0), "weights of a column"),
+        (pair_by_pair(lambda a, b: (a * b).mean()), "by the number of features"),
+        (pair_by_pair(lambda a, b: (a * b).sum() / a.numel() ** 0.5), "by the root"),
+        (
+            pair_by_pair(lambda a, b: F.cosine_similarity(a.flatten(), b.flatten(), dim=0)),
+            "brought to length 1",
+        ),
+        (pair_by_pair(lambda a, b: a.mean((1, 2)) @ b.mean((1, 2))), "channels' means"),
+    ],
+)
+def test_each_mistake_in_the_layer_weights_is_named(mutant, says):
+    rejects(exercises.layer_weights, mutant, says)
+
+
+# RNAN
+
+
+def key_by_key(weigh=lambda scores: scores.exp() / scores.exp().sum(), scale=1.0):
+    """Each key gives its value to all queries in turn; ``weigh`` gets its scores (N,)."""
+
+    def attend(query, key, value):
+        results = []
+        for q, k, v in zip(query, key, value, strict=True):
+            given = [weigh(q @ one * scale)[:, None] * out for one, out in zip(k, v, strict=True)]
+            results.append(sum(given))
+        return torch.stack(results)
+
+    return attend
+
+
+def test_each_key_may_give_its_value_in_turn():
+    assert exercises.sum_over_keys.judge(key_by_key()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (lambda q, k, v: F.scaled_dot_product_attention(q, k, v, scale=1.0), "over the keys"),
+        (key_by_key(weigh=lambda scores: scores), "no softmax"),
+        (lambda q, k, v: key_by_key()(q, k, v) / v.shape[1], "a sum, not a mean"),
+        (lambda q, k, v: key_by_key()(k, q, v), "swapped"),
+        (lambda q, k, v: key_by_key()(q / q.shape[2] ** 0.5, k, v), "does not scale"),
+    ],
+)
+def test_each_mistake_in_the_sum_over_keys_is_named(mutant, says):
+    rejects(exercises.sum_over_keys, mutant, says)
+
+
+# CSNLN
+
+
+def put_down(weigh=lambda scores: scores.exp() / scores.exp().sum(), share=False, flip=False):
+    """Patch after patch is put on a canvas, with knobs to turn wrong."""
+
+    def replace(query, key, value, scale):
+        side, (height, width) = 3 * scale, query.shape[2:]
+        canvas = torch.zeros(
+            len(query), value.shape[1] // side**2, *((n + 2) * scale for n in (height, width))
+        ).to(query)
+        counts = torch.zeros_like(canvas)
+        around = F.pad(query, (1, 1, 1, 1))
+        for b, row, column in np.ndindex(len(query), height, width):
+            patch = around[b, :, row : row + 3, column : column + 3].reshape(-1)
+            large = (value[b] @ weigh(patch @ key[b])).view(-1, side, side)
+            place = (
+                b,
+                slice(None),
+                slice(row * scale, row * scale + side),
+                slice(column * scale, column * scale + side),
+            )
+            canvas[place] += large.mT if flip else large
+            counts[place] += 1
+        inside = slice(scale, -scale)
+        return (canvas / counts if share else canvas)[:, :, inside, inside]
+
+    return replace
+
+
+def test_patches_may_be_put_down_one_by_one():
+    assert exercises.replace_patches.judge(put_down()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (put_down(weigh=lambda scores: scores), "take their softmax"),
+        (put_down(weigh=lambda s: (s == s.max()).to(s)), "only the best key"),
+        (put_down(share=True), "are averaged"),
+        (put_down(flip=True), "rows and columns"),
+        (
+            lambda q, k, v, s: put_down(lambda x: (x / k.shape[1] ** 0.5).softmax(0))(q, k, v, s),
+            "root of the length",
+        ),
+    ],
+)
+def test_each_mistake_with_patches_is_named(mutant, says):
+    rejects(exercises.replace_patches, mutant, says)
+
+
+# NLSN
+
+
+def end_by_end(nearest=max, both=True, order=(1, -1)):
+    """The bucket as a search through a list of ends."""
+
+    def buckets(match, rotations):
+        result = np.zeros((len(match), rotations.shape[1], match.shape[1]), int)
+        for b, r, n in np.ndindex(result.shape):
+            turned = (match[b, n] @ rotations[:, r]).tolist()
+            ends = [sign * t for sign in (order if both else (1,)) for t in turned]
+            result[b, r, n] = ends.index(nearest(ends))
+        return torch.tensor(result)
+
+    return buckets
+
+
+def test_the_nearest_end_may_be_searched_in_a_list():
+    assert exercises.hash_buckets.judge(end_by_end()).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (end_by_end(both=False), "only one end"),
+        (end_by_end(nearest=min), "farthest end"),
+        (end_by_end(order=(-1, 1)), "in this order"),
+        (lambda m, r: end_by_end()(m, r) % r.shape[2], "share a bucket"),
+        (lambda m, r: end_by_end()(m, r).movedim(1, 2), "(B, hashes, N)"),
+        (lambda m, r: end_by_end()(m, r[:, [0] * r.shape[1]]), "first rotation"),
+    ],
+)
+def test_each_mistake_in_the_buckets_is_named(mutant, says):
+    rejects(exercises.hash_buckets, mutant, says)
+
+
+# IGNN
+
+
+def sorted_by(distance, start=0):
+    def nearest(query, key, k):
+        rows = [sorted(range(len(key)), key=lambda j: distance(q, key[j])) for q in query]
+        return torch.tensor([row[start : start + k] for row in rows])
+
+    return nearest
+
+
+def euclidean(a, b):
+    return (a - b).norm().item()
+
+
+def test_the_nearest_may_be_sorted():
+    assert exercises.nearest_patches.judge(sorted_by(euclidean)).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (sorted_by(lambda a, b: -euclidean(a, b)), "farthest: topk"),
+        (sorted_by(lambda a, b: -(a @ b).item()), "largest products"),
+        (sorted_by(lambda a, b: -F.cosine_similarity(a, b, dim=0).item()), "most parallel"),
+        (sorted_by(lambda a, b: (a - b).abs().sum().item()), "absolute differences"),
+        (sorted_by(euclidean, start=1), "nearest is left out"),
+        (lambda q, key, k: sorted_by(euclidean)(q, key, k).T, "(N, k)"),
+        (lambda q, key, k: sorted_by(euclidean)(q, key, k).flip(1), "comes first"),
+    ],
+)
+def test_each_mistake_in_the_nearest_patches_is_named(mutant, says):
+    rejects(exercises.nearest_patches, mutant, says)
+
+
+# Figures and widget
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+
+
+def test_a_look_marks_its_pixel_and_shows_shares_on_one_scale(photo):
+    share = np.zeros((8, 9))
+    share[2, 3], share[7, 0] = 0.75, 0.25
+    left, right = figures.look(photo, share, row=2, column=3, title="RNAN").axes[:2]
+    assert np.array_equal(left.images[0].get_array(), photo)
+    shown = right.images[0].get_array()
+    assert shown.mask.sum() == 70
+    assert shown[2, 3] == pytest.approx(0.75 * 72)
+    assert right.images[0].get_clim() == (1e-2, 1e3)
+    assert right.get_title() == "RNAN"
+    for axes in (left, right):
+        for frame in axes.patches:
+            assert frame.get_xy() == (2, 1)
+            assert (frame.get_width(), frame.get_height()) == (3, 3)
+
+
+def test_the_menu_shows_every_mechanism(photo, sweep):
+    looks = {
+        "RCAN": lambda row, column: np.full((8, 9), 1 / 72),
+        "one": lambda row, column: np.eye(72)[9 * row + column].reshape(8, 9),
+    }
+    chosen = explore_looks(photo, looks, mechanism="one", row=2, column=3)
+    assert chosen.kwargs == {"mechanism": "one", "row": 2, "column": 3}
+    assert sweep(chosen) == 3
+
+
+def test_matrices_have_scales_of_their_own_around_0():
+    named = {"large": np.diag([-4.0, 1.0]), "small": np.diag([0.1, 0.2])}
+    panels = figures.matrices(named).axes[:2]
+    for axes, (title, matrix), limit in zip(panels, named.items(), (4.0, 0.2), strict=True):
+        assert axes.get_title() == title
+        assert np.array_equal(axes.images[0].get_array(), matrix)
+        assert axes.images[0].get_clim() == (-limit, limit)
+
+
+def test_roots_and_costs_are_lines_with_their_names():
+    values = np.array([0.01, 0.1, 1.0])
+    lines = figures.roots(values, {1: values, 5: values**0.5}).axes[0].lines
+    assert [line.get_label() for line in lines] == ["1 steps", "5 steps", "exact root"]
+    assert lines[1].get_ydata() == pytest.approx(lines[2].get_ydata())
+
+    flops = {"RNAN": {8: 1.0, 16: 16.0}, "NLSN": {8: 1.0, 16: 4.0}}
+    axes = figures.costs(flops, {"RNAN": 4.0, "NLSN": 2.0}).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["RNAN: side^4.0", "NLSN: side^2.0"]
+    assert axes.lines[0].get_ydata() == pytest.approx([1, 16])
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+
+def test_every_network_of_the_register_has_a_look_of_its_own():
+    assert {network.title for network in NETWORKS.values()} <= set(figures.NETWORKS)
+    looks = [(v["color"], v["marker"]) for v in figures.NETWORKS.values()]
+    assert len(set(looks)) == len(looks)
+
+
+def test_the_gain_of_bicubic_over_itself_is_0():
+    rng = np.random.default_rng(1)
+    hr, sr, other = rng.integers(0, 256, (3, 2, 48, 48, 3), dtype=np.uint8)
+    measured = {"bicubic": error_spectrum(sr, hr, 2), "GLA-Net": error_spectrum(other, hr, 2)}
+    wrong, gain = figures.error_spectra(measured, scale=2).axes
+    assert [line.get_label() for line in wrong.lines[:2]] == ["bicubic", "GLA-Net"]
+    assert gain.lines[0].get_ydata() == pytest.approx(np.zeros(16))
+    expected = measured["GLA-Net"].gain_over(measured["bicubic"]).mean(0)
+    assert gain.lines[1].get_ydata() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_fields_and_attributions_have_one_panel_a_network_and_one_scale(photo, count):
+    rng = np.random.default_rng(2)
+    names = list(figures.NETWORKS)[:count]
+    seen = {name: ReceptiveField(rng.random((8, 9)), 4, 4) for name in names}
+    panels = [axes for axes in figures.fields(seen).axes[:-1] if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == names
+    shares = panels[0].images[0].get_array()
+    assert shares.sum() == pytest.approx(1)
+
+    maps = {name: Attribution(rng.normal(size=(8, 9)), 1.0) for name in names}
+    figure = figures.attributions(photo, maps, top=1, left=2, side=3)
+    first, *panels = [axes for axes in figure.axes[:-1] if axes.get_visible()]
+    assert first.patches[0].get_xy() == (1.5, 0.5)
+    assert len(panels) == count
+    assert len({axes.images[0].get_clim() for axes in panels}) == 1
+    for axes, (name, found) in zip(panels, maps.items(), strict=True):
+        assert axes.get_title() == f"{name}, {found.diffusion():.1f}"
+        assert np.array_equal(axes.images[0].get_array(), found.value)
