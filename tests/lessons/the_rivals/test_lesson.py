@@ -400,8 +400,8 @@ def test_a_look_marks_its_pixel_and_shows_shares_on_one_scale(photo):
     assert right.get_title() == "RNAN"
     for axes in (left, right):
         for frame in axes.patches:
-            assert frame.get_xy() == (2, 1)
-            assert (frame.get_width(), frame.get_height()) == (3, 3)
+            assert frame.get_xy() == (1, 0)
+            assert (frame.get_width(), frame.get_height()) == (5, 5)
 
 
 def test_the_menu_shows_every_mechanism(photo, sweep):
@@ -426,7 +426,7 @@ def test_matrices_have_scales_of_their_own_around_0():
 def test_roots_and_costs_are_lines_with_their_names():
     values = np.array([0.01, 0.1, 1.0])
     lines = figures.roots(values, {1: values, 5: values**0.5}).axes[0].lines
-    assert [line.get_label() for line in lines] == ["1 steps", "5 steps", "exact root"]
+    assert [line.get_label() for line in lines] == ["steps: 1", "steps: 5", "exact root"]
     assert lines[1].get_ydata() == pytest.approx(lines[2].get_ydata())
 
     flops = {"RNAN": {8: 1.0, 16: 16.0}, "NLSN": {8: 1.0, 16: 4.0}}

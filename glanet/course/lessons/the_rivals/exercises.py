@@ -195,8 +195,8 @@ newton_schulz = Exercise(
     square_root,
     _draw_matrices,
     {
-        "the matrix is not divided by its trace before: eigenvalues above 3 make the iteration "
-        "diverge": lambda a, n: _iterate(a, n, by=lambda a: torch.ones_like(_trace(a))),
+        "the matrix is not divided by its trace before: above 3, eigenvalues end with the wrong "
+        "sign, or explode": lambda a, n: _iterate(a, n, by=lambda a: torch.ones_like(_trace(a))),
         "the root is of the matrix divided by its trace: multiply it by √trace": (
             lambda a, n: _iterate(a, n, back=torch.ones_like)
         ),

@@ -69,7 +69,7 @@ def roots(eigenvalues, found):
     axes = figure.subplots()
     looks = [{key: value for key, value in v.items() if key != "marker"} for v in NETWORKS.values()]
     for style, (steps, values) in zip(looks, found.items(), strict=False):
-        axes.loglog(eigenvalues, values, label=f"{steps} steps", **style)
+        axes.loglog(eigenvalues, values, label=f"steps: {steps}", **style)
     axes.loglog(eigenvalues, np.sqrt(eigenvalues), color="black", lw=1, label="exact root")
     axes.set(xlabel="eigenvalue / trace", ylabel="its root")
     axes.grid(alpha=0.3)
@@ -177,8 +177,8 @@ def _grid(count):
 
 
 def _mark(axes, row, column):
-    """A frame around one pixel, visible on dark and on light."""
+    """A frame around one pixel and its 5×5 neighbours, visible on dark and on light."""
     for colour, thickness in (("black", 3), ("white", 1.5)):
         axes.add_patch(
-            Rectangle((column - 1, row - 1), 3, 3, fill=False, color=colour, lw=thickness)
+            Rectangle((column - 2, row - 2), 5, 5, fill=False, color=colour, lw=thickness)
         )
