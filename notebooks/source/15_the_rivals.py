@@ -407,8 +407,8 @@ print(
         guess,
         round(largest, 2),
         unit="for the largest of five",
-        because="Energies are sums over all channels and pixels. Their differences are in the "
-        "thousands, and e to such a power leaves one weight of 1.",
+        because="Energies are sums over all channels and pixels. Here they differ by "
+        "millions, and e to such a power leaves one weight of 1.",
     )
 )
 
