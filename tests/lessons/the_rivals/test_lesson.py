@@ -8,40 +8,11 @@ from torch.nn import functional as F
 
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.receptive import Attribution, ReceptiveField
-from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG
 from glanet.course.lessons.the_rivals import exercises, figures
 from glanet.course.lessons.the_rivals.widgets import explore_looks
 from glanet.networks import NETWORKS
 from glanet.rivals import san
-
-EXERCISES = (
-    exercises.channel_attention,
-    exercises.covariance,
-    exercises.newton_schulz,
-    exercises.layer_weights,
-    exercises.sum_over_keys,
-    exercises.replace_patches,
-    exercises.hash_buckets,
-    exercises.nearest_patches,
-)
-
-
-def rejects(exercise, mutant, says):
-    verdict = exercise.judge(mutant)
-    assert verdict.state == WRONG
-    assert says in verdict.message, verdict.message
-
-
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
-def test_no_two_mistakes_of_an_exercise_give_the_same_answers(exercise):
-    for message, mistaken in exercise.mistakes.items():
-        assert exercise.judge(mistaken).message == message
-
-
-@pytest.mark.parametrize("exercise", EXERCISES[1:], ids=lambda exercise: exercise.name)
-def test_a_function_that_nobody_wrote_yet_is_not_done(exercise):
-    assert exercise.judge(lambda *case: ...).state == NOT_DONE
-
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
 
 # RCAN
 
@@ -73,20 +44,8 @@ def attention(**knobs):
     return type("Mine", (Attention,), knobs)
 
 
-def test_channel_attention_in_other_words_is_right_and_half_of_it_is_not_done():
-    assert exercises.channel_attention.judge(Attention).state == RIGHT
-
-    class Empty(nn.Module):
-        def __init__(self, channels, reduction):
-            super().__init__()
-
-        def forward(self, features): ...
-
-    class Half(Attention):
-        def forward(self, features): ...
-
-    assert exercises.channel_attention.judge(Empty).state == NOT_DONE
-    assert exercises.channel_attention.judge(Half).state == NOT_DONE
+def test_channel_attention_in_other_words_is_right():
+    assert_right(exercises.channel_attention, Attention)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +63,7 @@ def test_channel_attention_in_other_words_is_right_and_half_of_it_is_not_done():
     ],
 )
 def test_each_mistake_in_channel_attention_is_named(mutant, says):
-    rejects(exercises.channel_attention, mutant, says)
+    assert_named(exercises.channel_attention, mutant, says)
 
 
 # SAN
@@ -125,7 +84,7 @@ def entry_by_entry(centre=lambda x: x.mean((1, 2)), divide=lambda x: x[0].numel(
 
 
 def test_the_covariance_may_be_summed_entry_by_entry():
-    assert exercises.covariance.judge(entry_by_entry()).state == RIGHT
+    assert_right(exercises.covariance, entry_by_entry())
 
 
 @pytest.mark.parametrize(
@@ -137,11 +96,17 @@ def test_the_covariance_may_be_summed_entry_by_entry():
         (entry_by_entry(divide=lambda x: x[0].numel() - 1), "minus 1"),
         (entry_by_entry(divide=len), "number of channels"),
         (lambda x: torch.stack([torch.corrcoef(one.flatten(1)) for one in x]), "correlation"),
-        (lambda x: torch.stack([torch.cov(one.flatten(1).T) for one in x]), "expected (2, 4, 4)"),
     ],
 )
 def test_each_mistake_in_the_covariance_is_named(mutant, says):
-    rejects(exercises.covariance, mutant, says)
+    assert_named(exercises.covariance, mutant, says)
+
+
+def test_the_covariance_of_pixels_has_another_shape():
+    def pixels(features):
+        return torch.stack([torch.cov(one.flatten(1).T) for one in features])
+
+    assert_rejected(exercises.covariance, pixels, "expected (2, 4, 4)")
 
 
 def on_eigenvalues(scale=lambda values: values.sum(), back=torch.sqrt, first=1.5, extra=0):
@@ -162,7 +127,7 @@ def on_eigenvalues(scale=lambda values: values.sum(), back=torch.sqrt, first=1.5
 
 
 def test_the_iteration_may_run_on_eigenvalues():
-    assert exercises.newton_schulz.judge(on_eigenvalues()).state == RIGHT
+    assert_right(exercises.newton_schulz, on_eigenvalues())
 
 
 @pytest.mark.parametrize(
@@ -177,7 +142,7 @@ def test_the_iteration_may_run_on_eigenvalues():
     ],
 )
 def test_each_mistake_in_the_root_is_named(mutant, says):
-    rejects(exercises.newton_schulz, mutant, says)
+    assert_named(exercises.newton_schulz, mutant, says)
 
 
 def test_five_steps_are_the_packages_root():
@@ -203,7 +168,7 @@ def pair_by_pair(energy=lambda a, b: (a * b).sum(), sign=-1, axis=1):
 
 
 def test_layer_weights_pair_by_pair_are_right():
-    assert exercises.layer_weights.judge(pair_by_pair()).state == RIGHT
+    assert_right(exercises.layer_weights, pair_by_pair())
 
 
 @pytest.mark.parametrize(
@@ -221,7 +186,7 @@ def test_layer_weights_pair_by_pair_are_right():
     ],
 )
 def test_each_mistake_in_the_layer_weights_is_named(mutant, says):
-    rejects(exercises.layer_weights, mutant, says)
+    assert_named(exercises.layer_weights, mutant, says)
 
 
 # RNAN
@@ -241,7 +206,7 @@ def key_by_key(weigh=lambda scores: scores.exp() / scores.exp().sum(), scale=1.0
 
 
 def test_each_key_may_give_its_value_in_turn():
-    assert exercises.sum_over_keys.judge(key_by_key()).state == RIGHT
+    assert_right(exercises.sum_over_keys, key_by_key())
 
 
 @pytest.mark.parametrize(
@@ -255,7 +220,7 @@ def test_each_key_may_give_its_value_in_turn():
     ],
 )
 def test_each_mistake_in_the_sum_over_keys_is_named(mutant, says):
-    rejects(exercises.sum_over_keys, mutant, says)
+    assert_named(exercises.sum_over_keys, mutant, says)
 
 
 # CSNLN
@@ -289,7 +254,7 @@ def put_down(weigh=lambda scores: scores.exp() / scores.exp().sum(), share=False
 
 
 def test_patches_may_be_put_down_one_by_one():
-    assert exercises.replace_patches.judge(put_down()).state == RIGHT
+    assert_right(exercises.replace_patches, put_down())
 
 
 @pytest.mark.parametrize(
@@ -306,7 +271,7 @@ def test_patches_may_be_put_down_one_by_one():
     ],
 )
 def test_each_mistake_with_patches_is_named(mutant, says):
-    rejects(exercises.replace_patches, mutant, says)
+    assert_named(exercises.replace_patches, mutant, says)
 
 
 # NLSN
@@ -327,7 +292,7 @@ def end_by_end(nearest=max, both=True, order=(1, -1)):
 
 
 def test_the_nearest_end_may_be_searched_in_a_list():
-    assert exercises.hash_buckets.judge(end_by_end()).state == RIGHT
+    assert_right(exercises.hash_buckets, end_by_end())
 
 
 @pytest.mark.parametrize(
@@ -342,7 +307,7 @@ def test_the_nearest_end_may_be_searched_in_a_list():
     ],
 )
 def test_each_mistake_in_the_buckets_is_named(mutant, says):
-    rejects(exercises.hash_buckets, mutant, says)
+    assert_named(exercises.hash_buckets, mutant, says)
 
 
 # IGNN
@@ -361,7 +326,7 @@ def euclidean(a, b):
 
 
 def test_the_nearest_may_be_sorted():
-    assert exercises.nearest_patches.judge(sorted_by(euclidean)).state == RIGHT
+    assert_right(exercises.nearest_patches, sorted_by(euclidean))
 
 
 @pytest.mark.parametrize(
@@ -377,7 +342,7 @@ def test_the_nearest_may_be_sorted():
     ],
 )
 def test_each_mistake_in_the_nearest_patches_is_named(mutant, says):
-    rejects(exercises.nearest_patches, mutant, says)
+    assert_named(exercises.nearest_patches, mutant, says)
 
 
 # Figures and widget
