@@ -14,6 +14,8 @@
 # with a pixel shuffle, and have a long row of blocks between. They differ in one question: **which
 # other pixels may a pixel look at?** Each section answers it for one network: the idea, small
 # numbers, the code, and a picture.
+#
+# ![nine small images with one marked pixel; what it looks at is blue: everything in RCAN, SAN, RNAN and CSNLN, the nine pixels around in HAN, scattered pixels in NLSN, five squares in IGNN, a window in SwinIR, a window and its surroundings in GLA-Net](figures/15_looks.svg)
 
 # %% [markdown]
 # ## 1 · One photograph, one pixel
@@ -786,13 +788,16 @@ look(lr, looks["NLSN"](row, column), row=row, column=column, title="NLSN: hashed
 # %% [markdown]
 # ## 8 · IGNN: a graph of patches
 #
-# IGNN (Zhou et al., NeurIPS 2020) looks for large patches as CSNLN does, in the image and its shrunk
-# copy, but takes only the *five* nearest patches. They are the *neighbours* of a pixel in a graph.
-# The distance between two patches is the Euclidean one, and the graph is built from features of VGG,
-# a network trained on other tasks, once for each image. A pixel then receives the large patches of
-# its neighbours, each with a weight $a_{pr}$ that is learned from the difference of the two patches:
+# IGNN (Zhou et al., NeurIPS 2020) replaces patches by large ones as CSNLN does, but takes only the
+# *five* nearest patches of the shrunk image. They are the *neighbours* $\mathcal N(p)$ of a patch $p$
+# in a graph, which is built once for each image, from the first features of VGG19, a network trained
+# on ImageNet. Distances are Euclidean. Each small patch becomes a weighted mean of the large patches
+# of its neighbours:
 #
 # $$y_p = \sum_{r \in \mathcal N(p)} a_{pr}\, X_r$$
+#
+# $X_r$ has the mean and the deviation of the small patch, so that only its detail counts. The weights
+# $a_{pr}$ add up to 1; a small network makes them from the difference of the two patches.
 #
 # Nearest is not the same as most parallel, and not the same as the largest product:
 
@@ -834,8 +839,9 @@ nearest_patches = exercises.nearest_patches.check(nearest_patches)
 
 # %% [markdown]
 # IGNN does not search everywhere, but in a square of 30×30 places of the shrunk image around the
-# pixel. In the picture, each of the five neighbours has the same share, drawn on the 6×6 pixels of
-# its large patch. (The weights $a_{pr}$ would be learned. The features are ours, not VGG's.)
+# patch. In the picture, each of the five neighbours has the same share, drawn on the 6×6 pixels of
+# its large patch. (The weights $a_{pr}$ would be learned. The features are ours, not VGG's. IGNN takes
+# a patch at every second pixel, and we take one at each.)
 
 # %%
 patches = F.unfold(features, 3, padding=1)[0].T  # (H · W, 9 · C)
@@ -930,7 +936,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from glanet import rivals
 
-sides = by_profile(smoke=(8, 16, 24), learn=(16, 24, 32, 48, 64, 96), full=(16, 32, 64, 96, 128))
+sides = by_profile(smoke=(16, 24, 32), learn=(16, 24, 32, 48, 64, 96), full=(16, 32, 64, 96, 128))
 
 
 def tiny(name):
@@ -939,6 +945,10 @@ def tiny(name):
 
 def image_of(side):
     return torch.zeros(1, channels, side, side)
+
+
+def picture_of(side):  # IGNN's graph is made from the image, by the start of VGG19
+    return torch.zeros(1, 3, side, side)
 
 
 def tokens_of(side):
@@ -954,6 +964,7 @@ mechanisms = {
     ),
     "RNAN": (rivals.rnan.NonLocal(channels), image_of),
     "CSNLN": (rivals.csnln.CrossScaleAttention(channels, 2), image_of),
+    "IGNN": (rivals.ignn.Graph(NETWORKS["ignn"].config.preset("tiny", scale=2)), picture_of),
     "NLSN": (rivals.nlsn.SparseAttention(tiny("nlsn")), image_of),
     "SwinIR": (layer.attention, tokens_of),
     "GLA-Net": (layer, tokens_of),
@@ -996,10 +1007,11 @@ costs(flops, slopes)
 
 # %% [markdown]
 # There are three families. RNAN and CSNLN compare all pixels with all: the power is 4. NLSN, the
-# windows and HAN's layers give each pixel a fixed number of partners: the power is 2. RCAN works on
-# one number for each channel, whatever the size: the power is 0. (The counter does not see additions,
-# so RCAN's means are missing. SAN's root does not depend on the image either, and so its power lies
-# between.) A GLA layer costs about three times its attention, for images of any size.
+# windows and HAN's layers give each pixel a fixed number of partners: the power is 2. RCAN works on one
+# number for each channel, whatever the size: the power is 0. (The counter does not see additions, so
+# RCAN's means are missing.) Two lie between. SAN's root costs the same for every image. IGNN's window
+# of 30×30 patches holds the whole shrunk image up to a side of 120 pixels; beyond, its power is 2. A
+# GLA layer costs about three times its attention, for images of any size.
 
 # %% [markdown]
 # ## 12 · Trained, side by side
@@ -1027,9 +1039,9 @@ def bicubic(image):
 print(f"at hand: {len(networks)} of {len(NETWORKS)} networks")
 
 # %% [markdown]
-# **Prediction.** First a question that needs no training. A tiny RCAN has convolutions of 3×3 and
-# channel attention, nothing else. On how many of the 64×64 = 4,096 LR pixels of an image does *one*
-# pixel of its output depend?
+# **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows
+# of 8×8 that are shifted in every second layer, and convolutions up to 7×7. On how many of the 64×64 =
+# 4,096 LR pixels of an image does *one* pixel in the middle of its output depend?
 
 # %%
 guess = ...
@@ -1053,18 +1065,18 @@ pixels = {network.title: reached(untrained(name), reach) for name, network in NE
 print(
     reveal(
         guess,
-        pixels["RCAN"],
+        pixels["GLA-Net"],
         unit=f"of {reach**2:,} pixels",
-        because="The means of channel attention hold all of them.",
+        because="Each layer reaches the far end of the windows that the last one reached.",
     )
 )
 for title, count in pixels.items():
     print(f"{title:13} {count:6,} of {reach**2:,}")
 
 # %% [markdown]
-# The two networks with windows see the least: six layers of windows, shifted in turn, have a limited
-# reach at this size. RCAN sees every pixel, if only through means. So "global" alone says little. *How
-# much* does each pixel matter? That takes trained weights. The figure shows the *effective receptive
+# The networks with windows see the least. RCAN, which has 3×3 convolutions and channel attention and
+# nothing else, sees every pixel, if only through means. So "global" alone says little. *How much* does
+# each pixel matter? That takes trained weights. The figure shows the *effective receptive
 # field* of one pixel in the middle, on a logarithmic scale.
 
 # %%
@@ -1207,6 +1219,7 @@ with torch.no_grad():
 from glanet.course.kit.sameness import same_function, same_module
 from glanet.rivals import csnln as package_csnln
 from glanet.rivals import han as package_han
+from glanet.rivals import ignn as package_ignn
 from glanet.rivals import nlsn as package_nlsn
 from glanet.rivals import rcan as package_rcan
 from glanet.rivals import rnan as package_rnan
@@ -1222,10 +1235,17 @@ searches = [
     for s in (2, 3)
 ]
 hashes = [(torch.randn(2, 50, 6), torch.randn(6, 4, 5)) for _ in range(3)]
+graphs = [(torch.randn(30, 8), torch.randn(40, 8), k) for k in (1, 5)]
 
 
 def square_root(matrix):
     return newton_schulz(matrix, steps=5)
+
+
+def nearest(query, key, k):
+    """The package's, which takes images of patches; here each is one row of them."""
+    query, key = (vectors.T[None, :, None] for vectors in (query, key))
+    return package_ignn.nearest(query, key, k, window=key.shape[3], scale=1)[0, :, 0].T
 
 
 mine, theirs = ChannelAttention(16, 4), package_rcan.ChannelAttention(16, 4)
@@ -1236,6 +1256,7 @@ print(same_function(layer_weights, package_han.layer_weights, stacks, tolerance=
 print(same_function(sum_over_keys, package_rnan.sum_over_keys, triples, tolerance=1e-6))
 print(same_function(replace_patches, package_csnln.replace_patches, searches, tolerance=1e-4))
 print(same_function(hash_buckets, package_nlsn.hash_buckets, hashes))
+print(same_function(nearest_patches, nearest, graphs))
 
 # %% [markdown]
 # ## How far you are

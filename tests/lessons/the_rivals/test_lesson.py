@@ -11,7 +11,7 @@ from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.course.lessons.the_rivals import exercises, figures
 from glanet.course.lessons.the_rivals.widgets import explore_looks
 from glanet.networks import NETWORKS
-from glanet.rivals import san
+from glanet.rivals import ignn, san
 from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
 
 # RCAN
@@ -343,6 +343,13 @@ def test_the_nearest_may_be_sorted():
 )
 def test_each_mistake_in_the_nearest_patches_is_named(mutant, says):
     assert_named(exercises.nearest_patches, mutant, says)
+
+
+def test_the_nearest_of_a_row_are_the_packages():
+    query, key = torch.randn(30, 8), torch.randn(40, 8)
+    rows = (vectors.T[None, :, None] for vectors in (query, key))
+    found = ignn.nearest(*rows, 5, window=40, scale=1)[0, :, 0].T
+    assert torch.equal(exercises.nearest(query, key, 5), found)
 
 
 # Figures and widget

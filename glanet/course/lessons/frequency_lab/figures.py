@@ -4,19 +4,15 @@ Frequencies are in cycles/pixel. Means over images have a 95 % band by bootstrap
 side share their scale.
 """
 
-from io import BytesIO
-
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
-from PIL import Image
 
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
 from glanet.analysis.spectrum import FREQUENCY, HIGH, bootstrap, decibels, lean
-from glanet.course.kit.style import LOOKS, new_figure, shared_legend
+from glanet.course.kit.style import LOOKS, drawing, shared_legend
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 TOGETHER = {"color": "black", "linestyle": "-", "linewidth": 1.0}
@@ -32,35 +28,12 @@ THIRDS = {
 FEW_COLOURS = 24  # in pictures of numbers: a smaller file
 
 
-class PaletteCanvas(FigureCanvasAgg):
-    """A canvas that writes PNGs of few ``colours``: enough for lines, in a fifth of the bytes.
-
-    It keeps the stored notebook, with its many figures, small enough.
-    """
-
-    colours = 64
-
-    def print_png(self, filename_or_obj, **ignored):
-        full = BytesIO()
-        super().print_png(full)
-        picture = Image.open(full).convert("RGB")
-        picture = picture.quantize(self.colours, dither=Image.Dither.NONE)
-        picture.save(filename_or_obj, "PNG", optimize=True)
-
-
-def _drawing(width, height, colours=64):
-    """A `new_figure` for drawings that need few colours."""
-    figure = new_figure(width, height)
-    PaletteCanvas(figure).colours = colours
-    return figure
-
-
 def calibration(panels):
     """Measurements of known operators as dots, the values expected from formulas as lines.
 
     ``panels`` maps a title to {operator: (measured, expected)}, both (BANDS,) and without a unit.
     """
-    figure = _drawing(4.0 * len(panels), 3.0)
+    figure = drawing(4.0 * len(panels), 3.0)
     dashes = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
     for axes, (title, operators) in zip(_row(figure, len(panels)), panels.items(), strict=True):
         for dash, marker, (name, (measured, expected)) in zip(
@@ -82,7 +55,7 @@ def contribution_spectra(spectra):
 
     ``spectra`` maps a layer to the `SumSpectrum` of its branches. The black line is their sum.
     """
-    figure = _drawing(2.8 * _columns(spectra), 1.9 * _rows(spectra) + 0.8)
+    figure = drawing(2.8 * _columns(spectra), 1.9 * _rows(spectra) + 0.8)
     for axes, (layer, spectrum) in zip(_grid(figure, spectra), spectra.items(), strict=True):
         for name, part in spectrum.parts.items():
             _curve(axes, decibels(part.power), name, **LOOKS[name])
@@ -101,7 +74,7 @@ def band_shares(spectra):
     ``spectra`` as for `contribution_spectra`. Bars are stacked means over the images; cross-terms
     below 0 mean that branches cancel each other. The parts of a bar add up to 1.
     """
-    figure = _drawing(8.4, 3.2)
+    figure = drawing(8.4, 3.2)
     for axes, (title, band) in zip(_row(figure, 3), THIRDS.items(), strict=True):
         shares = [
             {name: share.mean() for name, share in spectrum.shares(*band).items()}
@@ -135,7 +108,7 @@ def transfers(measured):
 
     ``measured`` maps a title to a `Coherence`.
     """
-    figure = _drawing(2.8 * _columns(measured), 1.9 * _rows(measured) + 0.8)
+    figure = drawing(2.8 * _columns(measured), 1.9 * _rows(measured) + 0.8)
     for axes, (title, found) in zip(_grid(figure, measured), measured.items(), strict=True):
         axes.plot(found.frequency, found.naive, label="|Y| / |Z|", **LOOKS["bicubic"])
         axes.plot(found.frequency, found.gain, label="coherent gain", **LOOKS["attention"])
@@ -156,7 +129,7 @@ def responses(fresh, trained):
     {branch: `Response`}. The panels are the first layer, the last layer, and the `lean` of all:
     above 0 dB, a branch favours high frequencies. Nine in ten untrained layers are in the shade.
     """
-    figure = _drawing(8.4, 3.2)
+    figure = drawing(8.4, 3.2)
     *panels, leans = figure.subplots(1, 3)
     panels[1].sharey(panels[0])
     names = list(trained)
@@ -186,7 +159,7 @@ def ratios(curves, *, formula):
 
     ``formula`` is (label, (BANDS,) in decibels), drawn as a thin line.
     """
-    figure = _drawing(6.2, 3.3)
+    figure = drawing(6.2, 3.3)
     axes = figure.subplots()
     looks = (LOOKS["original"], LOOKS["5"], LOOKS["max"], LOOKS["7"], LOOKS["attention"])
     for look, (name, samples) in zip(looks, curves.items(), strict=False):
@@ -205,7 +178,7 @@ def errors(ours, bicubic, *, scale):
     ``ours`` and ``bicubic`` are `ErrorSpectrum`. The dashed line is the highest frequency that an
     LR image can hold.
     """
-    figure = _drawing(8.4, 3.1)
+    figure = drawing(8.4, 3.1)
     wrong, gain, power = figure.subplots(1, 3)
     for name, found, look in (
         ("GLA-Net", ours, NETWORK),
@@ -244,7 +217,7 @@ def surgery(original, whole, lesioned, *, title, top, left, side, scale):
         error_spectrum(image[None], original[None], border=scale) for image in (whole, lesioned)
     )
     change = before.gain_over(after)[0]
-    figure = _drawing(8.4, 2.4, colours=256)
+    figure = drawing(8.4, 2.4, colours=256)
     *panels, axes = figure.subplots(1, 4, width_ratios=(1, 1, 1, 1.5))
     for panel, (name, image) in zip(panels, images.items(), strict=True):
         panel.imshow(
@@ -275,7 +248,7 @@ def footprints(measured):
     ``measured`` maps a title to a `Footprint`. Above, one square is one window, and the mean jump
     is 1. Below, a grid of windows appears as a comb at the marked frequencies.
     """
-    figure = _drawing(1.9 * len(measured) + 0.9, 4.2)
+    figure = drawing(1.9 * len(measured) + 0.9, 4.2)
     rows = figure.subplots(2, len(measured), squeeze=False, height_ratios=(1.2, 1))
     largest = max(found.folded.max() for found in measured.values())
     colours = colormaps["viridis"].resampled(FEW_COLOURS)
@@ -306,7 +279,7 @@ def receptive_fields(fields, *, reach):
     ``fields`` maps a branch to a `ReceptiveField`; ``reach`` pixels to each side are shown. Colour
     is a pixel's share of the sum of squares, on one logarithmic scale; white is zero.
     """
-    figure = _drawing(1.75 * len(fields) + 0.7, 2.4)
+    figure = drawing(1.75 * len(fields) + 0.7, 2.4)
     colours = colormaps["viridis"].resampled(FEW_COLOURS)
     scale = LogNorm(1e-3, 1)
     for axes, (name, field) in zip(_row(figure, len(fields)), fields.items(), strict=True):
@@ -335,7 +308,7 @@ def attributions(image, maps, *, top, left, side):
     ``image`` is uint8 (H, W, 3); ``maps`` maps a title to an `Attribution`. The square is in LR
     pixels. All maps share one scale around 0.
     """
-    figure = _drawing(2.3 * (1 + len(maps)) + 0.8, 2.7, colours=128)
+    figure = drawing(2.3 * (1 + len(maps)) + 0.8, 2.7, colours=128)
     panels = _row(figure, 1 + len(maps))
     height, width = image.shape[:2]
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
@@ -359,7 +332,7 @@ def trajectories(measured):
 
     ``measured`` maps a name to a `Trajectory`, all of the same stages.
     """
-    figure = _drawing(8.4, 4.6)
+    figure = drawing(8.4, 4.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
     looks = (NETWORK, LOOKS["bicubic"], LOOKS["5"], LOOKS["7"])
     for look, (name, found) in zip(looks, measured.items(), strict=False):

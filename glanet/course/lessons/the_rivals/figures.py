@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from glanet.analysis.spectrum import FREQUENCY, decibels
-from glanet.course.kit.style import LOOKS, new_figure
+from glanet.course.kit.style import LOOKS, drawing
 from glanet.evaluation.metrics import rgb_to_y
 
 COLOURS = colormaps["viridis"].resampled(24)  # few colours: a smaller file
@@ -35,7 +35,7 @@ def look(photo, share, *, row, column, title):
     """
     height, width = share.shape
     relative = np.ma.masked_less_equal(np.asarray(share) * share.size, 0)
-    figure = new_figure(6.6, 3.1)
+    figure = drawing(6.0, 2.7, colours=96)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
     left.imshow(photo, **place)
@@ -50,7 +50,7 @@ def look(photo, share, *, row, column, title):
 
 def matrices(named):
     """Square matrices side by side, ``named`` by their titles, each on its own scale around 0."""
-    figure = new_figure(3.0 * len(named), 2.7)
+    figure = drawing(3.0 * len(named), 2.7)
     for axes, (title, matrix) in zip(_row(figure, len(named)), named.items(), strict=True):
         limit = np.abs(matrix).max()
         drawn = axes.imshow(matrix, cmap=SIGNED, vmin=-limit, vmax=limit)
@@ -65,7 +65,7 @@ def roots(eigenvalues, found):
 
     ``eigenvalues`` (N,) are shares of the trace. Both axes are logarithmic.
     """
-    figure = new_figure(5.2, 3.2)
+    figure = drawing(5.2, 3.2)
     axes = figure.subplots()
     looks = [{key: value for key, value in v.items() if key != "marker"} for v in NETWORKS.values()]
     for style, (steps, values) in zip(looks, found.items(), strict=False):
@@ -82,7 +82,7 @@ def costs(flops, slopes):
 
     ``flops`` maps a mechanism to {side: operations}, ``slopes`` maps it to the fitted exponent.
     """
-    figure = new_figure(6.4, 4.0)
+    figure = drawing(6.4, 4.0)
     axes = figure.subplots()
     for name, counts in flops.items():
         axes.loglog(
@@ -106,7 +106,7 @@ def error_spectra(measured, *, scale):
     ``measured`` maps a name to an `ErrorSpectrum`, "bicubic" among them. The dashed line is the
     highest frequency that an LR image can hold.
     """
-    figure = new_figure(8.4, 3.4)
+    figure = drawing(8.4, 3.4)
     wrong, gain = figure.subplots(1, 2)
     for name, found in measured.items():
         style = LOOKS.get(name) or {k: v for k, v in NETWORKS[name].items() if k != "marker"}
@@ -165,7 +165,7 @@ def _grid(count):
     """A figure and its panels for maps of LR pixels, five in a row; those beyond are hidden."""
     columns = min(5, count)
     rows = -(-count // columns)
-    figure = new_figure(1.75 * columns + 0.9, 1.9 * rows + 0.4)
+    figure = drawing(1.75 * columns + 0.9, 1.9 * rows + 0.4, colours=96)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid[:, 0]:
         axes.set_ylabel("row (pixels)")
