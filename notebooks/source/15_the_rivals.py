@@ -10,8 +10,8 @@
 #
 # Table 1 of [the paper (*Global-Local Awareness Network for Image Super-Resolution*, ICIP
 # 2023)](https://panpinchi.github.io/GLA-Net/) sets GLA-Net beside RCAN, SAN, IGNN, HAN, NLSN and
-# SwinIR, and the text also argues with RNAN and CSNLN. All of them start with a convolution, end
-# with a pixel shuffle, and have a long row of blocks between. They differ in one question: **which
+# SwinIR, and the text also argues with RNAN and CSNLN. All of them start and
+# end with convolutions, and most have a long row of blocks between. They differ in one question: **which
 # other pixels may a pixel look at?** Each section answers it for one network: the idea, small
 # numbers, the code, and a picture.
 #
@@ -49,8 +49,8 @@ channels, height, width = features.shape[1:]
 print(tuple(features.shape))
 
 # %% [markdown]
-# The figure `look` shows the photograph with a marked pixel, and the *share* of every pixel in the
-# result at the marked one. Shares add up to 1. The colour is the share times the number of pixels:
+# The figure `look` shows the photograph in grey, with a frame around one pixel and its neighbours, and
+# beside it the *share* of every pixel in the result at that pixel. Shares add up to 1. The colour is the share times the number of pixels:
 # 1 (blue-green) if all pixels count alike, 1000 (yellow) if one pixel counts as much as a thousand.
 # White is zero.
 #
@@ -631,9 +631,8 @@ detail = replace_patches(30 * (image - smooth(image)), key, value, 2)
 enlarged = {
     "bicubic": imresize(lr, 2),
     "+ its own detail": to_image(imresize_tensor(image, 2) + detail),
-    "tiny-x2, trained": upscale(model, lr),
 }
-for name, sr in enlarged.items():
+for name, sr in {**enlarged, "tiny-x2, trained": upscale(model, lr)}.items():
     print(f"{name:17} {psnr_y(sr, hr, border=2):.2f} dB")
 
 # %%
@@ -642,7 +641,7 @@ from glanet.course.kit.photo import details
 details({**enlarged, "original": hr}, top=20, left=0, side=min(48, 2 * side))
 
 # %% [markdown]
-# (The factor 30, the sharpness of the softmax, was chosen on this photograph. Others gain less.)
+# (The factor 30, the sharpness of the softmax, was chosen on this photograph.)
 #
 # In the picture below, the query is the features of the marked pixel and its neighbours, brought to
 # length 1, and the factor is 10, as in CSNLN. The share of a key is drawn on the 2×2 pixels that it
@@ -740,6 +739,7 @@ print(
 
 # %%
 chunk = 128
+chunks = height * width // chunk
 unit = F.normalize(tokens[0], dim=-1)
 nearest_ten = (unit @ unit.T).topk(10).indices  # the pixel itself is among them
 
@@ -753,7 +753,6 @@ def chunk_of(rotations):
 def met(rotations):
     """Whether each pixel meets each of its nearest ten, in any round: (N, 10)."""
     number = chunk_of(rotations)
-    chunks = height * width // chunk
     apart = (number[:, :, None] - number[:, nearest_ten]) % chunks
     return ((apart <= 1) | (apart == chunks - 1)).any(0)
 
@@ -776,8 +775,8 @@ number = chunk_of(rotations[:, :4])
 def look_of_nlsn(row, column):
     pixel = row * width + column
     scores = tokens[0, pixel] @ unit.T  # keys have length 1
-    apart = (number[:, pixel : pixel + 1] - number) % (height * width // chunk)
-    close = (apart <= 1) | (apart == apart.amax())
+    apart = (number[:, pixel : pixel + 1] - number) % chunks
+    close = (apart <= 1) | (apart == chunks - 1)
     weights = scores.exp() * close  # (rounds, N)
     return (weights.sum(0) / weights.sum()).view(height, width).numpy()
 
@@ -1025,18 +1024,18 @@ from glanet.weights import load, shipped_names
 
 my_weights = {}  # for example {"RCAN": "../runs/rcan/weights"}
 
-networks = {"GLA-Net": model}
-for name, network in NETWORKS.items():
+models = {"GLA-Net": model}
+for name, entry in NETWORKS.items():
     if f"{name}-tiny-x2" in shipped_names():
-        networks[network.title] = load(f"{name}-tiny-x2")
-networks |= {title: load(folder) for title, folder in my_weights.items()}
+        models[entry.title] = load(f"{name}-tiny-x2")
+models |= {title: load(folder) for title, folder in my_weights.items()}
 
 
 def bicubic(image):
     return F.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)
 
 
-print(f"at hand: {len(networks)} of {len(NETWORKS)} networks")
+print(f"at hand: {len(models)} of {len(NETWORKS)} networks")
 
 # %% [markdown]
 # **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows
@@ -1048,20 +1047,20 @@ guess = ...
 
 
 # %%
-def reached(network, side):
+def reached(model, side):
     """On how many LR pixels one output pixel depends: those whose derivative is not 0."""
     torch.manual_seed(0)
     image = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
-    network = network.double()
+    model = model.double()
     with torch.no_grad():  # some parts start at 0, which would hide what they look at
-        for weight in network.parameters():
+        for weight in model.parameters():
             weight += 0.02 * torch.randn_like(weight)
-    (gradient,) = torch.autograd.grad(network(image)[0, :, side, side].sum(), image)
+    (gradient,) = torch.autograd.grad(model(image)[0, :, side, side].sum(), image)
     return int(gradient.abs().sum(1).gt(0).sum())
 
 
 reach = by_profile(smoke=16, learn=64, full=64)
-pixels = {network.title: reached(untrained(name), reach) for name, network in NETWORKS.items()}
+pixels = {entry.title: reached(untrained(name), reach) for name, entry in NETWORKS.items()}
 print(
     reveal(
         guess,
@@ -1087,20 +1086,20 @@ quarter = imresize(imresize(data.astronaut(), 1 / 2), 1 / 2)
 patch = to_tensor(quarter[14 : 14 + side, :side])
 
 
-def on_tokens(network):
-    """The same network, from tokens (B, H, W, C) to tokens."""
+def on_tokens(model):
+    """The same model, from tokens (B, H, W, C) to tokens."""
 
     def run(tokens):
-        return rearrange(network(rearrange(tokens, "b h w c -> b c h w")), "b c h w -> b h w c")
+        return rearrange(model(rearrange(tokens, "b h w c -> b c h w")), "b c h w -> b h w c")
 
     return run
 
 
 seen = {
     name: receptive_field(
-        on_tokens(network), rearrange(patch, "b c h w -> b h w c"), row=side, column=side
+        on_tokens(one), rearrange(patch, "b c h w -> b h w c"), row=side, column=side
     )
-    for name, network in {"bicubic": bicubic, **networks}.items()
+    for name, one in {"bicubic": bicubic, **models}.items()
 }
 fields(seen)
 
@@ -1124,8 +1123,8 @@ square = {"top": side // 2 - 4, "left": 6, "side": 8}  # in LR pixels
 steps = by_profile(smoke=2, learn=10, full=50)
 in_hr = {name: 2 * value for name, value in square.items()}
 maps = {
-    name: attribution(detail_in(network, **in_hr), patch, steps=steps)
-    for name, network in {"bicubic": bicubic, **networks}.items()
+    name: attribution(detail_in(one, **in_hr), patch, steps=steps)
+    for name, one in {"bicubic": bicubic, **models}.items()
 }
 attributions(to_image(patch), maps, **square)
 
@@ -1139,28 +1138,25 @@ from glanet.analysis.errors import error_spectrum
 from glanet.course.lessons.the_rivals.figures import error_spectra
 
 large = by_profile(smoke=64, learn=128, full=256)
-photographs = {
+hrs = {
     name: getattr(data, name)()[100 : 100 + large, 100 : 100 + large]
     for name in ("astronaut", "coffee", "rocket", "chelsea")
 }
-small_ones = {name: imresize(photo, 1 / 2) for name, photo in photographs.items()}
-originals = np.stack(list(photographs.values()))
-enlarged = {"bicubic": np.stack([imresize(photo, 2) for photo in small_ones.values()])}
-for name, network in networks.items():
-    enlarged[name] = np.stack([upscale(network, photo) for photo in small_ones.values()])
-for name, images in enlarged.items():
-    psnr = np.mean(
-        [psnr_y(sr, original, 2) for sr, original in zip(images, originals, strict=True)]
-    )
-    print(f"{name:13} {psnr:.2f} dB, mean of {len(images)} photographs")
+lrs = {name: imresize(photo, 1 / 2) for name, photo in hrs.items()}
+originals = np.stack(list(hrs.values()))
+enlarged = {"bicubic": np.stack([imresize(photo, 2) for photo in lrs.values()])}
+for name, one in models.items():
+    enlarged[name] = np.stack([upscale(one, photo) for photo in lrs.values()])
+for name, srs in enlarged.items():
+    psnr = np.mean([psnr_y(*pair, border=2) for pair in zip(srs, originals, strict=True)])
+    print(f"{name:13} {psnr:.2f} dB, mean of {len(srs)} photographs")
 error_spectra(
-    {name: error_spectrum(images, originals, border=2) for name, images in enlarged.items()},
-    scale=2,
+    {name: error_spectrum(srs, originals, border=2) for name, srs in enlarged.items()}, scale=2
 )
 
 # %% [markdown]
 # Tiny networks of about 135,000 parameters can say which idea learns quickly at this size. They do not
-# repeat Table 1, where the networks are a hundred times as large or more.
+# repeat Table 1, where most networks are more than a hundred times as large.
 
 # %% [markdown]
 # ## What can go wrong
@@ -1205,9 +1201,9 @@ for steps in (1, 3, 5):
 nlsn = untrained("nlsn")
 patch = torch.rand(1, 3, 24, 24)
 with torch.no_grad():
-    for mode, network in {"training": nlsn.train(), "evaluation": nlsn.eval()}.items():
-        network.train(mode == "training")
-        print(f"{mode:10} the same twice: {torch.equal(network(patch), network(patch))}")
+    for mode in ("training", "evaluation"):
+        nlsn.train(mode == "training")
+        print(f"{mode:10} the same twice: {torch.equal(nlsn(patch), nlsn(patch))}")
 
 # %% [markdown]
 # ## The same as the package's

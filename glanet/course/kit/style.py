@@ -42,7 +42,9 @@ class PaletteCanvas(FigureCanvasAgg):
         full = BytesIO()
         super().print_png(full)
         picture = Image.open(full).convert("RGB")
-        picture = picture.quantize(self.colours, dither=Image.Dither.NONE)
+        # the other methods merge the rare colours of a colour bar
+        method = Image.Quantize.MAXCOVERAGE
+        picture = picture.quantize(self.colours, method, dither=Image.Dither.NONE)
         picture.save(filename_or_obj, "PNG", optimize=True)
 
 

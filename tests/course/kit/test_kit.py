@@ -1,10 +1,14 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from glanet.course.kit import paths
 from glanet.course.kit.photo import details, explore_details, photograph
 from glanet.course.kit.predictions import reveal, reveal_choice
 from glanet.course.kit.profile import PROFILES, by_profile, profile
+from glanet.course.kit.style import drawing
 
 
 @pytest.fixture
@@ -80,3 +84,19 @@ def test_results_are_read_in_a_checkout_only(monkeypatch, tmp_path):
     assert paths.results("ablation")["claim"] == "ablation"
     monkeypatch.setattr(paths, "HOME", tmp_path)
     assert paths.results("ablation") is None
+
+
+def test_a_drawing_of_few_colours_keeps_the_rare_ones():
+    levels = np.linspace(0, 1, 24)[:, None]
+
+    def picture(colours):
+        figure = drawing(3, 2, colours=colours)
+        wide, narrow = figure.subplots(1, 2, width_ratios=(20, 1))
+        wide.imshow(np.zeros((4, 4)), cmap="viridis", vmin=0, vmax=1)
+        narrow.imshow(levels, cmap="viridis", aspect="auto")
+        written = BytesIO()
+        figure.savefig(written)
+        return np.asarray(Image.open(written).convert("RGB")).astype(int)
+
+    assert np.abs(picture(128) - picture(256)).max() <= 8
+    assert len(np.unique(picture(32).reshape(-1, 3), axis=0)) <= 32

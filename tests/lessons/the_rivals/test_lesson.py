@@ -10,6 +10,7 @@ from glanet.analysis.errors import error_spectrum
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.course.lessons.the_rivals import exercises, figures
 from glanet.course.lessons.the_rivals.widgets import explore_looks
+from glanet.evaluation.metrics import rgb_to_y
 from glanet.networks import NETWORKS
 from glanet.rivals import ignn, san
 from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
@@ -364,7 +365,7 @@ def test_a_look_marks_its_pixel_and_shows_shares_on_one_scale(photo):
     share = np.zeros((8, 9))
     share[2, 3], share[7, 0] = 0.75, 0.25
     left, right = figures.look(photo, share, row=2, column=3, title="RNAN").axes[:2]
-    assert np.array_equal(left.images[0].get_array(), photo)
+    assert np.array_equal(left.images[0].get_array(), rgb_to_y(photo))
     shown = right.images[0].get_array()
     assert shown.mask.sum() == 70
     assert shown[2, 3] == pytest.approx(0.75 * 72)

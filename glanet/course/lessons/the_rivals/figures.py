@@ -11,6 +11,7 @@ from glanet.evaluation.metrics import rgb_to_y
 
 COLOURS = colormaps["viridis"].resampled(24)  # few colours: a smaller file
 SIGNED = colormaps["RdBu_r"].resampled(25)
+GREY = colormaps["gray"].resampled(24)
 # one look for each network, in the order in which they came out
 NETWORKS = {
     "RCAN": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
@@ -27,7 +28,7 @@ NETWORKS = {
 
 
 def look(photo, share, *, row, column, title):
-    """What one pixel looks at: a photograph, and the share of each pixel in the result there.
+    """What one pixel looks at: a photograph, in grey, and the share of each pixel in the result.
 
     ``photo`` is uint8 (H, W, 3), ``share`` (H, W), at least 0, adds up to 1. White is zero. The
     scale is logarithmic and the same for every mechanism; 1 on it is the share that each pixel has
@@ -35,10 +36,10 @@ def look(photo, share, *, row, column, title):
     """
     height, width = share.shape
     relative = np.ma.masked_less_equal(np.asarray(share) * share.size, 0)
-    figure = drawing(6.0, 2.7, colours=96)
+    figure = drawing(5.6, 2.6, colours=128)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
-    left.imshow(photo, **place)
+    left.imshow(rgb_to_y(photo), cmap=GREY, vmin=16, vmax=235, **place)
     drawn = right.imshow(relative, cmap=COLOURS, norm=LogNorm(1e-2, 1e3), **place)
     for axes, name in ((left, "photograph (LR)"), (right, title)):
         _mark(axes, row, column)
@@ -145,7 +146,7 @@ def attributions(image, measured, *, top, left, side):
     pixels. All maps share one scale around 0.
     """
     figure, panels = _grid(1 + len(measured))
-    panels[0].imshow(rgb_to_y(image), cmap=colormaps["gray"].resampled(24), vmin=16, vmax=235)
+    panels[0].imshow(rgb_to_y(image), cmap=GREY, vmin=16, vmax=235)
     panels[0].set_title("photograph (LR)")
     limit = np.quantile(np.abs(np.stack([found.value for found in measured.values()])), 0.995)
     for axes, (name, found) in zip(panels[1:], measured.items(), strict=False):
@@ -165,7 +166,7 @@ def _grid(count):
     """A figure and its panels for maps of LR pixels, five in a row; those beyond are hidden."""
     columns = min(5, count)
     rows = -(-count // columns)
-    figure = drawing(1.75 * columns + 0.9, 1.9 * rows + 0.4, colours=96)
+    figure = drawing(1.75 * columns + 0.9, 1.9 * rows + 0.4, colours=128)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid[:, 0]:
         axes.set_ylabel("row (pixels)")
