@@ -6,6 +6,7 @@ from glanet.data.degradation import imresize, modcrop
 from glanet.evaluation.benchmark import (
     BenchmarkError,
     Score,
+    document,
     evaluate,
     evaluate_folder,
     mean_scores,
@@ -133,6 +134,15 @@ def test_published_rows_stand_above_ours_and_are_marked():
 def test_the_table_says_where_tiles_were_used():
     tiled = [SCORES[0], Score("Set5", "b", 32.0, 0.8, 1.0, 128)]
     assert "**In tiles** of 128 LR pixels: 1 of 2 images" in table(tiled, 2, "mine")
+
+
+def test_the_table_and_the_document_say_how_images_were_cut(hr_images):
+    whole = list(evaluate(bicubic(2), "mine", hr_images, 2))
+    cut = list(evaluate(bicubic(2), "mine", hr_images, 2, cut_at=30_000))
+    for scores, says in ((whole, "Protocol whole: "), (cut, "again if they have 30,000 LR pixels")):
+        assert says in table(scores, 2, "mine")
+        assert says in document(scores, 2, "mine")["protocol"]
+    assert [image["cut_at"] for image in document(cut, 2, "mine")["images"]] == [30_000] * 2
 
 
 def test_published_scores_are_of_the_papers_sets_and_end_with_its_claim():
