@@ -109,6 +109,14 @@ NETWORKS = {
         weights="github.com/daitao/SAN",
         cut_at=160_000,
     ),
+    "ignn": Network(
+        "IGNN",
+        "Zhou et al., NeurIPS 2020",
+        rivals.ignn.IGNNConfig,
+        rivals.ignn.IGNN,
+        rivals.ignn.read_released,
+        (),
+    ),
     "han": Network(
         "HAN",
         "Niu et al., ECCV",
