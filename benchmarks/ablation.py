@@ -12,10 +12,7 @@ command again. A finished run is an entry of the ledger, ``ablation/NETWORK-seed
 """
 
 import json
-import os
-import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
@@ -26,14 +23,11 @@ from tqdm import tqdm
 
 from benchmarks import ledger
 from benchmarks.scores import SETS
-from glanet import GLANet, ModelConfig
+from benchmarks.short import in_its_own_process, recipe, train_and_measure
+from glanet import ModelConfig
 from glanet.data import catalog
 from glanet.data.images import find_images
-from glanet.evaluation.benchmark import evaluate
-from glanet.files import write_text
-from glanet.inference import upscale
 from glanet.networks import count_parameters
-from glanet.training import Recipe
 
 SCALE = 2
 WHOLE = "GLA-Net"
@@ -67,7 +61,7 @@ def main(options: Options):
     ]
     with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(todo), unit=" runs") as bar:
         for (variant, seed), found in zip(
-            todo, pool.map(lambda run: in_its_own_process(*run, options), todo), strict=True
+            todo, pool.map(lambda which: run(*which, options), todo), strict=True
         ):
             record(variant, seed, found, options)
             bar.update()
@@ -104,67 +98,22 @@ def matched(config):
     return best
 
 
-def in_its_own_process(variant, seed, options):
-    """Train and measure, on one core. Returns the scores; what was done is not done again."""
+def run(variant, seed, options):
+    """The scores of a run; what was done before is not done again."""
     folder = options.folder / claim(variant, seed).partition("/")[2]
     settings = [shape(variant).to_dict(), options.steps, seed, str(folder)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    subprocess.run(
-        [sys.executable, "-m", __spec__.name, json.dumps(settings)],
-        env=environment,
-        stderr=subprocess.DEVNULL,  # progress bars of several runs at a time
-        check=True,
-    )
-    return json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    return in_its_own_process(__spec__.name, settings, folder)
 
 
-def average(steps):
-    """The decay of the moving average that reaches back as far, of all steps, as the preset's."""
-    preset = Recipe.preset("tiny")
-    return 1 - (1 - preset.average) * preset.steps / steps
-
-
-def train_and_measure(config, steps, seed, folder):
-    from glanet.training import train
-
-    scores = Path(folder) / "scores.json"
-    if scores.exists():
-        return
-    recipe = Recipe.preset(
-        "tiny",
-        steps=steps,
-        average=average(steps),
-        seed=seed,
-        validation=(),
-        precision="float32",
-        save_every=100,
-    )
-    started = time.monotonic()
-    weights = train(ModelConfig.from_dict(config), recipe, folder, device="cpu")
-    if weights is None:
-        sys.exit(1)  # asked to stop
-    trained = time.monotonic()
-    found = measure(GLANet.from_pretrained(weights))
-    document = {"psnr_y": found, "seconds_of_last_start": round(trained - started, 1)}
-    write_text(scores, json.dumps(document, indent=1))
-
-
-def measure(model):
-    """{set: {image: PSNR on Y, dB}}, whole images."""
-    images = {name: catalog.hr_images(name) for name in SETS}
-    images["CID22"] = find_images(catalog.data_root() / "train" / "CID22")[::EVERY]
-    return {
-        name: {
-            score.image: round(score.psnr_y, 4)
-            for score in evaluate(lambda lr: (upscale(model, lr), None), name, files, SCALE)
-        }
-        for name, files in images.items()
-    }
+def images():
+    """{set: HR images} to measure on."""
+    cid22 = find_images(catalog.data_root() / "train" / "CID22")[::EVERY]
+    return {**{name: catalog.hr_images(name) for name in SETS}, "CID22": cid22}
 
 
 def record(variant, seed, found, options):
     """A run's entry in the ledger."""
-    config, recipe = shape(variant), Recipe.preset("tiny")
+    config, training = shape(variant), recipe(options.steps, seed)
     ledger.record(
         claim(variant, seed),
         found["psnr_y"],
@@ -175,16 +124,17 @@ def record(variant, seed, found, options):
         channels=config.channels,
         mlp_ratio=round(config.mlp_ratio, 4),
         steps=options.steps,
-        data=list(recipe.data),
-        batch=recipe.batch,
-        patch=recipe.patch,
-        moving_average=round(average(options.steps), 4),
+        data=list(training.data),
+        batch=training.batch,
+        patch=training.patch,
+        moving_average=round(training.average, 4),
         seconds_of_last_start=found["seconds_of_last_start"],
     )
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
-        train_and_measure(*json.loads(sys.argv[1]))
+        config, *settings = json.loads(sys.argv[1])
+        train_and_measure(ModelConfig.from_dict(config), *settings, images())
     else:
         main(tyro.cli(Options))

@@ -18,6 +18,7 @@ from benchmarks.scores import SETS
 from glanet.course.kit.lessons import LESSONS
 from glanet.evaluation.published import published
 from glanet.files import write_text
+from glanet.networks import NETWORKS
 from glanet.training import Recipe
 from glanet.weights import shipped_names
 
@@ -171,6 +172,45 @@ def ablation():
     return markdown(rows)
 
 
+def rivals():
+    """Networks of one size, trained alike: mean PSNR of the finished runs, and their range."""
+    rows = [("network", "parameters", "steps", "seeds", *SETS)]
+    found = {}
+    for path in sorted((RESULTS / "rivals").glob("*-seed*.json")):
+        entry = ledger(f"rivals/{path.stem}")
+        found.setdefault((entry["steps"], entry["network"]), []).append(entry)
+    for steps, name in sorted(found, key=lambda key: (key[0], [*NETWORKS].index(key[1]))):
+        entries = found[steps, name]
+        head = f"{entries[0]['parameters']:,}", f"{steps:,}", str(len(entries))
+        cells = (_of_seeds([_mean(entry["value"][of]) for entry in entries]) for of in SETS)
+        rows.append((NETWORKS[name].title, *head, *cells))
+    return markdown(rows)
+
+
+def _mean(by_image):
+    return statistics.mean(by_image.values())
+
+
+def _of_seeds(scores):
+    mean = f"{statistics.mean(scores):.2f}"
+    return mean if len(scores) == 1 else f"{mean} ({min(scores):.2f}–{max(scores):.2f})"
+
+
+def rivals_speed():
+    """Time and memory of the networks at their published size, and their ratios to GLA-Net's."""
+    rows = [("network", "parameters", "seconds", "ratio", "memory, GB", "ratio")]
+    if (RESULTS / "rivals-speed.json").exists():
+        entry = ledger("rivals-speed")
+        for name, ratio in entry["value"].items():
+            seconds = statistics.median(entry["seconds"][name])
+            time = f"{seconds:,.2f}", f"**{ratio['seconds']:.2f}×**"
+            memory = f"{entry['peak_memory_gb'][name]:.2f}", f"**{ratio['memory']:.2f}×**"
+            rows.append(
+                (NETWORKS[name].title, f"{entry['parameters'][name]:,}", *time, *memory),
+            )
+    return markdown(rows)
+
+
 def chance():
     """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
 
@@ -210,6 +250,8 @@ TABLES = {
     "paper-run": paper_run,
     "ablation": ablation,
     "chance": chance,
+    "rivals": rivals,
+    "rivals-speed": rivals_speed,
 }
 
 

@@ -108,16 +108,31 @@ def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: Flag = False) -> 
 
 
 @app.command
-def networks() -> None:
-    """List the networks: parameters, presets, papers."""
-    rows = [("name", "network", "parameters", "presets", "paper")]
-    for name, entry in register.NETWORKS.items():
-        parameters = register.count_parameters(entry.config.preset("paper", 2))
-        presets = ", ".join(entry.config.PRESETS)
-        rows.append((name, entry.title, f"{parameters:,}", presets, entry.paper))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    print(*("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows), sep="\n")
-    print("\nparameters: of the preset paper at ×2")
+def networks(*, flops: Flag = False) -> None:
+    """List the networks: papers, parameters, presets, and where trained weights are published.
+
+    Args:
+        flops: also count the operations of each, which takes half a minute
+    """
+    rows = []
+    for name, entry in tqdm(register.NETWORKS.items(), leave=False, disable=not flops):
+        published = {scale: entry.config.preset("paper", scale) for scale in SCALES}
+        row = {"name": name, "network": entry.title, "paper": f"{entry.paper} {entry.year}"}
+        for scale, config in published.items():
+            row[f"parameters ×{scale}"] = f"{register.count_parameters(config):,}"
+        if flops:
+            row["GFLOP"] = f"{register.count_flop(published[2]) / 1e9:,.1f}"
+        row["range"] = f"0–{entry.model.value_range:.0f}"
+        row["presets"] = ", ".join(entry.config.PRESETS)
+        rows.append({**row, "weights": entry.weights})
+    cells = [tuple(rows[0]), *(tuple(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    print(*("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells), sep="\n")
+    print("\nparameters: of the preset paper")
+    if flops:
+        print("GFLOP: of that preset at ×2, for 64 × 64 LR pixels; a multiply-add counts as 2")
+    print("range: of the values inside; images go in and come out in 0–1 with every network")
+    print("weights: the page that links to the authors' files; glanet evaluate --weights FILE")
 
 
 @data.command(name="list")
@@ -202,6 +217,7 @@ def evaluate(
     published: Flag = False,
     ensemble: Flag = False,
     tile: OptionalTile = None,
+    protocol: Literal["whole", "authors"] = "whole",
     json_file: OptionalPath = None,
     device: OptionalName = None,
 ) -> None:
@@ -215,6 +231,7 @@ def evaluate(
         published: also show the published scores
         ensemble: average over each image's eight orientations: eight times slower
         tile: side of the tiles in LR pixels; default: whole images, or tiles if memory is short
+        protocol: authors cuts images into quadrants, as the tests of RCAN and its successors did
         json_file: file for the scores of every image
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
@@ -224,13 +241,22 @@ def evaluate(
     if images is not None:
         if scale is None:
             raise CommandError("--images needs --scale: the scale at which they were made.")
+        if protocol != "whole":
+            raise CommandError(
+                f"--protocol {protocol} is for networks, and --images are finished. "
+                "Leave one of the two out."
+            )
         label, runs = str(images), _score_folders(images, hr_images, scale)
     else:
         model = _load(weights, scale).to(choose_device(device))
         scale = model.config.scale
         label = f"{weights}, self-ensemble" if ensemble else weights
-        upscaler = partial(inference.upscale_within, model, tile=tile, ensemble=ensemble)
-        runs = [benchmark.evaluate(upscaler, name, hr_images[name], scale) for name in sets]
+        cut_at = _cut_at(weights, model.config.network, tile) if protocol == "authors" else None
+        if cut_at is None:
+            upscaler = partial(inference.upscale_within, model, tile=tile, ensemble=ensemble)
+        else:
+            upscaler = partial(_in_quadrants, model, cut_at, ensemble)
+        runs = [benchmark.evaluate(upscaler, name, hr_images[name], scale, cut_at) for name in sets]
     if json_file is not None:
         _check_writable(json_file)
     total = sum(map(len, hr_images.values()))
@@ -296,6 +322,25 @@ def _score_folders(images, hr_images, scale):
     return [
         benchmark.evaluate_folder(folders[name], name, hr_images[name], scale) for name in hr_images
     ]
+
+
+def _cut_at(weights, network, tile):
+    """LR pixels at which the authors of a network cut an image again."""
+    entry = register.find(network)
+    if entry.cut_at is None:
+        raise CommandError(
+            f"{weights}: the authors of {entry.title} measured whole images. "
+            "Leave --protocol authors out."
+        )
+    if tile is not None:
+        raise CommandError(
+            "--tile and --protocol authors both cut the image. Leave one of the two out."
+        )
+    return entry.cut_at
+
+
+def _in_quadrants(model, cut_at, ensemble, lr):
+    return inference.upscale(model, lr, ensemble=ensemble, cut_at=cut_at), None
 
 
 def _load(name, scale):

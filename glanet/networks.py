@@ -7,6 +7,7 @@ Whoever trains, measures, loads or enlarges asks a model for the following, and 
 - ``multiple``: tiles start on multiples of it, LR pixels: the window; 1 for a CNN;
 - ``values_per_pixel``: float32 values alive for each LR pixel at the peak, measured;
 - ``tiling``: False where the network needs to see the whole image;
+- ``value_range``: values inside lie in [0, 1] or [0, 255], as the published weights expect them;
 - ``repeated()``: the modules that are worth compiling, as each stands for many alike.
 
 docs/adding-a-network.md walks through adding one.
@@ -17,6 +18,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch._subclasses import FakeTensorMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from glanet import model, rivals
 from glanet.config import ModelShape
@@ -30,7 +34,9 @@ class Network:
 
     ``read_released`` takes the tensors of a published checkpoint by their names there, and returns
     the config and the tensors by our names, or None where the checkpoint is of another network.
-    ``files`` are the names, with ``{scale}`` in them, under which its weights are published.
+    ``files`` are the names, with ``{scale}`` in them, under which its weights are published, and
+    ``weights`` is the page that links to them. ``cut_at``: in the authors' own tests, a piece of
+    that many LR pixels is cut again (see `inference.quadrants`); None where they cut no image.
     """
 
     title: str
@@ -39,20 +45,26 @@ class Network:
     model: Callable[[ModelShape], nn.Module]
     read_released: Callable[[dict], tuple[ModelShape, dict] | None]
     files: tuple[str, ...]
+    year: int
+    weights: str
+    cut_at: int | None
 
 
 NETWORKS = {
     "gla-net": Network(
         "GLA-Net",
-        "Pan et al., ICIP 2023",
+        "Pan et al., ICIP",
         ModelConfig,
         model.GLANet,
         model.released.read,
         ("GLA-Netx{scale}.pth",),
+        year=2023,
+        weights="github.com/PANpinchi/GLA-Net_release",
+        cut_at=None,
     ),
     "swinir": Network(
         "SwinIR",
-        "Liang et al., ICCVW 2021",
+        "Liang et al., ICCVW",
         rivals.swinir.SwinIRConfig,
         rivals.swinir.SwinIR,
         rivals.swinir.read_released,
@@ -60,62 +72,94 @@ NETWORKS = {
             "001_classicalSR_DIV2K_s48w8_SwinIR-M_x{scale}.pth",
             "001_classicalSR_DF2K_s64w8_SwinIR-M_x{scale}.pth",
         ),
+        year=2021,
+        weights="github.com/JingyunLiang/SwinIR",
+        cut_at=None,
     ),
     "swinir-light": Network(
         "SwinIR-light",
-        "Liang et al., ICCVW 2021",
+        "Liang et al., ICCVW",
         rivals.swinir.SwinIRLightConfig,
         rivals.swinir.SwinIR,
         rivals.swinir.read_released_light,
         ("002_lightweightSR_DIV2K_s64w8_SwinIR-S_x{scale}.pth",),
+        year=2021,
+        weights="github.com/JingyunLiang/SwinIR",
+        cut_at=None,
     ),
     "rcan": Network(
         "RCAN",
-        "Zhang et al., ECCV 2018",
+        "Zhang et al., ECCV",
         rivals.rcan.RCANConfig,
         rivals.rcan.RCAN,
         rivals.rcan.read_released,
         ("RCAN_BIX{scale}.pt",),
+        year=2018,
+        weights="github.com/yulunzhang/RCAN",
+        cut_at=160_000,
     ),
     "san": Network(
         "SAN",
-        "Dai et al., CVPR 2019",
+        "Dai et al., CVPR",
         rivals.san.SANConfig,
         rivals.san.SAN,
         rivals.san.read_released,
         ("SAN_BI{scale}X.pt",),
+        year=2019,
+        weights="github.com/daitao/SAN",
+        cut_at=160_000,
+    ),
+    "ignn": Network(
+        "IGNN",
+        "Zhou et al., NeurIPS 2020",
+        rivals.ignn.IGNNConfig,
+        rivals.ignn.IGNN,
+        rivals.ignn.read_released,
+        (),
     ),
     "han": Network(
         "HAN",
-        "Niu et al., ECCV 2020",
+        "Niu et al., ECCV",
         rivals.han.HANConfig,
         rivals.han.HAN,
         rivals.han.read_released,
         ("HAN_BIX{scale}.pt",),
+        year=2020,
+        weights="github.com/wwlCape/HAN",
+        cut_at=160_000,
     ),
     "nlsn": Network(
         "NLSN",
-        "Mei et al., CVPR 2021",
+        "Mei et al., CVPR",
         rivals.nlsn.NLSNConfig,
         rivals.nlsn.NLSN,
         rivals.nlsn.read_released,
         (),
+        year=2021,
+        weights="github.com/HarukiYqM/Non-Local-Sparse-Attention",
+        cut_at=120_000,
     ),
     "csnln": Network(
         "CSNLN",
-        "Mei et al., CVPR 2020",
+        "Mei et al., CVPR",
         rivals.csnln.CSNLNConfig,
         rivals.csnln.CSNLN,
         rivals.csnln.read_released,
         (),
+        year=2020,
+        weights="github.com/SHI-Labs/Cross-Scale-Non-Local-Attention",
+        cut_at=3_600,
     ),
     "rnan": Network(
         "RNAN",
-        "Zhang et al., ICLR 2019",
+        "Zhang et al., ICLR",
         rivals.rnan.RNANConfig,
         rivals.rnan.RNAN,
         rivals.rnan.read_released,
         ("RNAN_SR_F64G10P48BIX{scale}.pt",),
+        year=2019,
+        weights="github.com/yulunzhang/RNAN",
+        cut_at=30_000,
     ),
 }
 
@@ -170,3 +214,17 @@ def count_parameters(model_or_config) -> int:
         with torch.device("meta"):
             found = build(found)
     return sum(tensor.numel() for tensor in found.parameters())
+
+
+def count_flop(config, side=64) -> int:
+    """Floating-point operations of the model of a config for one LR image of ``side`` × ``side``.
+
+    A multiply-add counts as 2; only convolutions and matrix products count. Nothing is computed:
+    the tensors have shapes and no values.
+    """
+    untrained = build(config).eval()
+    shapes_only = FakeTensorMode(allow_non_fake_inputs=True)
+    in_steps = sdpa_kernel(SDPBackend.MATH)  # PyTorch does not count a CPU's fused attention
+    with torch.no_grad(), shapes_only, in_steps, FlopCounterMode(display=False) as counter:
+        untrained(torch.empty(1, 3, side, side))
+    return counter.get_total_flops()

@@ -1,7 +1,16 @@
 """The benchmarks claim no more than they measured."""
 
-from benchmarks import ledger, ship, train_step
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import ledger, rivals, ship, short, train_step
+from glanet import networks
+from glanet.data import catalog
+from glanet.networks import NETWORKS
 from glanet.training import Recipe
+from glanet.weights import load
 
 
 def test_hours_are_extrapolated_only_from_the_papers_patches():
@@ -28,3 +37,108 @@ def test_a_card_says_what_shipped_weights_were_at_the_start():
     assert started == f"light-x2 as it was after {entry['steps']:,} steps"
     assert ship.start(ship.before("runs/mine/weights")) == "runs/mine/weights"
     assert ship.start(ship.before(None)) is None
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """An empty ledger."""
+    monkeypatch.setattr(ledger, "RESULTS", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+def test_the_rivals_have_as_many_parameters_as_gla_net():
+    found = rivals.contestants()
+    assert set(NETWORKS) - set(found) == {"swinir-light"}  # as SwinIR at this size
+    for name, config in found.items():
+        assert config.network == name
+        assert networks.count_parameters(config) == pytest.approx(135_012, rel=0.03)
+
+
+@pytest.mark.parametrize("failing", [None, "rcan"])
+def test_every_rival_is_recorded_once_a_seed_before_the_next(results, monkeypatch, failing):
+    asked = []
+
+    def run(module, settings, folder):
+        config, steps, seed, _ = settings["train"]
+        assert (module, steps, folder.name) == (
+            "benchmarks.rivals",
+            2,
+            f"{config['network']}-seed{seed}",
+        )
+        asked.append((config["network"], seed))
+        if config["network"] == failing:
+            raise RuntimeError(f"{failing} fails")
+        return {"psnr_y": {"Set5": {"bird": 30.0}}, "seconds_of_last_start": 1.0}
+
+    monkeypatch.setattr(rivals, "in_its_own_process", run)
+    options, names = rivals.Options(steps=2), list(rivals.contestants())
+    if failing:
+        with pytest.raises(SystemExit, match="rcan fails\nrcan fails"):
+            rivals.train_all(options)
+    else:
+        rivals.train_all(options)
+    assert asked == [(name, seed) for seed in (0, 1) for name in names]
+    recorded = {path.stem for path in (results / "rivals").iterdir()}
+    assert recorded == {f"{n}-seed{seed}" for n in names if n != failing for seed in (0, 1)}
+    entry = ledger.read("rivals/san-seed1")
+    assert (entry["network"], entry["seed"], entry["steps"]) == ("san", 1, 2)
+    assert entry["value"] == {"Set5": {"bird": 30.0}}
+    asked.clear()
+    if not failing:
+        rivals.train_all(options)
+        assert asked == []
+
+
+def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path, monkeypatch):
+    quick = replace(short.recipe(2, seed=3), data=("photos",), batch=2, patch=8)
+    monkeypatch.setattr(short, "recipe", lambda steps, seed: quick)
+    images = {"photos": catalog.hr_images("photos")[:1]}
+    config = NETWORKS["rcan"].config.preset("tiny", 2, groups=1, blocks=1)
+    short.train_and_measure(config, 2, 3, tmp_path, images)
+    found = json.loads((tmp_path / "scores.json").read_text())["psnr_y"]
+    model = load(tmp_path / "weights")
+    assert model.config == config
+    assert found == short.measure(model, images)
+
+
+def test_what_a_run_found_is_not_measured_again(tmp_path):
+    with pytest.raises(RuntimeError, match=r"exit status 1\n(.|\n)*No module named 'nothing'"):
+        short.in_its_own_process("nothing.here", {}, tmp_path)
+    (tmp_path / "scores.json").write_text('{"psnr_y": {}}')
+    assert short.in_its_own_process("nothing.here", {}, tmp_path) == {"psnr_y": {}}
+
+
+@pytest.mark.parametrize("steps", [2, 600, 6000])
+def test_a_short_recipe_is_tiny_with_as_long_a_memory(steps):
+    preset, recipe = Recipe.preset("tiny"), short.recipe(steps, seed=1)
+    assert recipe.average == pytest.approx(max(0, 1 - 6 / steps))  # 1/6 of the steps, as tiny's
+    same = replace(recipe, steps=preset.steps, average=preset.average, seed=preset.seed)
+    assert replace(same, validation=("Set5",), precision="auto", save_every=250) == preset
+
+
+def test_the_speed_of_the_rivals_is_a_ratio_to_gla_net(results, monkeypatch):
+    rounds = {"gla-net": [2.0, 4.0, 3.0], "rcan": [1.0, 1.5, 9.0]}
+    taken = {name: iter(seconds) for name, seconds in rounds.items()}
+    turns = []
+
+    def timed(name, options):
+        turns.append(name)
+        return {"seconds": next(taken[name]), "memory": 10**9 if name == "rcan" else 4 * 10**9}
+
+    monkeypatch.setattr(rivals, "NETWORKS", {name: NETWORKS[name] for name in rounds})
+    monkeypatch.setattr(rivals, "timed_in_its_own_process", timed)
+    rivals.measure_speed(rivals.Options())
+    assert turns == ["gla-net", "rcan"] * 3
+    value = ledger.read("rivals-speed")["value"]
+    assert value["gla-net"] == {"seconds": 1, "memory": 1}
+    assert value["rcan"] == {"seconds": 0.5, "memory": 0.25}  # of the medians, of the peaks
+
+
+def test_a_rival_is_timed_and_what_was_held_before_does_not_count(monkeypatch):
+    held = iter([500, 1200])
+    monkeypatch.setattr(rivals, "peak_memory", lambda device: next(held))
+    monkeypatch.setattr(rivals, "TIMED", 0.0)
+    found = rivals.enlarge("rcan", "tiny", 16)
+    assert found["seconds"] > 0
+    assert found["memory"] == 700

@@ -25,6 +25,7 @@ from glanet.networks import NETWORKS
 from glanet.rivals.rcan import RCANConfig
 from glanet.training.recipe import Recipe
 from glanet.weights import load
+from glanet.weights.pretrained import empty_model
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -193,10 +194,41 @@ def test_another_methods_images_are_scored(glanet, rejects, root, tmp_path):
         Image.fromarray(modcrop(read(path), 2) // 2).save(theirs / f"{path.stem}x2.png")
     said = glanet("evaluate", "--images", theirs, "--scale", 2, "--sets", "Set5")
     assert f"| {theirs} | measured here" in said
+    assert "Protocol" not in said  # nobody knows how they were made
     assert "--images needs --scale" in rejects("evaluate", "--images", theirs, "--sets", "Set5")
     (theirs / "birdx2.png").unlink()
     rejected = rejects("evaluate", "--images", theirs, "--scale", 2, "--sets", "Set5")
     assert "for bird.png there is none" in rejected
+
+
+def test_the_authors_protocol_cuts_images_as_their_tests_did(glanet, root, tmp_path):
+    empty_model(RCANConfig.preset("tiny")).save_pretrained(tmp_path / "rcan")
+    arguments = ("evaluate", "--sets", "Set5", "--weights", tmp_path / "rcan")
+    file = tmp_path / "scores.json"
+    said = glanet(*arguments, "--protocol", "authors", "--json-file", file)
+    document = json.loads(file.read_text())
+    hr = modcrop(read(root / "benchmark/Set5/HR/bird.png"), 2)
+    model = load(tmp_path / "rcan").to(choose_device())
+    sr = upscale(model, imresize(hr, 1 / 2), cut_at=160_000)
+    bird = next(image for image in document["images"] if image["image"] == "bird")
+    assert (bird["psnr_y"], bird["cut_at"]) == (psnr_y(sr, hr, 2), 160_000)
+    for text in (said, document["protocol"]):
+        assert "Protocol authors: " in text
+        assert "160,000 LR pixels" in text
+    whole = glanet(*arguments, "--json-file", file)
+    document = json.loads(file.read_text())
+    assert "Protocol whole: " in whole
+    assert "Protocol whole: " in document["protocol"]
+    assert {image["cut_at"] for image in document["images"]} == {None}
+
+
+def test_the_authors_protocol_is_rejected_where_it_does_not_apply(rejects, root, tmp_path, no_work):
+    protocol = ("evaluate", "--sets", "Set5", "--protocol", "authors")
+    assert "the authors of GLA-Net measured whole images. Leave" in rejects(*protocol)
+    said = rejects(*protocol, "--images", tmp_path, "--scale", 2)
+    assert "--protocol authors is for networks" in said
+    empty_model(RCANConfig.preset("tiny")).save_pretrained(tmp_path)
+    assert "both cut the image" in rejects(*protocol, "--weights", tmp_path, "--tile", 72)
 
 
 def test_identical_images_score_null_in_the_json_file(glanet, root, tmp_path):
@@ -340,8 +372,20 @@ def test_the_doctor_and_the_progress_report(glanet):
 def test_the_networks_are_listed(glanet):
     rows = {line.split()[0]: line for line in glanet("networks").splitlines() if line}
     assert {*NETWORKS} <= {*rows}
-    for part in ("RCAN", "15,444,667", "tiny, paper", "ECCV 2018"):
+    for part in ("RCAN", "Zhang et al., ECCV 2018", "15,444,667", "15,629,307", "15,592,379"):
         assert part in rows["rcan"]
+    for part in ("0–255", "tiny, paper", "github.com/yulunzhang/RCAN"):
+        assert part in rows["rcan"]
+    assert " 0–1 " in rows["gla-net"]
+
+
+def test_the_operations_of_the_networks_are_listed_on_request(glanet, monkeypatch):
+    two = {name: NETWORKS[name] for name in ("swinir-light", "rnan")}
+    monkeypatch.setattr("glanet.networks.NETWORKS", two)
+    rows = {line.split()[0]: line for line in glanet("networks", "--flops").splitlines() if line}
+    assert " 8.6 " in rows["swinir-light"]
+    assert " 58.4 " in rows["rnan"]
+    assert "GFLOP" not in glanet("networks")
 
 
 # errors

@@ -21,15 +21,34 @@ PARAMETERS = {
     "swinir-light": (910_152, 918_267, 929_628),
     "rcan": (15_444_667, 15_629_307, 15_592_379),
     "san": (15_712_800, 15_897_440, 15_860_512),
+    "ignn": (47_152_233, 50_102_633, 49_512_553),
     "han": (15_924_057, 16_108_697, 16_071_769),
     "nlsn": (41_796_187, 44_746_587, 44_156_507),
     "csnln": (3_061_289, 6_010_409, 6_568_627),
     "rnan": (9_107_291, 9_291_931, 9_255_003),
 }
 
+# GFLOP of the published classes for 64×64 LR pixels at ×2 and ×4
+GFLOP = {
+    "gla-net": {2: 154.3},
+    "swinir": {2: 102, 4: 107},
+    "swinir-light": {2: 8.6, 4: 8.7},
+    "rcan": {2: 125, 4: 130},
+    "san": {2: 172, 4: 177},
+    "ignn": {2: 525, 4: 603},
+    "han": {2: 130, 4: 135},
+    "nlsn": {2: 366, 4: 444},
+    "csnln": {2: 970, 4: 11_531},
+    "rnan": {2: 58, 4: 63},
+}
+# what a published class computes and ours does not: SAN's centres its 64 channels with a product by
+# a matrix of (64·64)², in each of 20 groups
+LEFT_OUT = {"san": 20 * 2 * 64 * (64 * 64) ** 2 / 1e9}
+
 # names of the parameters that are not trained
 FROZEN = {
     "san": NETWORKS["san"].model.UNUSED,
+    "ignn": NETWORKS["ignn"].model.FROZEN,
     "han": re.compile(r"(sub|add)_mean\..+"),
     "nlsn": re.compile(r"(sub|add)_mean\..+"),
     "csnln": re.compile(r"(sub|add)_mean\..+"),
@@ -81,6 +100,21 @@ def test_the_paper_preset_has_the_published_number_of_parameters(name, scale):
     assert networks.count_parameters(config) == PARAMETERS[name][scale - 2]
 
 
+@pytest.mark.parametrize(("name", "scale"), [(n, s) for n in NETWORKS for s in GFLOP[n]])
+def test_the_operations_are_those_of_the_published_class(name, scale):
+    found = networks.count_flop(NETWORKS[name].config.preset("paper", scale)) / 1e9
+    assert found + LEFT_OUT.get(name, 0) == pytest.approx(GFLOP[name][scale], rel=0.02)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_entry_says_where_it_comes_from(name):
+    entry = NETWORKS[name]
+    assert 2015 < entry.year < 2030
+    assert re.fullmatch(r"\w+ et al\., \D+", entry.paper)  # the year stands by itself
+    assert re.fullmatch(r"github\.com/[\w-]+/[\w-]+", entry.weights)
+    assert entry.cut_at is None or entry.cut_at > 0
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_tiny_preset_is_small(name, scale):
@@ -118,6 +152,7 @@ def test_the_contract_is_kept(name):
     assert model.multiple >= 1
     assert model.values_per_pixel > 0
     assert isinstance(model.tiling, bool)
+    assert model.value_range in (1, 255)
     modules = set(model.modules())
     assert model.repeated()
     assert set(model.repeated()) <= modules

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gallery, readme
+from benchmarks import gallery, ledger, readme
 from glanet import cli
 
 ROOT = Path(__file__).parents[1]
@@ -89,6 +89,42 @@ def test_the_three_seeds_of_the_ablation_have_its_mean_and_range():
             assert min(score["seeds"]) == score["low"]
             assert max(score["seeds"]) == score["high"]
             assert sum(score["seeds"]) / 3 == pytest.approx(score["mean"], abs=1e-4)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """A ledger without entries."""
+    monkeypatch.setattr(ledger, "RESULTS", tmp_path)
+    monkeypatch.setattr(readme, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def test_the_tables_of_rivals_have_no_rows_before_there_are_results(results):
+    for table in (readme.rivals, readme.rivals_speed):
+        assert len(table().splitlines()) == 2
+
+
+def test_rivals_are_listed_as_in_the_register_with_the_mean_and_range_of_their_seeds(results):
+    for name, seed, psnr in (("rcan", 0, 36.0), ("rcan", 1, 36.5), ("gla-net", 0, 37.0)):
+        value = {of: {"a": psnr - 1, "b": psnr + 1} for of in readme.SETS}
+        about = {"network": name, "parameters": 135_012, "steps": 2000}
+        ledger.record(f"rivals/{name}-seed{seed}", value, "PSNR", seed=seed, **about)
+    _, _, ours, rcan = readme.rivals().splitlines()
+    assert ours == "| GLA-Net | 135,012 | 2,000 | 1 | 37.00 | 37.00 | 37.00 |"
+    assert rcan.startswith("| RCAN | 135,012 | 2,000 | 2 | 36.25 (36.00–36.50) | 36.25 (36.00")
+
+
+def test_the_speed_of_rivals_is_the_ledgers(results):
+    ledger.record(
+        "rivals-speed",
+        {"rcan": {"seconds": 0.504, "memory": 1.25}},
+        "ratios",
+        parameters={"rcan": 15_444_667},
+        seconds={"rcan": [1.0, 9.0, 2.0]},
+        peak_memory_gb={"rcan": 0.5},
+    )
+    row = readme.rivals_speed().splitlines()[-1]
+    assert row == "| RCAN | 15,444,667 | 2.00 | **0.50×** | 0.50 | **1.25×** |"
 
 
 COMMAND = re.compile(r"(?:^|`|/|-m )glanet ((?:data )?[a-z]+)((?:\\\n|[^`\n])*)", re.MULTILINE)

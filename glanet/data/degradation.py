@@ -4,66 +4,18 @@ Every super-resolution benchmark makes its LR images with MATLAB's ``imresize(im
 'bicubic')``, which other libraries' "bicubic" is not: MATLAB widens the kernel when it shrinks,
 mirrors the image at its borders and rounds to uint8 between its two passes. Resizing is linear
 along each axis, so an image is resized by two small matrices: ``rows @ image @ columns.T``.
-
-Sources: R. Keys, "Cubic convolution interpolation for digital image processing", 1981 (the
-kernel); MATLAB's documentation of ``imresize`` (its behaviour).
+`glanet.bicubic` makes them.
 """
-
-import math
-from functools import lru_cache
 
 import numpy as np
 import torch
 
+from glanet.bicubic import cubic_kernel, resize_matrix, taps
 from glanet.errors import ArgumentError, ArgumentTypeError
 
+__all__ = ["cubic_kernel", "imresize", "imresize_tensor", "modcrop", "resize_matrix"]
+
 _STRIP = 16  # output rows at a time: what is float64 meanwhile stays in the processor's cache
-
-
-def cubic_kernel(distance):
-    """Keys' cubic interpolation kernel with a = -0.5, for distances in samples (any shape)."""
-    x = np.abs(distance)
-    inner = (1.5 * x - 2.5) * x**2 + 1
-    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, inner, np.where(x < 2, outer, 0.0))
-
-
-@lru_cache(maxsize=8)
-def resize_matrix(size, scale):
-    """The matrix that resizes one axis of ``size`` samples: float64 (ceil(size * scale), size).
-
-    Each row holds the weights of one output sample and sums to 1. When ``scale`` < 1 the kernel is
-    stretched by 1 / scale (antialiasing). Weights that fall outside the axis are folded back on
-    its mirror image, in which the border sample is repeated (``... b a | a b ... y z | z y ...``).
-
-    The matrix is cached and read-only. Give the scale exactly: 1 / 3, not 0.33.
-
-    Raises ArgumentError if ``size`` < 1 or ``scale`` is not a positive finite number.
-    """
-    samples, weights = _taps(size, scale)
-    matrix = np.zeros((len(samples), size))
-    np.add.at(matrix, (np.arange(len(samples))[:, None], samples), weights)
-    matrix.setflags(write=False)
-    return matrix
-
-
-def _taps(size, scale):
-    """The input samples under each output sample's kernel, and their weights: twice (out, taps)."""
-    if size < 1:
-        raise ArgumentError(f"cannot resize an axis of {size} samples: it needs at least 1")
-    if not 0 < scale < math.inf:
-        raise ArgumentError(
-            f"scale is {scale}: give a positive factor, such as 2 to enlarge or 1 / 2 to shrink"
-        )
-    stretch = min(scale, 1.0)
-    # Output sample i lies at (i + 1/2) / scale - 1/2, because both grids cover the same length.
-    centres = (np.arange(math.ceil(size * scale)) + 0.5) / scale - 0.5
-    first = np.floor(centres - 2 / stretch).astype(int)
-    samples = first[:, None] + np.arange(math.ceil(4 / stretch) + 2)
-    weights = cubic_kernel(stretch * (centres[:, None] - samples))
-    weights /= weights.sum(axis=1, keepdims=True)
-    mirrored = samples % (2 * size)
-    return np.minimum(mirrored, 2 * size - 1 - mirrored), weights
 
 
 def imresize(image, scale):
@@ -110,7 +62,7 @@ def _resize_first_axis(image, scale):
     a photograph. Einsum adds in one thread; a threaded matrix product of strips this small gained
     nothing on an idle machine and took 40 times as long beside another busy process.
     """
-    samples, weights = _taps(image.shape[0], scale)
+    samples, weights = taps(image.shape[0], scale)
     lines = image.reshape(image.shape[0], -1)
     resized = np.empty((len(samples), lines.shape[1]), np.uint8)
     for top in range(0, len(samples), _STRIP):

@@ -33,6 +33,7 @@ class Score:
     ssim_y: float
     seconds: float | None = None  # None where somebody else made the image
     tile: int | None = None  # side in LR pixels; None for the whole image at once
+    cut_at: int | None = None  # LR pixels at which quadrants were cut again; None: no quadrants
 
 
 def evaluate(
@@ -40,12 +41,14 @@ def evaluate(
     set_name: str,
     hr_images: Iterable[Path],
     scale: int,
+    cut_at: int | None = None,
 ) -> Iterator[Score]:
     """Yield the Score of each image, in order.
 
     Args:
         upscaler: LR image, uint8 (h, w, 3) -> SR image, uint8 (scale·h, scale·w, 3), and the side
             of the tiles used, or None for the whole image.
+        cut_at: LR pixels at which ``upscaler`` cuts quadrants again; None if it cuts none.
     """
     for path in hr_images:
         hr = modcrop(read_rgb(path), scale)
@@ -53,7 +56,7 @@ def evaluate(
         started = time.perf_counter()
         sr, tile = upscaler(lr)
         seconds = time.perf_counter() - started
-        yield _score(set_name, path, sr, hr, scale, seconds, tile)
+        yield _score(set_name, path, sr, hr, scale, seconds, tile, cut_at)
 
 
 def evaluate_folder(
@@ -118,8 +121,9 @@ def _pixels(size):
     return f"{width} × {height} pixels"
 
 
-def _score(set_name, path, sr, hr, scale, seconds=None, tile=None):
-    return Score(set_name, path.stem, psnr_y(sr, hr, scale), ssim_y(sr, hr, scale), seconds, tile)
+def _score(set_name, path, sr, hr, scale, *measured_here):
+    psnr, ssim = psnr_y(sr, hr, scale), ssim_y(sr, hr, scale)
+    return Score(set_name, path.stem, psnr, ssim, *measured_here)
 
 
 def mean_scores(scores: Iterable[Score]) -> dict[str, tuple[float, float]]:
@@ -140,13 +144,27 @@ def document(scores: Iterable[Score], scale: int, label: str) -> dict:
         "method": label,
         "scale": scale,
         "protocol": f"PSNR (dB) and SSIM on Y, {scale} pixels cut from each side; "
-        "null: the PSNR is infinite, as the images are identical",
+        "null: the PSNR is infinite, as the images are identical. " + _cutting(scores),
         "means": {
             name: {"psnr_y": _finite(psnr), "ssim_y": ssim}
             for name, (psnr, ssim) in mean_scores(scores).items()
         },
         "images": [{**asdict(score), "psnr_y": _finite(score.psnr_y)} for score in scores],
     }
+
+
+def _cutting(scores):
+    """Which protocol of `glanet evaluate` the scores follow; "" for another method's images."""
+    limits = sorted({score.cut_at for score in scores if score.cut_at is not None})
+    if limits:
+        pixels = " or ".join(f"{limit:,}" for limit in limits)
+        return (
+            f"Protocol authors: every image is cut into quadrants, and these again if they have "
+            f"{pixels} LR pixels or more."
+        )
+    if any(score.seconds is not None for score in scores):
+        return "Protocol whole: no image is cut into quadrants."
+    return ""
 
 
 def _finite(value):
@@ -169,6 +187,8 @@ def table(scores: Iterable[Score], scale: int, label: str, *, with_published: bo
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     notes = [f"×{scale}, PSNR (dB) / SSIM on Y, {scale} pixels cut from each side."]
+    if cutting := _cutting(scores):
+        notes.append(cutting)
     if tiled := [score for score in scores if score.tile]:
         sides = ", ".join(str(tile) for tile in sorted({score.tile for score in tiled}))
         notes.append(

@@ -11,21 +11,25 @@ from glanet.data.tensors import to_image, to_tensor
 from glanet.device import free_memory
 from glanet.errors import ArgumentError
 from glanet.inference.prepare import biases_kept
+from glanet.inference.quadrants import in_quadrants
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
 
 
-def upscale(model, image, tile=None, ensemble=False):
+def upscale(model, image, tile=None, ensemble=False, cut_at=None):
     """The image, enlarged by the network: uint8 (H, W, 3) -> uint8 (scale·H, scale·W, 3).
 
     Runs on the model's device, in eval mode. By default the whole image goes through at once.
     ``tile``, in LR pixels, bounds the memory: tiles of that side overlap and are blended, at the
     cost of what a pixel near a tile's edge cannot see. With ``ensemble``, the result is the mean
-    over the image's eight orientations (EDSR, Lim et al. 2017): eight times the work.
+    over the image's eight orientations (EDSR, Lim et al. 2017): eight times the work. With
+    ``cut_at``, the image is cut as many authors did when they measured: into quadrants, and these
+    again if they have that many LR pixels (see ``quadrants``).
 
     Raises:
         ArgumentError: the image is not a uint8 (H, W, 3) array; or the tile is not a multiple of
-            ``model.multiple``, or not larger than twice the overlap; or the network takes no tiles.
+            ``model.multiple``, or not larger than twice the overlap; or the network takes no tiles;
+            or both a tile and ``cut_at`` are given.
 
     Example:
         >>> import numpy as np
@@ -36,8 +40,12 @@ def upscale(model, image, tile=None, ensemble=False):
         (64, 96, 3)
     """
     if tile is not None:
+        if cut_at is not None:
+            raise ArgumentError(f"tile is {tile} and cut_at {cut_at}; expected one of them")
         _check_tile(model, tile)
-    run = partial(self_ensemble, model) if ensemble else model
+    run = model if cut_at is None else partial(in_quadrants, model, limit=cut_at)
+    if ensemble:
+        run = partial(self_ensemble, run)
     if tile is not None:
         run = partial(_in_tiles, run, model.config.scale, model.multiple, tile)
     with torch.no_grad(), _evaluating(model), biases_kept(model):

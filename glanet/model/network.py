@@ -22,6 +22,7 @@ class GLANet(nn.Module):
     """
 
     tiling = True
+    value_range = 1.0
 
     def __init__(self, config):
         super().__init__()

@@ -32,16 +32,18 @@ preset = os.environ.get("GLANET_TRAIN_PRESET") or by_profile(
     smoke="tiny", learn="tiny", full="paper"
 )
 scale = int(os.environ.get("GLANET_TRAIN_SCALE") or 2)
+network = os.environ.get("GLANET_TRAIN_NETWORK") or "gla-net"  # one of `glanet networks`
 wanted = os.environ.get("GLANET_TRAIN_DATA", "")  # such as "T91,BSDS200"; if empty, see below
 steps = os.environ.get("GLANET_TRAIN_STEPS", "")  # if empty, as in the recipe
-print(f"profile {profile()}: {preset}, ×{scale}, {steps or 'the default number of'} steps")
+print(
+    f"profile {profile()}: {network}, {preset}, ×{scale}, {steps or 'the default number of'} steps"
+)
 
 # %% [markdown]
 # The paper's recipe (§2.4) is the default of `Recipe`. What the paper leaves open follows
 # SwinIR, on which it builds.
 
 # %% tags=["nbval-check-output"]
-from glanet import ModelConfig
 from glanet.training import Recipe
 
 paper = Recipe.preset("paper")
@@ -149,12 +151,13 @@ print(
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from glanet import networks
 from glanet.course.kit.paths import RUNS
 from glanet.training import follow, launch, requirements
 
 temporary = TemporaryDirectory(ignore_cleanup_errors=True)  # gone when the kernel ends
 
-large = ModelConfig.preset("paper", scale)
+large = networks.find(network).config.preset("paper", scale)
 for need in requirements.requirements(large, paper, RUNS / "paper"):
     print(need)
 
@@ -213,7 +216,7 @@ import torch.nn.functional as F
 from contextlib import redirect_stderr
 from io import StringIO
 
-from glanet import GLANet
+from glanet import GLANet, ModelConfig
 from glanet.data.patches import PatchStore
 
 small = ModelConfig(channels=8, blocks=1, layers=2, heads=2, window=4, light_head=True)
@@ -448,13 +451,14 @@ changes = by_profile(
 )
 if steps:
     changes["steps"] = int(steps)
-config = ModelConfig.preset(preset, scale)
+config = networks.find(network).config.preset(preset, scale)
 recipe = Recipe.preset(preset, data=data, validation=validation, **changes)
 settings = zlib.crc32(repr((config, recipe)).encode())
+name = preset if network == "gla-net" else f"{network}-{preset}"
 run = by_profile(
     smoke=Path(temporary.name) / "run",
     learn=RUNS / f"notebook-12-{settings:08x}",
-    full=RUNS / f"{preset}-x{scale}{f'-{steps}-steps' if steps else ''}",
+    full=RUNS / f"{name}-x{scale}{f'-{steps}-steps' if steps else ''}",
 )
 print(run.name)
 if follow.status(run).state == follow.NEW:
@@ -504,7 +508,7 @@ curve(read_log(run / "log.jsonl"))
 
 # %% [markdown]
 # At its end the training left `weights/` in the run's folder: the averaged weights, their config,
-# and a *model card* that says where they come from. `GLANet.from_pretrained`,
+# and a *model card* that says where they come from. `glanet.weights.load`,
 # `glanet upscale --weights` and notebook 13 accept that folder.
 
 # %%
@@ -515,11 +519,12 @@ from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import read_rgb
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
+from glanet.weights import load
 
 if progress.state == follow.FINISHED:
     card = (run / "weights" / "README.md").read_text(encoding="utf-8")
     print(card[card.index("# ") : card.index("The weights are")])
-    trained = GLANet.from_pretrained(run / "weights")
+    trained = load(run / "weights")
     photo = modcrop(read_rgb(practice.held_out_images()[-1]), scale)
     lr = imresize(photo, 1 / scale)
     found = {"bicubic": imresize(lr, scale), "trained here": upscale(trained, lr)}

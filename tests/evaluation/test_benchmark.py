@@ -6,6 +6,7 @@ from glanet.data.degradation import imresize, modcrop
 from glanet.evaluation.benchmark import (
     BenchmarkError,
     Score,
+    document,
     evaluate,
     evaluate_folder,
     mean_scores,
@@ -135,10 +136,46 @@ def test_the_table_says_where_tiles_were_used():
     assert "**In tiles** of 128 LR pixels: 1 of 2 images" in table(tiled, 2, "mine")
 
 
-def test_published_scores_are_of_the_papers_sets_and_end_with_its_claim():
+def test_the_table_and_the_document_say_how_images_were_cut(hr_images):
+    whole = list(evaluate(bicubic(2), "mine", hr_images, 2))
+    cut = list(evaluate(bicubic(2), "mine", hr_images, 2, cut_at=30_000))
+    for scores, says in ((whole, "Protocol whole: "), (cut, "again if they have 30,000 LR pixels")):
+        assert says in table(scores, 2, "mine")
+        assert says in document(scores, 2, "mine")["protocol"]
+    assert [image["cut_at"] for image in document(cut, 2, "mine")["images"]] == [30_000] * 2
+
+
+def test_published_scores_are_of_the_papers_sets_and_hold_its_claim():
     for scale in (2, 4):
         for _, _, scores in published(scale):
             assert set(scores) <= set(SETS)
             assert all(20 < psnr < 45 and 0.5 < ssim < 1 for psnr, ssim in scores.values())
-    assert published(2)[-1][2]["Set5"] == (38.37, 0.9620)
+    claim = {method: scores for method, _, scores in published(2)}["GLA-Net"]
+    assert claim["Set5"] == (38.37, 0.9620)
     assert published(3) == []
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_published_rows_are_sorted_by_set5_before_the_papers_table(scale):
+    names = [method for method, _, _ in published(scale)]
+    before = [scores["Set5"] for _, _, scores in published(scale)[: names.index("RCAN")]]
+    assert before == sorted(before)
+    assert names[names.index("RCAN") : names.index("GLA-Net") + 1] == [
+        *("RCAN", "SAN", "IGNN", "HAN", "NLSA", "SwinIR", "GLA-Net")
+    ]
+    later = names[names.index("GLA-Net") + 1 :]
+    assert later == [n for n in ("HiT-SRF", "ATD-light", "ESC", "PFT-light") if n in later]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_not_reported_is_left_out():
+    rows = {method: (data, scores) for method, data, scores in published(2)}
+    assert rows["IDN"] == (
+        "291",
+        {
+            "Set5": (37.83, 0.96),
+            "Set14": (33.3, 0.9148),
+            "B100": (32.08, 0.8985),
+            "Urban100": (31.27, 0.9196),
+        },
+    )

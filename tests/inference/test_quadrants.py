@@ -29,12 +29,19 @@ def test_every_pixel_comes_from_its_place(size, scale):
     assert len(model.sizes) > 1
 
 
-def test_a_piece_below_the_limit_is_not_cut():
+def test_a_small_image_is_cut_once():
     model = Nearest(2)
-    in_quadrants(model, torch.rand(1, 3, 40, 50), limit=2001)
-    assert model.sizes == [(40, 50)]
-    in_quadrants(model, torch.rand(1, 3, 40, 50), limit=2000)
-    assert model.sizes[1:] == [(20 + OVERLAP, 25 + OVERLAP)] * 4
+    in_quadrants(model, torch.rand(1, 3, 40, 50), limit=160_000)
+    assert model.sizes == [(20 + OVERLAP, 25 + OVERLAP)] * 4
+
+
+def test_a_quadrant_below_the_limit_is_not_cut_again():
+    model = Nearest(2)
+    in_quadrants(model, torch.rand(1, 3, 60, 80), limit=40 * 50 + 1)
+    assert model.sizes == [(40, 50)] * 4
+    model = Nearest(2)
+    in_quadrants(model, torch.rand(1, 3, 60, 80), limit=40 * 50)
+    assert model.sizes == [(20 + OVERLAP, 25 + OVERLAP)] * 16
 
 
 def test_it_is_cut_again_until_it_is_small():

@@ -1,3 +1,4 @@
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 
@@ -7,7 +8,9 @@ import torch
 
 from glanet import GLANet, ModelConfig
 from glanet.data.tensors import to_image, to_tensor
+from glanet.errors import ArgumentError
 from glanet.inference import tile_that_fits, upscale, upscale_within
+from glanet.inference.quadrants import in_quadrants
 from glanet.inference.upscale import OVERLAP, _spans, self_ensemble
 
 
@@ -90,6 +93,22 @@ def test_the_ensemble_turns_every_view_back(model):
         turned = self_ensemble(model, image.rot90(1, (2, 3)).flip(3))
         torch.testing.assert_close(turned, ensemble.rot90(1, (2, 3)).flip(3))
         assert not torch.allclose(ensemble, model(image))
+
+
+def test_the_authors_cutting_also_goes_with_the_ensemble(model):
+    image = picture(50, 60)
+    tensor = to_tensor(image)
+    with torch.no_grad():
+        cut = in_quadrants(model, tensor, 2000)
+        turned = self_ensemble(partial(in_quadrants, model, limit=2000), tensor)
+    assert np.array_equal(upscale(model, image, cut_at=2000), to_image(cut))
+    assert np.array_equal(upscale(model, image, ensemble=True, cut_at=2000), to_image(turned))
+    assert not np.array_equal(upscale(model, image), to_image(cut))
+
+
+def test_tiles_and_the_authors_cutting_exclude_each_other(model):
+    with pytest.raises(ArgumentError, match="tile is 72 and cut_at 2000; expected one"):
+        upscale(model, picture(50, 60), tile=72, cut_at=2000)
 
 
 def test_ensemble_and_tiles_go_together(model):

@@ -14,6 +14,7 @@ from PIL import Image
 from skimage import data
 
 from glanet import GLANet, ModelConfig
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.evaluation import exercises as evaluation
 from glanet.course.lessons.evaluation.figures import (
     OURS,
@@ -27,7 +28,9 @@ from glanet.course.lessons.evaluation.figures import (
 from glanet.course.lessons.evaluation.widgets import crops_page, explore_crops
 from glanet.evaluation import benchmark
 from glanet.evaluation.metrics import psnr_y
+from glanet.evaluation.published import SETS, published
 from glanet.inference import upscale
+from glanet.networks import count_parameters
 from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # A row
@@ -528,3 +531,42 @@ def test_the_widget_makes_a_page_of_every_photograph_and_size(photo):
             menu.value, slider.value = name, side
             page = data_of(shown.f(**shown.kwargs).data)
             assert (page["width"], page["side"]) == (width, side)
+
+
+# What Table 1 leaves out
+
+
+def prose():
+    """The notebook's text, on one line."""
+    text = (NOTEBOOKS / "source" / "13_evaluation.py").read_text(encoding="utf-8")
+    return re.sub(r"\s*\n# ?", " ", text)
+
+
+def test_the_rows_above_the_papers_are_those_that_the_notebook_names():
+    above = {}
+    for scale in (2, 4):
+        rows = {method: scores for method, _, scores in published(scale)}
+        ours = rows["GLA-Net"]
+        for method, name in itertools.product(rows, SETS):
+            if name in rows[method] and rows[method][name][0] > ours[name][0]:
+                above[scale, name, method] = f"{rows[method][name][0]:.2f}", f"{ours[name][0]:.2f}"
+    assert above == {
+        (2, "Urban100", "PFT-light"): ("33.67", "33.62"),
+        (4, "Urban100", "CSNLN"): ("27.22", "27.13"),
+        (4, "Urban100", "PFT-light"): ("27.20", "27.13"),
+    }
+    for sentence in (
+        "At ×4 on Urban100, CSNLN has 27.22 dB and GLA-Net 27.13 dB.",
+        "PFT-light is above GLA-Net on Urban100: 33.67 dB against 33.62 dB at ×2, and 27.20 dB "
+        "against 27.13 dB at ×4.",
+        "In PSNR, no other published row is above GLA-Net on any set.",
+    ):
+        assert sentence in prose()
+
+
+def test_the_light_networks_that_the_notebook_names_are_the_rows_after_the_papers():
+    names = [method for method, _, _ in published(2)]
+    *first, last = names[names.index("GLA-Net") + 1 :]
+    assert f"light networks of 2024 and 2025: {', '.join(first)} and {last}." in prose()
+    assert round(count_parameters(ModelConfig.preset("paper", 2)) / 1e6) == 18
+    assert "while GLA-Net has 18 million" in prose()
