@@ -111,11 +111,14 @@ NETWORKS = {
     ),
     "ignn": Network(
         "IGNN",
-        "Zhou et al., NeurIPS 2020",
+        "Zhou et al., NeurIPS",
         rivals.ignn.IGNNConfig,
         rivals.ignn.IGNN,
         rivals.ignn.read_released,
         (),
+        year=2020,
+        weights="github.com/sczhou/IGNN",
+        cut_at=40_000,
     ),
     "han": Network(
         "HAN",
