@@ -50,9 +50,9 @@ print(tuple(features.shape))
 
 # %% [markdown]
 # The figure `look` shows the photograph in grey, with a frame around one pixel and its neighbours, and
-# beside it the *share* of every pixel in the result at that pixel. Shares add up to 1. The colour is the share times the number of pixels:
-# 1 (blue-green) if all pixels count alike, 1000 (yellow) if one pixel counts as much as a thousand.
-# White is zero.
+# beside it the *share* of every pixel in the result at that pixel. Shares add up to 1. The colour is
+# the share times the number of pixels: 1 (blue-green) if all pixels count alike, 1000 (yellow) if one
+# pixel counts as much as a thousand. White is zero.
 #
 # First the mechanism that you know best. A convolution of 3×3 looks at nine pixels:
 
