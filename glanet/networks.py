@@ -109,6 +109,17 @@ NETWORKS = {
         weights="github.com/daitao/SAN",
         cut_at=160_000,
     ),
+    "ignn": Network(
+        "IGNN",
+        "Zhou et al., NeurIPS",
+        rivals.ignn.IGNNConfig,
+        rivals.ignn.IGNN,
+        rivals.ignn.read_released,
+        (),
+        year=2020,
+        weights="github.com/sczhou/IGNN",
+        cut_at=40_000,
+    ),
     "han": Network(
         "HAN",
         "Niu et al., ECCV",

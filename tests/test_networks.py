@@ -21,6 +21,7 @@ PARAMETERS = {
     "swinir-light": (910_152, 918_267, 929_628),
     "rcan": (15_444_667, 15_629_307, 15_592_379),
     "san": (15_712_800, 15_897_440, 15_860_512),
+    "ignn": (47_152_233, 50_102_633, 49_512_553),
     "han": (15_924_057, 16_108_697, 16_071_769),
     "nlsn": (41_796_187, 44_746_587, 44_156_507),
     "csnln": (3_061_289, 6_010_409, 6_568_627),
@@ -47,6 +48,7 @@ LEFT_OUT = {"san": 20 * 2 * 64 * (64 * 64) ** 2 / 1e9}
 # names of the parameters that are not trained
 FROZEN = {
     "san": NETWORKS["san"].model.UNUSED,
+    "ignn": NETWORKS["ignn"].model.FROZEN,
     "han": re.compile(r"(sub|add)_mean\..+"),
     "nlsn": re.compile(r"(sub|add)_mean\..+"),
     "csnln": re.compile(r"(sub|add)_mean\..+"),

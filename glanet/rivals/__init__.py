@@ -1,5 +1,5 @@
 """The networks that GLA-Net's paper compares with: one file each."""
 
-from glanet.rivals import csnln, han, nlsn, rcan, rnan, san, swinir
+from glanet.rivals import csnln, han, ignn, nlsn, rcan, rnan, san, swinir
 
-__all__ = ["csnln", "han", "nlsn", "rcan", "rnan", "san", "swinir"]
+__all__ = ["csnln", "han", "ignn", "nlsn", "rcan", "rnan", "san", "swinir"]

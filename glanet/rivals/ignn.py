@@ -1,0 +1,356 @@
+"""IGNN: details from patches of the same image that look alike at half the size.
+
+Zhou, Zhang, Zuo, Loy: *Cross-Scale Internal Graph Neural Network for Image Super-Resolution*,
+NeurIPS 2020. EDSR's network, with graph aggregation (GraphAgg, Fig. 2) in the middle of its blocks.
+Graph construction finds, for every patch of the image, the most alike patches of the shrunk image.
+Each of these shows what a patch of the image itself looks like when it is shrunk. Patch aggregation
+puts those larger patches in the place of the small one, weighted by how much alike they are.
+
+Attributes have their released names: ``gcn`` aggregates, and ``embedcnn`` is the start of a VGG19
+(Simonyan, Zisserman, 2015) trained on ImageNet. Its weights lie in released checkpoints. In a model
+that is not loaded from one they are random, and in training they stay as they are.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from einops import rearrange
+from torch import nn
+from torch.nn import functional as F
+
+from glanet.bicubic import shrink
+from glanet.config import ModelShape
+from glanet.model.network import check_image, reflect_to_multiple
+from glanet.rivals.common import Frame, Upsampler, conv, depth
+
+RESIDUAL_SCALE = 0.1  # of every branch, as in EDSR
+PATCH, STRIDE = 3, 2  # pixels; patches overlap by one
+BLOCK = 32  # a side of the block of patches whose neighbours are searched at a time
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IGNNConfig(ModelShape):
+    """The shape of an IGNN. The defaults are the paper's network at ×2."""
+
+    network: ClassVar[str] = "ignn"
+    PRESETS: ClassVar[dict[str, dict]] = {
+        "tiny": {"blocks": 20, "channels": 16, "embedding": 16},
+        "paper": {},
+    }
+
+    blocks: int = 32  # residual blocks, half of them before the graph aggregation
+    channels: int = 256  # width of the trunk
+    embedding: int = 64  # channels in which patches are compared
+    neighbours: int = 5  # of each patch (the paper's k)
+    window: int = 30  # a side of the square of patches in which neighbours are searched (d)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.require(self.blocks >= 2 and self.blocks % 2 == 0, "blocks", "even, at least 2")
+        for name in ("channels", "embedding"):
+            self.require(getattr(self, name) >= 1, name, "at least 1")
+        self.require(1 <= self.neighbours <= 9, "neighbours", "1 to 9")
+        self.require(
+            self.window >= self.neighbours, "window", f"at least neighbours ({self.neighbours})"
+        )
+
+    @property
+    def graph_scale(self):
+        """How much larger the aggregated patches are: 2 at ×4, where an upsampler does the rest."""
+        return 3 if self.scale == 3 else 2
+
+
+def to_patches(maps, size, stride):
+    """Square patches that cover the maps: (B, C, H, W) -> (B, C, size², rows, columns).
+
+    Zeros are added at the right and the bottom where the last patch reaches beyond the map.
+    H, W > size - stride.
+    """
+    bottom, right = (-(side - size) % stride for side in maps.shape[2:])
+    padded = F.pad(maps, (0, right, 0, bottom))
+    rows = (padded.shape[2] - size) // stride + 1
+    patches = F.unfold(padded, size, stride=stride)
+    return rearrange(patches, "b (c p) (h w) -> b c p h w", p=size**2, h=rows)
+
+
+def from_patches(patches, stride, height, width):
+    """Maps in which overlapping patches are averaged: (B, C, size², rows, columns) -> (B, C, H, W).
+
+    Undoes `to_patches`, and crops what it added.
+    """
+    _, _, area, rows, columns = patches.shape
+    size = round(area**0.5)
+    sides = (rows - 1) * stride + size, (columns - 1) * stride + size
+    flat = rearrange(patches, "b c p h w -> b (c p) (h w)")
+    total = F.fold(flat, sides, size, stride=stride)
+    count = F.fold(torch.ones_like(flat[:1, :area]), sides, size, stride=stride)
+    return (total / count)[..., :height, :width]
+
+
+def nearest(queries, keys, neighbours, window, scale):
+    """The most alike keys of each query, by Euclidean distance.
+
+    queries (B, D, rows, columns), of an image; keys (B, D, rows', columns'), of the image shrunk by
+    ``scale`` -> (B, neighbours, rows, columns), which count keys from left to right and from top
+    to bottom.
+
+    A query looks at ``window`` × ``window`` keys about its own place, or as many as there are,
+    shifted inwards at the edges. Memory grows with the number of queries, not with its square.
+    """
+    lengths = keys.square().sum(1)
+    bands = []
+    for rows, key_rows, row_seen in _windows(queries, keys, 2, window, scale):
+        band = []
+        for columns, key_columns, column_seen in _windows(queries, keys, 3, window, scale):
+            block, reach = queries[..., rows, columns], keys[..., key_rows, key_columns]
+            products = torch.einsum("b d i j, b d r c -> b i j r c", block, reach)
+            # squared, less the query's length, which changes no order
+            distances = lengths[:, None, None, key_rows, key_columns] - 2 * products
+            seen = row_seen[:, None, :, None] & column_seen[:, None]
+            distances = distances.masked_fill(~seen, torch.inf).flatten(3)
+            best, width = distances.topk(neighbours, largest=False).indices, reach.shape[3]
+            row, column = best // width + key_rows.start, best % width + key_columns.start
+            band.append(rearrange(row * keys.shape[3] + column, "b i j k -> b k i j"))
+        bands.append(torch.cat(band, dim=3))
+    return torch.cat(bands, dim=2)
+
+
+def _windows(queries, keys, axis, window, scale):
+    """Along an axis: blocks of queries, the keys in reach of each, and who may look at which.
+
+    The latter is True at (query, key) where the query has the key in its window.
+    """
+    count, available = queries.shape[axis], keys.shape[axis]
+    furthest = max(available - window, 0)
+    for first in range(0, count, BLOCK):
+        last = min(first + BLOCK, count) - 1
+        lowest, highest = (
+            min(max(place // scale - window // 2, 0), furthest) for place in (first, last)
+        )
+        reach = slice(lowest, min(highest + window, available))
+        place = torch.arange(first, last + 1, device=keys.device)[:, None]
+        start = (place // scale - window // 2).clamp(0, furthest)
+        key = torch.arange(reach.start, reach.stop, device=keys.device)
+        yield slice(first, last + 1), reach, (start <= key) & (key < start + window)
+
+
+def take(patches, index):
+    """(B, C, P, rows', columns') at ``index`` (B, rows, columns) -> (B, C, P, rows, columns)."""
+    flat = patches.flatten(3)
+    places = index.flatten(1)[:, None, None].expand(*flat.shape[:3], -1)
+    return flat.gather(3, places).unflatten(3, index.shape[1:])
+
+
+class Block(nn.Module):
+    """EDSR's residual block: (B, C, H, W) -> the same."""
+
+    def __init__(self, channels, kernel_size=3):
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(channels, channels, kernel_size), nn.ReLU(), conv(channels, channels, kernel_size)
+        )
+
+    def forward(self, features):
+        return features + RESIDUAL_SCALE * self.body(features)
+
+
+class Embedding(nn.Module):
+    """VGG19 as far as conv1_2: images (B, 3, H, W) in [0, 1] -> (B, E, H, W), not negative."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.sub_mean = conv(3, 3, 1)
+        self.model = nn.Sequential(
+            conv(3, channels), nn.ReLU(), conv(channels, channels), nn.ReLU()
+        )
+        mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+        with torch.no_grad():
+            self.sub_mean.weight.copy_(torch.diag(1 / std)[:, :, None, None])
+            self.sub_mean.bias.copy_(-mean / std)
+        for part in (self.model[0], self.model[2]):  # random weights keep the image's contrast
+            nn.init.kaiming_normal_(part.weight)
+            nn.init.zeros_(part.bias)
+
+    def forward(self, image):
+        return self.model(self.sub_mean(image))
+
+
+class Graph(nn.Module):
+    """Graph construction (Fig. 2): images (B, 3, H, W) in [0, 1] -> neighbours, edge labels.
+
+    Neighbours (B, k, rows, columns) are `nearest`, of patches of the image in the shrunk image.
+    Edge labels (B, k, E, H, W) say in which channels a patch and its neighbour differ. H, W are
+    multiples of the graph's scale. In float32 at least: bf16 would find other neighbours.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.embedcnn = Embedding(config.embedding)
+
+    def forward(self, image):
+        config = self.config
+        with torch.autocast(image.device.type, enabled=False):
+            shrunk = shrink(image, config.graph_scale).clamp(0, 1)
+            queries, keys = (
+                to_patches(self.embedcnn(images), PATCH, STRIDE) for images in (image, shrunk)
+            )
+            neighbours = nearest(
+                queries.flatten(1, 2),
+                keys.flatten(1, 2),
+                config.neighbours,
+                config.window,
+                config.graph_scale,
+            )
+            labels = []
+            for index in neighbours.unbind(1):
+                label = (queries - take(keys, index)).abs().sum(2, keepdim=True)
+                label = label.expand(-1, -1, PATCH**2, -1, -1)
+                labels.append(from_patches(label, STRIDE, *image.shape[2:]))
+        return neighbours, torch.stack(labels, dim=1)
+
+
+class Aggregation(nn.Module):
+    """Patch aggregation (Fig. 2): features (B, C, H, W), neighbours and edge labels of a `Graph`
+    -> HR features (B, C, scale·H, scale·W) and enriched features (B, C, H, W).
+
+    Each patch is replaced by the larger patches that its neighbours are shrunk from, with its own
+    mean and standard deviation (AdaPN). Both results are weighted means over the neighbours, with
+    weights from the edge labels; for the second, each neighbour's features are shrunk before.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        c, self.scale = config.channels, config.graph_scale
+        self.knn_downsample = nn.Sequential(
+            nn.Sequential(nn.Conv2d(c, c, 5, stride=self.scale, padding=2), nn.ReLU()),
+            nn.Sequential(conv(c, c), nn.ReLU()),
+            nn.Sequential(conv(c, c)),
+        )
+        self.weightnet_lr = _weigher(config.embedding)
+        self.weightnet_hr = _weigher(config.embedding)
+
+    def forward(self, features, neighbours, labels):
+        height, width = (self.scale * side for side in features.shape[2:])
+        lr_weights = self._weights(self.weightnet_lr, labels)
+        hr_weights = self._weights(self.weightnet_hr, labels)
+        mean, deviation, _ = _statistics(to_patches(features, PATCH, STRIDE))
+        _, _, values = _statistics(to_patches(features, PATCH * self.scale, STRIDE * self.scale))
+        detailed = enriched = 0
+        for i, index in enumerate(neighbours.unbind(1)):
+            patches = torch.addcmul(mean, deviation, take(values, index))  # AdaPN
+            larger = from_patches(patches, STRIDE * self.scale, height, width)
+            detailed = detailed + F.interpolate(hr_weights[:, i], scale_factor=self.scale) * larger
+            enriched = enriched + lr_weights[:, i] * self.knn_downsample(larger)
+        return detailed, enriched
+
+    @staticmethod
+    def _weights(network, labels):
+        """(B, k, E, H, W) -> (B, k, 1, H, W), which add up to 1 over the neighbours."""
+        scores = network(rearrange(labels, "b k e h w -> (b k) e h w"))
+        return rearrange(scores, "(b k) 1 h w -> b k 1 h w", b=len(labels)).softmax(1)
+
+
+def _weigher(channels):
+    return nn.Sequential(
+        nn.Sequential(conv(channels, channels, 1)),
+        Block(channels, 1),
+        nn.Sequential(conv(channels, 1, 1)),
+    )
+
+
+def _statistics(patches):
+    """Mean and deviation of each channel of each patch, and the patches freed of both."""
+    variance, mean = torch.var_mean(patches, dim=2, keepdim=True)
+    deviation = (variance + 1e-5).sqrt()
+    return mean, deviation, (patches - mean) / deviation
+
+
+class IGNN(Frame):
+    """Cross-scale internal graph network (Fig. 2).
+
+    ``FROZEN`` parameters are not trained: as published, and the biases without effect, since they
+    raise all scores of a softmax alike.
+    """
+
+    FROZEN: ClassVar[re.Pattern] = re.compile(
+        r"(sub_mean|add_mean|graph\.embedcnn)\..+|gcn\.weightnet_[lh]r\.2\.0\.bias"
+    )
+
+    def __init__(self, config):
+        super().__init__(config)
+        c, half = config.channels, config.blocks // 2
+        self.graph = Graph(config)
+        self.head = nn.Sequential(conv(3, c))
+        self.body1 = nn.Sequential(*(Block(c) for _ in range(half)))
+        self.gcn = Aggregation(config)
+        self.fuse_b = nn.Sequential(
+            nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c))
+        )
+        self.body2 = nn.Sequential(*(Block(c) for _ in range(half)), nn.Sequential(conv(c, c)))
+        self.upsample = Upsampler(c, config.graph_scale)
+        self.fuse_up = nn.Sequential(
+            nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c), nn.ReLU())
+        )
+        rest = [Upsampler(c, 2)] if config.scale == 4 else []
+        self.tail = nn.Sequential(*rest, nn.Sequential(conv(c, 3)))
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(not self.FROZEN.fullmatch(name))
+
+    def forward(self, image):
+        check_image(image)
+        height, width = (self.config.scale * side for side in image.shape[2:])
+        image = self._filled(image)
+        shallow = self.head(self.sub_mean(self.value_range * image))
+        features = self.body1(shallow)
+        detailed, enriched = self.gcn(features, *self.graph(image))
+        deep = self.body2(self.fuse_b(torch.cat([features, enriched], dim=1))) + shallow
+        upscaled = self.fuse_up(torch.cat([self.upsample(deep), detailed], dim=1))
+        return (self.add_mean(self.tail(upscaled)) / self.value_range)[..., :height, :width]
+
+    def _filled(self, image):
+        """The image, mirrored on until it can be shrunk and has enough patches to choose from."""
+        scale = self.config.graph_scale
+        image = reflect_to_multiple(image, scale)
+        rows, columns = (side // scale // STRIDE for side in image.shape[2:])
+        if rows * columns < self.config.neighbours:
+            image = reflect_to_multiple(image, 6 * scale)  # which has 9
+        return image
+
+    @property
+    def multiple(self):
+        """Tiles start where patches of the whole image do."""
+        return STRIDE * self.config.graph_scale
+
+    @property
+    def values_per_pixel(self):
+        """The larger of what aggregation holds and, at ×4, the second upsampler.
+
+        Counted by tests/peak.py on 24×24 to 200×200 LR pixels, rounded up.
+        """
+        c, embedding = self.config.channels, self.config.embedding
+        aggregation = {2: 41, 3: 85}[self.config.graph_scale] * c + 7 * embedding
+        return max(aggregation, 45 * c if self.config.scale == 4 else 0)
+
+    def repeated(self):
+        """The residual blocks."""
+        return [*self.body1, *[*self.body2][:-1]]
+
+
+def read_released(tensors):
+    """The config and the tensors by our names; None where they are not IGNN's."""
+    weigh = tensors.get("gcn.weightnet_lr.0.0.weight")
+    if weigh is None:
+        return None
+    step = round((len(tensors["upsample.0.bias"]) / len(tensors["head.0.bias"])) ** 0.5)
+    config = IGNNConfig(
+        scale=2 * step if "tail.1.0.weight" in tensors else step,
+        blocks=2 * depth(tensors, re.compile(r"body1\.(\d+)\.")),
+        channels=len(tensors["head.0.bias"]),
+        embedding=len(weigh),
+    )
+    # the release has one embedding under two names
+    return config, {n: t for n, t in tensors.items() if not n.startswith("vggnet.")}
