@@ -124,17 +124,17 @@ def _windows(queries, keys, axis, window, scale):
     The latter is True at (query, key) where the query has the key in its window.
     """
     count, available = queries.shape[axis], keys.shape[axis]
-
-    def start(places):
-        return (places // scale - window // 2).clamp(0, max(available - window, 0))
-
+    furthest = max(available - window, 0)
     for first in range(0, count, BLOCK):
         last = min(first + BLOCK, count) - 1
-        lowest, highest = start(torch.tensor([first, last])).tolist()
+        lowest, highest = (
+            min(max(place // scale - window // 2, 0), furthest) for place in (first, last)
+        )
         reach = slice(lowest, min(highest + window, available))
-        begin = start(torch.arange(first, last + 1, device=keys.device))[:, None]
-        place = torch.arange(reach.start, reach.stop, device=keys.device)
-        yield slice(first, last + 1), reach, (begin <= place) & (place < begin + window)
+        place = torch.arange(first, last + 1, device=keys.device)[:, None]
+        start = (place // scale - window // 2).clamp(0, furthest)
+        key = torch.arange(reach.start, reach.stop, device=keys.device)
+        yield slice(first, last + 1), reach, (start <= key) & (key < start + window)
 
 
 def take(patches, index):
