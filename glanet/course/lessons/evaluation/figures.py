@@ -8,7 +8,7 @@ from string import ascii_uppercase
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from glanet.course.kit.style import LOOKS, new_figure
+from glanet.course.kit.style import LOOKS, drawing, new_figure
 from glanet.evaluation.metrics import psnr_y
 
 OURS, THEIRS = "#0072B2", "#7F7F7F"  # measured here, published by others
@@ -29,7 +29,7 @@ def ladder(rows, base):
         base: bicubic's {set: (PSNR, SSIM)}; its sets are the panels.
     """
     sets = list(base)
-    figure = new_figure(2.2 + 2.6 * len(sets), 0.9 + 0.24 * len(rows))
+    figure = drawing(2.2 + 2.6 * len(sets), 0.9 + 0.24 * len(rows))
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, sets, strict=True):
         for height, (_, here, scores) in enumerate(rows):
@@ -58,7 +58,7 @@ def gain_bars(gains, *, rival):
     ranked = sorted(gains, key=gains.get, reverse=True)
     if len(ranked) > 2 * MOST:
         ranked = ranked[:MOST] + ranked[-MOST:]
-    figure = new_figure(6.0, 0.8 + 0.22 * len(ranked))
+    figure = drawing(6.0, 0.8 + 0.22 * len(ranked))
     axes = figure.subplots()
     values = [gains[name] for name in ranked]
     colours = [OURS if value >= 0 else LOOKS["5"]["color"] for value in values]
@@ -160,7 +160,7 @@ def ablation(value, whole):
     comparisons = list(dict.fromkeys(comparison for comparison, _ in names))
     variants = list(dict.fromkeys(variant for _, variant in names if variant != whole))
     sets = list(next(iter(value.values())))
-    figure = new_figure(2.0 + 2.2 * len(sets), 1.4 + 0.5 * len(variants))
+    figure = drawing(2.0 + 2.2 * len(sets), 1.4 + 0.5 * len(variants))
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, of in zip(panels, sets, strict=True):
         bases = [value[f"{comparison}: {whole}"][of] for comparison in comparisons]
