@@ -60,9 +60,9 @@ class PatchDataset(Dataset):
         top, left = (random.randint(0, side - self.patch) for side in lr.shape[:2])
         turns, flip = random.randrange(4), random.random() < 0.5
 
-        def cut(image, factor):
-            side = factor * self.patch
-            rows, columns = (slice(factor * first, factor * first + side) for first in (top, left))
+        def cut(image, scale):
+            side = scale * self.patch
+            rows, columns = (slice(scale * first, scale * first + side) for first in (top, left))
             patch = np.rot90(image[rows, columns], turns)
             patch = np.ascontiguousarray(patch[:, ::-1] if flip else patch)
             return torch.from_numpy(patch).permute(2, 0, 1).float() / 255

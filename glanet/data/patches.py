@@ -195,25 +195,25 @@ class PatchStore:
             for image, top, left, orientation in zip(*astuple(plan), strict=True)
         ]
 
-    def _cut(self, start, plan, factor):
+    def _cut(self, start, plan, scale):
         """uint8 (B, side, side, 3), from and on wherever the pixels are."""
-        side = factor * self.patch
+        side = scale * self.patch
         if isinstance(self.pixels, np.ndarray):
-            return self._copy(start, plan, factor, side)
-        width = factor * self.sizes[plan.image, 1]
-        corner = start + factor * (plan.top * width + plan.left)
+            return self._copy(start, plan, scale, side)
+        width = scale * self.sizes[plan.image, 1]
+        corner = start + scale * (plan.top * width + plan.left)
         walk = _walk(corner, width, side, plan.orientation)
         walk, along = (
             torch.from_numpy(part).to(self.pixels.device) for part in (walk, np.arange(side))
         )
         return self.pixels[_index(walk, along)]
 
-    def _copy(self, start, plan, factor, side):
-        """`_cut` patch by patch, which suits a processor, as `_index` suits a GPU."""
+    def _copy(self, start, plan, scale, side):
+        """`_cut` patch by patch, which suits a CPU, as `_index` suits a GPU."""
         out = np.empty((len(start), side, side, CHANNELS), np.uint8)
         # A pixel as one item of three bytes, not as three items, is copied in a third of the time.
         items, patches = self.pixels.view(_PIXEL)[:, 0], out.view(_PIXEL)[..., 0]
-        sizes, tops, lefts = factor * self.sizes[plan.image], factor * plan.top, factor * plan.left
+        sizes, tops, lefts = scale * self.sizes[plan.image], scale * plan.top, scale * plan.left
         for patch, first, (height, width), top, left, turn in zip(
             patches, start, sizes, tops, lefts, plan.orientation, strict=True
         ):
