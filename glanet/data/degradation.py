@@ -15,7 +15,7 @@ from glanet.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["cubic_kernel", "imresize", "imresize_tensor", "modcrop", "resize_matrix"]
 
-_STRIP = 16  # output rows at a time: what is float64 meanwhile stays in the processor's cache
+_STRIP = 16  # output rows at a time: what is float64 meanwhile stays in the CPU's cache
 
 
 def imresize(image, scale):
@@ -28,8 +28,8 @@ def imresize(image, scale):
     weights of 2 and 4 are binary fractions, so their sums carry no error; those of 3 have odd
     denominators, so no sum lies at .5, where an error could tip the rounding.
 
-    Raises TypeError unless ``image`` is a uint8 array, ValueError for another number of dimensions,
-    an empty image or a scale that is not positive and finite.
+    Raises ArgumentTypeError unless ``image`` is a uint8 array, ArgumentError for another number
+    of dimensions, an empty image or a scale that is not positive and finite.
 
     Example:
         >>> import numpy as np

@@ -8,6 +8,8 @@ from torch import nn
 from glanet.errors import ArgumentError
 from glanet.model.network import MEAN_RGB, check_image
 
+RESIDUAL_SCALE = 0.1  # of every branch
+
 
 def conv(channels_in, channels_out, kernel_size=3):
     """A convolution that keeps the size."""
@@ -25,6 +27,19 @@ class MeanShift(nn.Conv2d):
         with torch.no_grad():
             self.weight.copy_(torch.eye(3)[:, :, None, None])
             self.bias.copy_(sign * value_range * torch.tensor(MEAN_RGB))
+
+
+class ResidualBlock(nn.Module):
+    """EDSR's residual block, its branch scaled (Lim et al., 2017): (B, C, H, W) -> the same."""
+
+    def __init__(self, channels, kernel_size=3):
+        super().__init__()
+        self.body = nn.Sequential(
+            conv(channels, channels, kernel_size), nn.ReLU(), conv(channels, channels, kernel_size)
+        )
+
+    def forward(self, features):
+        return features + RESIDUAL_SCALE * self.body(features)
 
 
 class Upsampler(nn.Sequential):

@@ -23,9 +23,8 @@ from torch.nn import functional as F
 from glanet.bicubic import shrink
 from glanet.config import ModelShape
 from glanet.model.network import check_image, reflect_to_multiple
-from glanet.rivals.common import Frame, Upsampler, conv, depth
+from glanet.rivals.common import Frame, ResidualBlock, Upsampler, conv, depth
 
-RESIDUAL_SCALE = 0.1  # of every branch, as in EDSR
 PATCH, STRIDE = 3, 2  # pixels; patches overlap by one
 BLOCK = 32  # a side of the block of patches whose neighbours are searched at a time
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -144,19 +143,6 @@ def take(patches, index):
     return flat.gather(3, places).unflatten(3, index.shape[1:])
 
 
-class Block(nn.Module):
-    """EDSR's residual block: (B, C, H, W) -> the same."""
-
-    def __init__(self, channels, kernel_size=3):
-        super().__init__()
-        self.body = nn.Sequential(
-            conv(channels, channels, kernel_size), nn.ReLU(), conv(channels, channels, kernel_size)
-        )
-
-    def forward(self, features):
-        return features + RESIDUAL_SCALE * self.body(features)
-
-
 class Embedding(nn.Module):
     """VGG19 as far as conv1_2: images (B, 3, H, W) in [0, 1] -> (B, E, H, W), not negative."""
 
@@ -257,7 +243,7 @@ class Aggregation(nn.Module):
 def _weigher(channels):
     return nn.Sequential(
         nn.Sequential(conv(channels, channels, 1)),
-        Block(channels, 1),
+        ResidualBlock(channels, 1),
         nn.Sequential(conv(channels, 1, 1)),
     )
 
@@ -285,12 +271,14 @@ class IGNN(Frame):
         c, half = config.channels, config.blocks // 2
         self.graph = Graph(config)
         self.head = nn.Sequential(conv(3, c))
-        self.body1 = nn.Sequential(*(Block(c) for _ in range(half)))
+        self.body1 = nn.Sequential(*(ResidualBlock(c) for _ in range(half)))
         self.gcn = Aggregation(config)
         self.fuse_b = nn.Sequential(
             nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c))
         )
-        self.body2 = nn.Sequential(*(Block(c) for _ in range(half)), nn.Sequential(conv(c, c)))
+        self.body2 = nn.Sequential(
+            *(ResidualBlock(c) for _ in range(half)), nn.Sequential(conv(c, c))
+        )
         self.upsample = Upsampler(c, config.graph_scale)
         self.fuse_up = nn.Sequential(
             nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c), nn.ReLU())

@@ -17,9 +17,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from glanet.config import ModelShape
-from glanet.rivals.common import Frame, Upsampler, conv, scale_of
+from glanet.rivals.common import RESIDUAL_SCALE, Frame, ResidualBlock, Upsampler, conv, scale_of
 
-RESIDUAL_SCALE = 0.1  # of every branch, as in EDSR
 MOST_BUCKETS = 128
 
 
@@ -44,17 +43,6 @@ class NLSNConfig(ModelShape):
         for name in ("groups", "blocks", "channels", "chunk", "hashes"):
             self.require(getattr(self, name) >= 1, name, "at least 1")
         self.require(self.channels % 4 == 0, "channels", "a multiple of 4")
-
-
-class Block(nn.Module):
-    """EDSR's residual block: (B, C, H, W) -> the same."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.body = nn.Sequential(conv(channels, channels), nn.ReLU(), conv(channels, channels))
-
-    def forward(self, features):
-        return features + RESIDUAL_SCALE * self.body(features)
 
 
 class SparseAttention(nn.Module):
@@ -158,7 +146,7 @@ class Body(nn.Sequential):
     def __init__(self, config):
         parts = [SparseAttention(config)]
         for _ in range(config.groups):
-            parts += [Block(config.channels) for _ in range(config.blocks)]
+            parts += [ResidualBlock(config.channels) for _ in range(config.blocks)]
             parts.append(SparseAttention(config))
         super().__init__(*parts, conv(config.channels, config.channels))
 
@@ -188,15 +176,15 @@ class NLSN(Frame):
     def values_per_pixel(self):
         """The larger of what attention and the upsampler hold.
 
-        Measured on paper at 48² LR pixels and on tiny at 48² and 96², at ×2, ×3 and ×4: PyTorch's
-        profiler, the peak of all memory alive on a CPU.
+        Fitted to the peak of all memory alive on a CPU, by PyTorch's profiler: paper at 48² LR
+        pixels, tiny at 48² and 96², not at ×3.
         """
         c, scale = self.config.channels, self.config.scale
         return max(13 * c + 2 * MOST_BUCKETS * self.config.hashes, {2: 17, 3: 24, 4: 51}[scale] * c)
 
     def repeated(self):
         """The residual blocks."""
-        return [part for part in self.body if isinstance(part, Block)]
+        return [part for part in self.body if isinstance(part, ResidualBlock)]
 
 
 def read_released(tensors):

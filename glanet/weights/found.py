@@ -1,4 +1,4 @@
-"""All weights at hand: shipped with the package, trained here, released by others."""
+"""All available weights: shipped with the package, trained here, released by others."""
 
 import filecmp
 from dataclasses import dataclass

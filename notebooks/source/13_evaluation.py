@@ -192,7 +192,7 @@ print(outputs_of("boat", ["boat2", "boatx4", "tugboat", "boatx2_mine"], 2))
 # `glanet evaluate --images their_outputs/ --scale 2 --sets Set5`.
 
 # %% [markdown]
-# ## 3 · Weights at hand
+# ## 3 · Available weights
 #
 # What can you measure? There are three kinds of weights: weights *shipped* with the package,
 # weights *trained* here (the folder `runs/NAME/weights` of a run), and weights *released* by
@@ -378,7 +378,7 @@ ladder(rows, base=mean_scores(measured[2]["bicubic"]))
 # ### Is the measurement right?
 #
 # Some rows exist twice, published and measured: always bicubic's, and those of GLA-Net and SwinIR
-# if their weights are at hand. This is also the last check of a released file. A file of the right
+# if their weights are available. This is also the last check of a released file. A file of the right
 # shape could still hold the wrong numbers, and then it would not reproduce its published row.
 
 # %%
@@ -512,7 +512,7 @@ else:
 #
 # Fig. 4 of the paper compares SwinIR and GLA-Net on crops, and there are many crops to choose from.
 # So choose for yourself, on photographs that are free of rights. The next cells compare all ×2
-# networks at hand with bicubic. (The photographs are cropped, so that large networks do not take
+# available networks with bicubic. (The photographs are cropped, so that large networks do not take
 # long.)
 
 # %%

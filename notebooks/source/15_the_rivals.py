@@ -1035,7 +1035,7 @@ def bicubic(image):
     return F.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)
 
 
-print(f"at hand: {len(models)} of {len(NETWORKS)} networks")
+print(f"available: {len(models)} of {len(NETWORKS)} networks")
 
 # %% [markdown]
 # **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows

@@ -152,7 +152,7 @@ def test_the_order_within_a_bucket_moves_the_output_by_less_than_half_a_percent(
 def test_attention_stands_before_and_after_every_group():
     body = NLSN(SMALL).body
     kinds = [type(part).__name__ for part in body]
-    assert kinds == ["SparseAttention", *2 * ["Block", "SparseAttention"], "Conv2d"]
+    assert kinds == ["SparseAttention", *2 * ["ResidualBlock", "SparseAttention"], "Conv2d"]
 
 
 def test_only_the_mean_layers_are_frozen():
