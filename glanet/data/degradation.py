@@ -83,8 +83,8 @@ def imresize_tensor(images, scale):
     stays in 0..255. Where it overshoots, `imresize` has clipped between its passes and the two may
     lie as many as 37 levels apart (a few in photographs): score benchmarks with `imresize`.
 
-    Raises TypeError for a tensor of integers, ValueError for another number of dimensions, an empty
-    height or width or a scale that is not positive and finite.
+    Raises ArgumentTypeError for a tensor of integers, ArgumentError for another number of
+    dimensions, an empty height or width or a scale that is not positive and finite.
     """
     if not images.is_floating_point():
         raise ArgumentTypeError(
@@ -107,8 +107,8 @@ def modcrop(image, scale):
 
     image: (H, W) or (H, W, C), any dtype. Returns a view (H - H % scale, W - W % scale[, C]).
 
-    Raises TypeError if ``scale`` is no integer, ValueError if it is below 1, if the image has
-    another number of dimensions or if nothing of it would be left.
+    Raises ArgumentTypeError if ``scale`` is no integer, ArgumentError if it is below 1, if
+    the image has another number of dimensions or if nothing of it would be left.
     """
     if not isinstance(scale, int | np.integer):
         raise ArgumentTypeError(f"modcrop takes an integer scale, found {scale!r}")
