@@ -60,11 +60,13 @@ class Frame(nn.Module):
     """EDSR's frame: mean off, head, body with a skip around it, tail, mean on (Lim et al., 2017).
 
     Images (B, 3, H, W) in [0, 1] -> images (B, 3, scale·H, scale·W). Inside, values lie in
-    [0, ``value_range``], as the published weights expect them. A subclass sets ``head``, ``body``
-    and ``tail``, or overrides ``deep``.
+    [0, ``value_range``], as the published weights expect them. The mean layers are trained only
+    where the release trains them (``learns_mean``). A subclass sets ``head``, ``body`` and
+    ``tail``, or overrides ``deep``.
     """
 
     value_range: ClassVar[float] = 255.0
+    learns_mean: ClassVar[bool] = False
     multiple = 1
     tiling = True
 
@@ -73,6 +75,8 @@ class Frame(nn.Module):
         self.config = config
         self.sub_mean = MeanShift(self.value_range, -1)
         self.add_mean = MeanShift(self.value_range, +1)
+        for mean in (self.sub_mean, self.add_mean):
+            mean.requires_grad_(self.learns_mean)
 
     def forward(self, image):
         check_image(image)

@@ -8,7 +8,7 @@ cell fuses this with in-scale attention and a local path. It is used again and a
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -28,7 +28,8 @@ class CSNLNConfig(ModelShape):
     """The shape of a CSNLN. The defaults are the paper's network at ×2."""
 
     network: ClassVar[str] = "csnln"
-    PRESETS: ClassVar[dict[str, dict]] = {"tiny": {"channels": 27, "depth": 2}, "paper": {}}
+    PRESETS: ClassVar[dict[str, dict]] = {"tiny": {"depth": 2}, "paper": {}}
+    TINY_CHANNELS: ClassVar[dict[int, int]] = {2: 27, 3: 20, 4: 19}  # kernels grow with the scale
 
     channels: int = 128  # of all features; half of them for matching
     depth: int = 12  # how often the cell is used
@@ -37,6 +38,13 @@ class CSNLNConfig(ModelShape):
         super().__post_init__()
         for name, least in (("channels", 2), ("depth", 1)):
             self.require(getattr(self, name) >= least, name, f"at least {least}")
+
+    @classmethod
+    def preset(cls, name: str, scale: int = 2, **overrides) -> Self:
+        """As of every network; ``tiny`` has about as many parameters at each scale."""
+        if name == "tiny" and scale in cls.TINY_CHANNELS:
+            overrides = {"channels": cls.TINY_CHANNELS[scale], **overrides}
+        return super().preset(name, scale, **overrides)
 
 
 def active_conv(channels_in, channels_out, kernel_size):
@@ -188,8 +196,6 @@ class CSNLN(Frame):
     def __init__(self, config):
         super().__init__(config)
         c = config.channels
-        self.sub_mean.requires_grad_(False)
-        self.add_mean.requires_grad_(False)
         self.head = nn.Sequential(active_conv(3, c, 3), active_conv(c, c, 3))
         self.SEM = Cell(c, config.scale)
         self.tail = nn.Sequential(conv(c * config.depth, 3))

@@ -78,6 +78,8 @@ class ChannelSpatialAttention(nn.Module):
 class HAN(RCAN):
     """Holistic attention network (Fig. 2)."""
 
+    learns_mean = False
+
     def __init__(self, config):
         super().__init__(config)
         c = config.channels
@@ -85,8 +87,6 @@ class HAN(RCAN):
         self.last_conv = conv(len(self.body) * c, c)
         self.csa = ChannelSpatialAttention()
         self.last = conv(2 * c, c)
-        for mean in (self.sub_mean, self.add_mean):  # as published
-            mean.requires_grad_(False)
 
     def deep(self, shallow):
         """From shallow to deep features: (B, C, H, W) -> (B, C, H, W)."""

@@ -263,7 +263,7 @@ class IGNN(Frame):
     """
 
     FROZEN: ClassVar[re.Pattern] = re.compile(
-        r"(sub_mean|add_mean|graph\.embedcnn)\..+|gcn\.weightnet_[lh]r\.2\.0\.bias"
+        r"graph\.embedcnn\..+|gcn\.weightnet_[lh]r\.2\.0\.bias"
     )
 
     def __init__(self, config):
@@ -286,7 +286,8 @@ class IGNN(Frame):
         rest = [Upsampler(c, 2)] if config.scale == 4 else []
         self.tail = nn.Sequential(*rest, nn.Sequential(conv(c, 3)))
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(not self.FROZEN.fullmatch(name))
+            if self.FROZEN.fullmatch(name):
+                parameter.requires_grad_(False)
 
     def forward(self, image):
         check_image(image)

@@ -166,8 +166,6 @@ class NLSN(Frame):
     def __init__(self, config):
         super().__init__(config)
         c = config.channels
-        self.sub_mean.requires_grad_(False)
-        self.add_mean.requires_grad_(False)
         self.head = nn.Sequential(conv(3, c))
         self.body = Body(config)
         self.tail = nn.Sequential(Upsampler(c, config.scale), conv(c, 3))

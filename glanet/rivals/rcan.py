@@ -93,6 +93,8 @@ class Group(nn.Module):
 class RCAN(Frame):
     """Residual channel attention network (Fig. 2)."""
 
+    learns_mean = True
+
     def __init__(self, config):
         super().__init__(config)
         c = config.channels

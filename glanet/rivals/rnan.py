@@ -127,6 +127,7 @@ class RNAN(Frame):
     """Residual non-local attention network (Fig. 1)."""
 
     tiling = False  # the first and the last mask look at the whole image
+    learns_mean = True
 
     def __init__(self, config):
         super().__init__(config)

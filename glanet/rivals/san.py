@@ -178,6 +178,7 @@ class SAN(Frame):
     checkpoints load, and frozen, since training in several processes waits for every gradient.
     """
 
+    learns_mean = True
     UNUSED: ClassVar[re.Pattern] = re.compile(r"conv_last\..+|non_local\.soca\..+|RG\.\d+\.gamma")
 
     def __init__(self, config):
@@ -190,7 +191,8 @@ class SAN(Frame):
         self.conv_last = conv(c, c)  # in UNUSED
         self.tail = nn.Sequential(Upsampler(c, config.scale), conv(c, 3))
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(not self.UNUSED.fullmatch(name))
+            if self.UNUSED.fullmatch(name):
+                parameter.requires_grad_(False)
 
     def forward(self, image):
         check_image(image)
