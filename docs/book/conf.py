@@ -66,9 +66,12 @@ def _signature(app, what, name, thing, options, signature, returns):
 
 
 def _docstring(app, what, name, thing, options, lines):
-    """Napoleon takes what precedes a colon in the first line of an attribute for its type."""
+    """Napoleon takes what precedes a colon in the first line of an attribute for its type.
+
+    A comment is now in the first line.
+    """
     if what in ("attribute", "data", "property"):
-        lines.insert(0, "")
+        lines[:0] = ["..", ""]
 
 
 def _inline(translator, node):

@@ -214,11 +214,11 @@ def build(source) -> Usage:
     notebook = convert(source)
     usage = execute(notebook, source.name)
     normalise(notebook, source.name)
-    _write(notebook, target(source))
+    write(notebook, target(source))
     return usage
 
 
-def _write(notebook, path):
+def write(notebook, path):
     write_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
 
 
@@ -240,7 +240,7 @@ def renew(source):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, start=1):
         cell.execution_count = number
-    _write(notebook, target(source))
+    write(notebook, target(source))
 
 
 def _lesson_code(notebook):
@@ -256,7 +256,7 @@ def write_solved(source):
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("](figures/", f"]({Path(figures).as_posix()}/")
     SOLUTIONS.mkdir(exist_ok=True)
-    _write(notebook, SOLUTIONS / f"{source.stem}.ipynb")
+    write(notebook, SOLUTIONS / f"{source.stem}.ipynb")
 
 
 def budget(source) -> Usage:
