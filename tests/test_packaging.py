@@ -7,12 +7,38 @@ from pathlib import Path
 import pytest
 import yaml
 
+from glanet.course.tools import site
+
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def project():
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_citation_is_of_this_version_and_names_the_paper(project):
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    for key in ("version", "license", "keywords"):
+        assert citation[key] == project[key]
+    assert citation["title"] == project["name"]
+    assert citation["abstract"] == project["description"]
+    (paper,) = citation["references"]
+    assert paper["url"] == project["urls"]["Paper"]
+    assert paper["title"] == "Global-Local Awareness Network for Image Super-Resolution"
+
+
+def test_the_changelog_has_this_version(project):
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\n## {project['version']}\n" in changes
+
+
+def test_the_workflow_publishes_what_make_book_builds():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text())
+    steps = workflow["jobs"]["publish"]["steps"]
+    assert {"run": "make book"} in steps
+    (uploaded,) = (step["with"]["path"] for step in steps if "artifact" in step.get("uses", ""))
+    assert ROOT / uploaded == site.BOOK / "html"
 
 
 def requirements(project, *extras):

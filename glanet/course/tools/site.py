@@ -66,7 +66,7 @@ def build(out) -> Path:
 def assemble(source):
     """Write the tree of pages that Sphinx reads into the folder ``source``."""
     readme = (HOME / "README.md").read_text(encoding="utf-8")
-    documents = list(dict.fromkeys(DOCUMENT.findall(readme)))
+    documents = [*dict.fromkeys(DOCUMENT.findall(readme)), "CHANGELOG"]
     for name in documents:
         _write(source / f"{name}.md", (HOME / f"{name}.md").read_text(encoding="utf-8"))
     for folder in (FIGURES, *(path for path in _pictures() if path.is_dir())):
