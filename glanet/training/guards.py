@@ -8,6 +8,13 @@ from filelock import FileLock, Timeout
 
 from glanet.training.errors import TrainError
 
+# Ctrl-C, and what batch systems send before they end a job: SLURM the second, or the third if
+# sbatch has --signal=USR1@60. Windows has no SIGUSR1.
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
+STOPPED_EXIT = 3  # exit status of a run that was asked to stop, and can resume
+
 
 @contextmanager
 def claimed(files, by):
@@ -49,7 +56,7 @@ def claimed(files, by):
 
 @contextmanager
 def asked_to_stop():
-    """A function that returns whether Ctrl-C or SIGTERM came. Inside, neither has another effect.
+    """A function that returns whether one of `STOP_SIGNALS` came. They have no other effect inside.
 
     Signals reach only the main thread; in another one, the function always returns False.
     """
@@ -57,8 +64,7 @@ def asked_to_stop():
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in STOP_SIGNALS}
     try:
         yield asked.is_set
     finally:

@@ -44,7 +44,7 @@ def check_apart(training, validation):
         by_size.setdefault(path.stat().st_size, []).append(path)
     for path in validation:
         for other in by_size.get(path.stat().st_size, ()):
-            if other.samefile(path) or _digest(other) == _digest(path):
+            if other.samefile(path) or digest(other) == digest(path):
                 raise TrainError(
                     f"{path}: among the validation images, and as {other} among the training "
                     "images. Leave it out of one: scores on training images say nothing."
@@ -57,5 +57,7 @@ def fingerprint(paths) -> str:
     return f"{len(paths)} images, {hashlib.sha256(listing.encode()).hexdigest()[:12]}"
 
 
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).digest()
+def digest(path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,13 +9,15 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import gather_object
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -42,6 +44,7 @@ from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
+PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
 
 
 def train(
@@ -56,13 +59,15 @@ def train(
 ) -> Path | None:
     """Train a model into ``folder``, or resume where an earlier call stopped.
 
-    The folder gets ``checkpoints/``, ``log.jsonl`` and, at the end, ``weights/``: the moving
-    average of the weights, for `glanet.weights.load`. Ctrl-C and SIGTERM save and return.
+    The folder gets ``checkpoints/``, ``log.jsonl`` and, from the first validation on, ``weights/``:
+    the moving average of the weights, for `glanet.weights.load`, and in ``weights/best/`` what it
+    was at the highest PSNR. Ctrl-C, SIGTERM and SIGUSR1 save and return.
 
     Args:
         config: the shape of the model, of any network of the register.
         recipe: how it is trained.
-        folder: where the run lives. The same folder, config and recipe resume it.
+        folder: where the run lives. The same folder, config and recipe resume it. Of the recipe,
+            ``checkpoint.MAY_CHANGE`` may differ; the log notes it.
         init: weights to start from, as `glanet.weights.load` takes them. At another scale, the head
             keeps its random weights.
         log_with: a tracker of accelerate's, "tensorboard" or "wandb", besides the log file.
@@ -120,6 +125,7 @@ class Run:
             "recipe": recipe.to_dict(),
             "init": None if init is None else str(init),
             "images": images.fingerprint(training),
+            "precision": "bf16" if self.accelerator.mixed_precision == "bf16" else "float32",
         }
         self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
@@ -134,9 +140,9 @@ class Run:
             watch=watch,
             mute=not self.accelerator.is_main_process,
         )
-        self.log.say(f"{self.store}; {self.accelerator.device}, {recipe.precision}")
+        self.log.note(f"{self.store}; {self.accelerator.device}, {self.about['precision']}")
         if note:
-            self.log.say(note)
+            self.log.note(note)
         if self.accelerator.device.type == "cuda" and recipe.steps >= COMPILED_FROM:
             self._compile()
 
@@ -242,9 +248,10 @@ class Run:
     def _write_down(self, progress):
         """What is due after a step: validation, an entry of the log, a checkpoint."""
         recipe, state = self.recipe, self.state
-        last = state.step == recipe.steps
+        last, improved = state.step == recipe.steps, False
         if last or state.step % recipe.validate_every == 0:
-            self._validate()
+            improved = self._validate()
+            self._export(improved)
         if last or state.step % LOG_EVERY == 0 or state.step % recipe.validate_every == 0:
             entry = self.log.write(
                 state,
@@ -254,42 +261,66 @@ class Run:
             )
             shown = ("loss", "psnr_y", "images_per_second", "memory_gb")
             progress.set_postfix({n: entry[n] for n in shown if n in entry}, refresh=False)
-        if last or state.step % recipe.save_every == 0:
-            self._save()
+        if last or improved or state.step % recipe.save_every == 0:
+            self._save(best=improved)
 
     def _validate(self):
-        """Put the PSNR of the averaged model on the validation images into ``state.scores``."""
-        if self.accelerator.is_main_process and self.validation:
-            model = self.state.average.module
-            upscaler = partial(upscale_within, model)
-            found = evaluate(upscaler, "all", self.validation, model.config.scale)
-            self.state.scores = {"psnr_y": mean_scores(found)["all"][0]}
-        self.accelerator.wait_for_everyone()
+        """Put the PSNR of the averaged model on the validation images into ``state.scores``.
 
-    def _save(self):
+        Each process measures a share of the images. Returns whether the PSNR is the highest so far.
+        """
+        if not self.validation:
+            return False
+        state, ranks = self.state, self.accelerator
+        model = state.average.module
+        share = [*enumerate(self.validation)][ranks.process_index :: ranks.num_processes]
+        numbers, paths = zip(*share, strict=True) if share else ((), ())
+        found = evaluate(partial(upscale_within, model), "all", paths, model.config.scale)
+        by_number = dict(gather_object(list(zip(numbers, found, strict=True))))
+        # in their order, so that the sum is the same however many processes there are
+        score = mean_scores(by_number[i] for i in range(len(self.validation)))["all"][0]
+        state.scores = {"psnr_y": score}
+        improved = state.best is None or score > state.best
+        if improved:
+            state.best = score
+        return improved
+
+    def _save(self, best=False):
         if self.accelerator.is_main_process:
-            state = self.state
-            score = state.scores.get("psnr_y")
-            improved = score is not None and (state.best is None or score > state.best)
-            if improved:
-                state.best = score
-            checkpoint.save_next(self.files, state, self.about, best=improved)
+            checkpoint.save_next(self.files, self.state, self.about, best=best)
         self.accelerator.wait_for_everyone()
 
     def _resume(self):
-        """Load the last checkpoint, if there is one. Returns a note, or ""."""
+        """Load the last checkpoint, if there is one. Returns a note, or "".
+
+        Raises:
+            TrainError: the processes of this run do not see the same checkpoint.
+        """
         if self.accelerator.is_main_process:
             for path in self.files.unfinished():
                 path.unlink()
         self.accelerator.wait_for_everyone()
-        found = self.files.saved()
-        return checkpoint.load(found[-1], self.state, self.about) if found else ""
+        last = self.files.saved()[-1:]
+        seen = gather_object([tuple((str(path.resolve()), images.digest(path)) for path in last)])
+        if len({tuple(d for _, d in paths) for paths in seen}) > 1:
+            views = "; ".join(
+                f"process {rank}: {paths[0][0] if paths else 'no checkpoint'}"
+                for rank, paths in enumerate(seen)
+            )
+            raise TrainError(
+                f"{self.files.path}: the processes of this run would resume from different "
+                f"checkpoints ({views}). Give all of them the same --out, on a file system that "
+                "all see up to date."
+            )
+        return checkpoint.load(last[0], self.state, self.about) if last else ""
 
-    def _export(self):
+    def _export(self, best=False):
+        """Write the averaged weights and their card, also as the best so far."""
         if self.accelerator.is_main_process:
-            self.files.weights.mkdir(parents=True, exist_ok=True)
-            write_text(self.files.card, self._card())
-            self.state.average.module.save_pretrained(self.files.weights)
+            for folder in (self.files.weights, *([self.files.best_weights] if best else [])):
+                folder.mkdir(parents=True, exist_ok=True)
+                write_text(folder / "README.md", self._card())
+                self.state.average.module.save_pretrained(folder)
         self.accelerator.wait_for_everyone()
         return self.files.weights
 
@@ -341,6 +372,7 @@ def make_accelerator(recipe, log_with, device, folder):
             mixed_precision="bf16" if bf16 else "no",
             log_with=log_with,
             project_dir=str(folder),
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         if log_with:
             accelerator.init_trackers(folder.name, {"steps": recipe.steps, "batch": recipe.batch})
