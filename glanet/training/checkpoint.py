@@ -19,6 +19,7 @@ from torch import nn
 
 from glanet.files import atomic_path
 from glanet.training.errors import TrainError
+from glanet.training.recipe import Recipe
 from glanet.weights.trained import with_config
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
@@ -28,6 +29,7 @@ MAY_CHANGE = HARMLESS | {
     "recipe.on_nan",
     "recipe.gradient_clip",
     "recipe.learning_rate",
+    "recipe.accumulate",
     "precision",
 }
 
@@ -117,6 +119,8 @@ def load(path, state, about) -> str:
     """
     found = read(path)
     then, now = _flat(found["about"]), _flat(json.loads(json.dumps(about)))
+    defaults = _flat(json.loads(json.dumps({"recipe": Recipe().to_dict()})))
+    then = {**{name: defaults[name] for name in now if name in defaults}, **then}
     changed = [name for name in then | now if then.get(name) != now.get(name)]
     for name in changed:
         if name not in MAY_CHANGE:

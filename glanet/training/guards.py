@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
+from glanet.device import is_out_of_memory
 from glanet.training.errors import TrainError
 
 # Ctrl-C, and what batch systems send before they end a job: SLURM the second, or the third if
@@ -52,6 +53,21 @@ def claimed(files, by):
         with suppress(OSError):  # a file left there would look like a lock still held
             files.lock.unlink()
         lock.release()
+
+
+@contextmanager
+def enough_memory(recipe, device):
+    """Inside, running out of memory is a TrainError that says what to change."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainError(
+            f"{device}: out of memory with {recipe.batch} patches of {recipe.patch}×{recipe.patch} "
+            f"pixels a step. --accumulate {2 * recipe.accumulate} computes the same gradient in "
+            "about half the memory. A smaller --batch or --patch is another recipe."
+        ) from error
 
 
 @contextmanager

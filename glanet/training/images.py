@@ -33,6 +33,29 @@ def _find(name):
     )
 
 
+def pair(hr_images, folder, scale) -> list[tuple[Path, Path]]:
+    """(LR, HR) files: NAME belongs to NAME or NAMExSCALE in ``folder``, whatever their endings.
+
+    Raises:
+        TrainError: an HR image has no partner, or several.
+        ImageError: the folder has no image.
+    """
+    by_stem = {}
+    for path in find_images(folder):
+        by_stem.setdefault(path.stem, []).append(path)
+    pairs = []
+    for hr in hr_images:
+        found = [*by_stem.get(hr.stem, ()), *by_stem.get(f"{hr.stem}x{scale}", ())]
+        if len(found) != 1:
+            names = " and ".join(path.name for path in found) or "none"
+            raise TrainError(
+                f"{folder}: {names} for {hr}; expected one file {hr.stem} or {hr.stem}x{scale}. "
+                "Name each LR image after its HR image."
+            )
+        pairs.append((found[0], hr))
+    return pairs
+
+
 def check_apart(training, validation):
     """Check that no image is in both lists. Files with the same bytes are the same image.
 

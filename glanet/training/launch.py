@@ -154,7 +154,10 @@ def _job(config, recipe, init=None, device=None, processes=None):
 
 
 def _read_job(files):
-    return with_config(read_json(files.job))
+    job = with_config(read_json(files.job))
+    if "recipe" in job:  # a field that is new since then has its default
+        job["recipe"] = json.loads(json.dumps(Recipe.from_dict(job["recipe"]).to_dict()))
+    return job
 
 
 def _sign(files, pid, ended=None):

@@ -9,12 +9,12 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
@@ -29,13 +29,13 @@ from glanet.device import peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.files import write_text
 from glanet.inference import upscale_within
-from glanet.training import checkpoint, images
+from glanet.training import checkpoint, images, losses
 from glanet.training.capture import Captured
 from glanet.training.card import model_card, names
 from glanet.training.checkpoint import State
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
-from glanet.training.guards import asked_to_stop, claimed
+from glanet.training.guards import asked_to_stop, claimed, enough_memory
 from glanet.training.log import Log
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
@@ -113,11 +113,13 @@ class Run:
         self.recipe, self.files = recipe, RunFolder(folder)
         self.accelerator = make_accelerator(recipe, log_with, device, self.files.path)
         processes = self.accelerator.num_processes
-        if recipe.batch % processes:
+        shares = processes * recipe.accumulate
+        if recipe.batch % shares:
             raise TrainError(
-                f"batch is {recipe.batch}, which {processes} processes cannot share equally. "
-                f"Choose a multiple of {processes}."
+                f"batch is {recipe.batch}, which {processes} processes cannot share equally in "
+                f"{recipe.accumulate} parts each. Choose a multiple of {shares}."
             )
+        self.loss = losses.find(recipe.loss)
         training, self.validation = images.find(recipe.data), images.find(recipe.validation)
         images.check_apart(training, self.validation)
         self.about = {
@@ -127,10 +129,19 @@ class Run:
             "images": images.fingerprint(training),
             "precision": "bf16" if self.accelerator.mixed_precision == "bf16" else "float32",
         }
+        source = training
+        if recipe.lr:
+            source = images.pair(training, recipe.lr, config.scale)
+            self.about["lr_images"] = images.fingerprint([lr for lr, _ in source])
         self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
         self.store = PatchStore.from_images(
-            training, config.scale, recipe.patch, self.accelerator.device
+            source,
+            config.scale,
+            recipe.patch,
+            self.accelerator.device,
+            degradation=recipe.degradation,
+            seed=recipe.seed,
         )
         self.model = self.accelerator.prepare_model(self.state.model)
         self.log = Log(
@@ -155,7 +166,8 @@ class Run:
         compile_repeated(self.state.model)
         self.model.train()
         try:
-            self.gradient(*batch)
+            with enough_memory(self.recipe, self.accelerator.device):
+                self.gradient(*batch)
         except ShortenTraceback as error:  # for example without Triton, or without a C compiler
             # the stance holds inside ``gradient`` alone: other models may compile
             self.gradient = torch.compiler.set_stance("force_eager")(self.gradient)
@@ -163,7 +175,8 @@ class Run:
             self.log.say(f"training falls back to eager mode, which is slower: {why}")
             return
         if self.accelerator.num_processes == 1:
-            self.gradient = Captured(self.gradient, *batch)
+            with enough_memory(self.recipe, self.accelerator.device):
+                self.gradient = Captured(self.gradient, *batch)
 
     def to_the_end(self):
         """Do all steps that are left. Returns the folder of the weights, or None if stopped."""
@@ -197,7 +210,8 @@ class Run:
         )
         state.optimizer.param_groups[0]["lr"] = learning_rate(recipe, state.step)
         self.model.train()
-        loss = self.gradient(*self._batch())
+        with enough_memory(recipe, accelerator.device):
+            loss = self.gradient(*self._batch())
         norm = accelerator.clip_grad_norm_(
             self.model.parameters(), recipe.gradient_clip or math.inf
         )
@@ -223,8 +237,18 @@ class Run:
     def gradient(self, lr, hr):
         """The loss of a batch, a scalar; leaves its gradient in the parameters."""
         self.state.optimizer.zero_grad(set_to_none=True)
-        loss = F.l1_loss(self.model(lr), hr)
-        self.accelerator.backward(loss)
+        count = self.recipe.accumulate
+        total = torch.zeros((), device=lr.device)
+        for number, part in enumerate(zip(lr.chunk(count), hr.chunk(count), strict=True), start=1):
+            # processes exchange the gradient once, with the last part
+            waits = nullcontext() if number == count else self.accelerator.no_sync(self.model)
+            with waits:
+                total += self._part_of_gradient(*part) / count
+        return total
+
+    def _part_of_gradient(self, lr, hr):
+        loss = self.loss(self.model(lr), hr)
+        self.accelerator.backward(loss / self.recipe.accumulate)
         return loss.detach()
 
     def _not_finite(self, loss, norm):
