@@ -309,10 +309,14 @@ def _decode(pair, scale, degrade, rng):
     hr = modcrop(read_rgb(hr_path), scale)
     lr = degrade(rng, hr) if lr_path is None else read_rgb(lr_path)
     expected = (hr.shape[0] // scale, hr.shape[1] // scale)
-    if lr.shape != (*expected, CHANNELS) or lr.dtype != np.uint8:
+    if lr.dtype != np.uint8 or lr.shape[2:] != (CHANNELS,):
         raise ArgumentError(
-            f"{lr_path or 'the degraded image'} is {lr.dtype} {lr.shape}; expected uint8 "
-            f"{(*expected, CHANNELS)} for {hr_path} at ×{scale}: "
+            f"the degradation made {lr.dtype} {lr.shape} of {hr_path}; expected uint8 (H, W, 3)"
+        )
+    if lr.shape[:2] != expected:
+        raise ArgumentError(
+            f"{lr_path or 'the degraded image'} is {lr.shape[1]}×{lr.shape[0]} pixels; expected "
+            f"{expected[1]}×{expected[0]} for {hr_path} at ×{scale}: "
             "check the scale, and that both show the same image"
         )
     return expected, np.concatenate([image.reshape(-1, CHANNELS) for image in (lr, hr)])
