@@ -35,7 +35,7 @@ def model_card(name, about, *, steps, seconds, where, left_out, scores, init=Non
     kinds = "PSNR / SSIM" if any("ssim_y" in score for score in scores.values()) else "PSNR"
     measured = "; ".join(_score(*pair) for pair in scores.items()) or "not measured"
     listed = asdict(recipe) | {"data": names(recipe.data), "validation": names(recipe.validation)}
-    lines = "\n".join(f"- {field}: {value}" for field, value in listed.items())
+    lines = "\n".join(f"- {field}: {value}" for field, value in listed.items() if value != "")
     return f"""---
 library_name: glanet
 pipeline_tag: image-to-image

@@ -38,7 +38,10 @@ def test_a_card_has_data_steps_hours_and_recipe(card, config):
         "took": "1.50 hours on a CPU",
         "PSNR on Y": "not measured",
     }
-    assert "\n- data: T91\n- validation: Set5\n- steps: 12\n" in text
+    assert (
+        "\n- data: T91\n- validation: Set5\n- degradation: bicubic\n- loss: l1\n- steps: 12\n"
+        in text
+    )
 
 
 def test_scores_are_psnr_or_psnr_and_ssim(card):
