@@ -53,8 +53,8 @@ print(
 # %% [markdown]
 # **Prediction.** How many numbers did training have to find? They are called the network's
 # *parameters*. For comparison: one channel of a 3×3 convolution that reads 32 channels has 9 · 32 = 288
-# weights. Put your guess in place of `...`, or leave it: the cell below shows the answer either
-# way.
+# weights. Put your guess in place of `...` and run both cells. Without a guess, the second one
+# folds the answer: click on it to see it.
 
 # %%
 guess = ...
@@ -63,13 +63,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 
 parameters = sum(tensor.numel() for tensor in model.parameters())
-print(
-    reveal(
-        guess,
-        parameters,
-        unit="parameters",
-        because="The paper's network works the same way and has 18,142,847.",
-    )
+reveal(
+    guess,
+    parameters,
+    unit="parameters",
+    because="The paper's network works the same way and has 18,142,847.",
 )
 
 # %% [markdown]
@@ -215,7 +213,8 @@ for name, meaning in PROFILES.items():
 
 # %% [markdown]
 # **Predictions**, like the one above, ask you before they show the answer. Make a guess, even a
-# wild one: then you have something to compare with the answer.
+# wild one: then you have something to compare with the answer. Without a guess, the answer stays
+# folded until you click on it.
 #
 # **Exercises** have hints and a solution folded below them. Their stars show how hard they are.
 # You can skip both predictions and exercises: *Run All Cells* always reaches the end.

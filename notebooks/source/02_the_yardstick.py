@@ -148,7 +148,7 @@ because = (
     "The error on Y is only 10 · 219 / 255, "
     f"and 20 · log10(255 / 219) = {20 * np.log10(255 / 219):.2f}."
 )
-print(reveal(guess, round(on_y - over_rgb, 2), unit="dB", because=because))
+reveal(guess, round(on_y - over_rgb, 2), unit="dB", because=because)
 
 # %% [markdown]
 # The image is the same, and so is the error. Only the unit has changed, and no eye can see that.
@@ -298,13 +298,11 @@ numbers = {
 from glanet.course.kit.predictions import reveal_choice
 
 largest = max(numbers, key=lambda choice: abs(numbers[choice] - numbers["the protocol"]))
-print(
-    reveal_choice(
-        guess,
-        largest.split(":")[0],
-        choices=("border", "rounding", "colours", "LR image"),
-        because=f"“{largest}” gives {numbers[largest]:.2f} dB instead of {numbers['the protocol']:.2f}.",
-    )
+reveal_choice(
+    guess,
+    largest.split(":")[0],
+    choices=("border", "rounding", "colours", "LR image"),
+    because=f"“{largest}” gives {numbers[largest]:.2f} dB instead of {numbers['the protocol']:.2f}.",
 )
 
 # %%
@@ -526,13 +524,11 @@ wrong = {kind: distort(coffee, kind, error=12) for kind in DISTORTIONS}
 scores = {
     kind: (psnr_y(image, coffee, 0), ssim_y(image, coffee, 0)) for kind, image in wrong.items()
 }
-print(
-    reveal_choice(
-        guess,
-        min(scores, key=lambda kind: scores[kind][1]),
-        choices=tuple(DISTORTIONS),
-        because="The maps below show where SSIM finds the damage.",
-    )
+reveal_choice(
+    guess,
+    min(scores, key=lambda kind: scores[kind][1]),
+    choices=tuple(DISTORTIONS),
+    because="The maps below show where SSIM finds the damage.",
 )
 
 # %%

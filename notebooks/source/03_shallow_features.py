@@ -132,13 +132,11 @@ from glanet.course.kit.predictions import reveal
 
 omega = nn.Conv2d(3, 180, kernel_size=3, padding=1)
 parameters = sum(tensor.numel() for tensor in omega.parameters())
-print(
-    reveal(
-        guess,
-        parameters,
-        unit="parameters",
-        because=f"180 · (3 · 9 + 1). That is {parameters / 18142847:.2%} of the network's 18,142,847.",
-    )
+reveal(
+    guess,
+    parameters,
+    unit="parameters",
+    because=f"180 · (3 · 9 + 1). That is {parameters / 18142847:.2%} of the network's 18,142,847.",
 )
 
 # %% [markdown]
@@ -183,13 +181,11 @@ from glanet.course.kit.predictions import reveal_choice
 
 view = tokens.permute(0, 3, 1, 2)  # (B, C, H, W)
 view[0, 0, 0, 0] = 99
-print(
-    reveal_choice(
-        guess,
-        tokens[0, 0, 0, 0].item(),
-        choices=(0, 99),
-        because="The permuted tensor is a view: different strides on the same memory. Nothing moved.",
-    )
+reveal_choice(
+    guess,
+    tokens[0, 0, 0, 0].item(),
+    choices=(0, 99),
+    because="The permuted tensor is a view: different strides on the same memory. Nothing moved.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -516,13 +512,11 @@ with torch.no_grad():
     untrained = stub(lr_tensor)
 candidates = {"black": torch.zeros_like(untrained), "bilinear": coarse_image(lr_tensor, 2)}
 answer = next((name for name, it in candidates.items() if torch.equal(untrained, it)), "noise")
-print(
-    reveal_choice(
-        guess,
-        answer,
-        choices=("noise", "black", "bilinear"),
-        because="Θ returns 0, so only I_CSR is left. Training improves on that.",
-    )
+reveal_choice(
+    guess,
+    answer,
+    choices=("noise", "black", "bilinear"),
+    because="Θ returns 0, so only I_CSR is left. Training improves on that.",
 )
 
 # %% [markdown]
@@ -610,18 +604,16 @@ def mean_psnr(method):
 
 
 psnr = {name: mean_psnr(method) for name, method in methods.items()}
-for name, decibels in psnr.items():
-    print(f"{name:9} {decibels:.2f} dB")
+reveal(
+    guess,
+    round(psnr["stub"] - psnr["bicubic"], 2),
+    unit="dB",
+    because="The stub learned from photographs, and it sees more pixels. Bicubic is a fixed formula.",
+)
 
 # %%
-print(
-    reveal(
-        guess,
-        round(psnr["stub"] - psnr["bicubic"], 2),
-        unit="dB",
-        because="The stub learned from photographs, and it sees more pixels. Bicubic is a fixed formula.",
-    )
-)
+for name, decibels in psnr.items():
+    print(f"{name:9} {decibels:.2f} dB")
 
 # %% [markdown]
 # Then look at the result. This photograph was not among the training images.

@@ -115,13 +115,11 @@ from glanet.course.kit.predictions import reveal
 random = torch.Generator().manual_seed(0)
 pairs = torch.randn(2, 100_000, 64, generator=random)
 variance = (pairs[0] * pairs[1]).sum(dim=-1).var()
-print(
-    reveal(
-        guess,
-        round(variance.item()),
-        unit="for d = 64",
-        because="64 terms of variance 1 add up. So the standard deviation of a score is √d.",
-    )
+reveal(
+    guess,
+    round(variance.item()),
+    unit="for d = 64",
+    because="64 terms of variance 1 add up. So the standard deviation of a score is √d.",
 )
 
 # %% [markdown]
@@ -189,13 +187,11 @@ def scores_of_all(side):
     return (side**2) ** 2
 
 
-print(
-    reveal(
-        guess,
-        scores_of_all(128) // scores_of_all(64),
-        unit="times as many",
-        because="Twice the side means 4 times the pixels, and 4 · 4 times the pairs.",
-    )
+reveal(
+    guess,
+    scores_of_all(128) // scores_of_all(64),
+    unit="times as many",
+    because="Twice the side means 4 times the pixels, and 4 · 4 times the pairs.",
 )
 
 # %% [markdown]
@@ -382,13 +378,11 @@ offsets_of_two_pixels = {
     for i in range(window**2)
     for j in range(window**2)
 }
-print(
-    reveal(
-        guess,
-        len(offsets_of_two_pixels),
-        unit="numbers",
-        because=f"They are (2 · 8 − 1)², for {window**4:,} pairs of pixels.",
-    )
+reveal(
+    guess,
+    len(offsets_of_two_pixels),
+    unit="numbers",
+    because=f"They are (2 · 8 − 1)², for {window**4:,} pairs of pixels.",
 )
 
 # %% [markdown]
@@ -624,15 +618,15 @@ guess = ...
 
 # %%
 breadth = {name: 1 / w.square().sum(dim=-1) for name, w in weights.items()}
-print(
-    reveal(
-        guess,
-        round(breadth["block 1"].mean().item()),
-        unit="of 64 pixels",
-        because="Attention neither copies one pixel nor averages over all of them.",
-    )
+reveal(
+    guess,
+    round(breadth["block 1"].mean().item()),
+    unit="of 64 pixels",
+    because="Attention neither copies one pixel nor averages over all of them.",
 )
-print("\nhead          0      1      2      3")
+
+# %%
+print("head          0      1      2      3")
 for name, count in breadth.items():
     heads = "   ".join(f"{k:4.1f}" for k in count.mean(dim=(0, 2)).tolist())  # mean over pixels
     print(f"{name}:   {heads}")

@@ -54,13 +54,11 @@ from glanet.course.kit.predictions import reveal
 
 once = touched(first, tokens, row=10, column=15)
 twice = touched(torch.nn.Sequential(first, second), tokens, row=10, column=15)
-print(
-    reveal(
-        guess,
-        twice.sum().item(),
-        unit="pixels",
-        because="The second layer has the same windows, so the change stays in its window.",
-    )
+reveal(
+    guess,
+    twice.sum().item(),
+    unit="pixels",
+    because="The second layer has the same windows, so the change stays in its window.",
 )
 
 # %%
@@ -254,13 +252,11 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 forbids = (shift_mask(64, 64, window=8, shift=4) < 0).any(dim=(1, 2, 3))
-print(
-    reveal(
-        guess,
-        forbids.sum().item(),
-        unit="windows",
-        because="The last row and the last column of windows: 8 + 8, less the one in both.",
-    )
+reveal(
+    guess,
+    forbids.sum().item(),
+    unit="windows",
+    because="The last row and the last column of windows: 8 + 8, less the one in both.",
 )
 
 # %% [markdown]
@@ -535,13 +531,11 @@ reached = {
     f"{depth} layer{'s' * (depth > 1)}": touched(nn.Sequential(*stack[:depth]), large, 21, 21)
     for depth in (1, 2, 3, 4)
 }
-print(
-    reveal(
-        guess,
-        reached["2 layers"].sum().item(),
-        unit="pixels",
-        because="The pixels of the window lie in four shifted windows, together 16 · 16 pixels.",
-    )
+reveal(
+    guess,
+    reached["2 layers"].sum().item(),
+    unit="pixels",
+    because="The pixels of the window lie in four shifted windows, together 16 · 16 pixels.",
 )
 
 # %%
@@ -605,14 +599,14 @@ clear = profiles["SW-MSA"].max() > 1.1 * profiles["SW-MSA"].median()
 # %%
 from glanet.course.kit.predictions import reveal_choice
 
-print(
-    reveal_choice(
-        guess,
-        f"{place} and {(place + 1) % 8}" if clear else "everywhere alike",
-        choices=("7 and 0", "3 and 4", "everywhere alike"),
-        because="Its windows are shifted by 4, and so are their borders.",
-    )
+reveal_choice(
+    guess,
+    f"{place} and {(place + 1) % 8}" if clear else "everywhere alike",
+    choices=("7 and 0", "3 and 4", "everywhere alike"),
+    because="Its windows are shifted by 4, and so are their borders.",
 )
+
+# %%
 figures.seams(profiles)
 
 # %% [markdown]

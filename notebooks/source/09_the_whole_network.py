@@ -189,14 +189,12 @@ height, width = image.shape[-2:]
 from_padded = coarse_image(padded, 4)[..., : 4 * height, : 4 * width]
 difference = (from_padded - coarse_image(image, 4)).abs().amax(dim=(0, 1))  # (4·21, 4·30)
 rows = (difference[:, 0] > 1e-6).sum().item()
-print(
-    reveal(
-        guess,
-        rows,
-        unit="rows",
-        because="The four samples of the last pixel lie at -3/8, -1/8, 1/8 and 3/8 from its centre: "
-        "two are past it.",
-    )
+reveal(
+    guess,
+    rows,
+    unit="rows",
+    because="The four samples of the last pixel lie at -3/8, -1/8, 1/8 and 3/8 from its centre: "
+    "two are past it.",
 )
 
 # %% [markdown]
@@ -576,9 +574,9 @@ print(one_layer, "=", 12.875 * C**2 + 14.5 * C + 225 * h)
 print(f"36 layers: {36 * one_layer:,}, or {36 * one_layer / total:.0%} of {total:,}")
 
 # %% [markdown]
-# **Prediction.** Which of these has the most parameters, over the whole network? `"attention"`
-# (qkv, bias table, proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow
-# features, norms, the blocks' 3×3, the 1×1s, the head)?
+# **Prediction.** Which of these has the most parameters over the whole network: `"attention"` (qkv,
+# bias table, proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow features,
+# norms, the blocks' 3×3, the 1×1s, the head)?
 
 # %%
 guess = ...
@@ -595,16 +593,17 @@ shares = {
     "the MLPs": groups["MLP"],
 }
 shares["all else"] = total - sum(shares.values())
-print(
-    reveal_choice(
-        guess,
-        max(shares, key=shares.get),
-        choices=list(shares),
-        because="What GLA-Net adds is the largest part of its layer:\n2.875 C² for the branches, "
-        "2 C² for the fusion. Attention and MLP have 4 C² each.",
-    )
+reveal_choice(
+    guess,
+    max(shares, key=shares.get),
+    choices=list(shares),
+    because="What GLA-Net adds is the largest part of its layer:\n2.875 C² for the branches, "
+    "2 C² for the fusion. Attention and MLP have 4 C² each.",
 )
-print(shares)
+
+# %% tags=["nbval-check-output"]
+for part, count in shares.items():
+    print(f"{part:24} {count:10,}")
 
 # %% [markdown]
 # Here is the complete count. Each row shows the formula of a part, how often the part occurs, and
@@ -662,14 +661,12 @@ guess = ...
 # %% tags=["nbval-check-output"]
 five = ModelConfig.preset("paper", first_transition=False)
 sixth = total - sum(by_group(five).values())
-print(
-    reveal(
-        guess,
-        sixth,
-        unit="parameters",
-        because=f"It is C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C "
-        "channels, and has six times as many weights.",
-    )
+reveal(
+    guess,
+    sixth,
+    unit="parameters",
+    because=f"It is C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C "
+    "channels, and has six times as many weights.",
 )
 
 # %% [markdown]
@@ -681,15 +678,15 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 totals = {f"×{s}": sum(by_group(ModelConfig.preset("paper", s)).values()) for s in (2, 3, 4)}
-print(
-    reveal_choice(
-        guess,
-        max(totals, key=totals.get),
-        choices=list(totals),
-        because="One step of 3 multiplies the 64 channels by 9.\nTwo steps of 2 multiply them by 4 "
-        "each, and 4 + 4 is less than 9.",
-    )
+reveal_choice(
+    guess,
+    max(totals, key=totals.get),
+    choices=list(totals),
+    because="One step of 3 multiplies the 64 channels by 9.\nTwo steps of 2 multiply them by 4 "
+    "each, and 4 + 4 is less than 9.",
 )
+
+# %% tags=["nbval-check-output"]
 for name, count in totals.items():
     print(name, f"{count:,}")
 

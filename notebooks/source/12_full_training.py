@@ -61,13 +61,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 from glanet.training.schedule import learning_rate
 
-print(
-    reveal(
-        guess,
-        learning_rate(paper, 460_000),
-        unit="at that step",
-        because="It has passed the milestones 250,000, 400,000 and 450,000: 1e-4 / 2 / 2 / 2.",
-    )
+reveal(
+    guess,
+    learning_rate(paper, 460_000),
+    unit="at that step",
+    because="It has passed the milestones 250,000, 400,000 and 450,000: 1e-4 / 2 / 2 / 2.",
 )
 
 # %%
@@ -131,13 +129,11 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 most = decoded_bytes(800 * [(2040, 2040)], scale=2)
-print(
-    reveal(
-        guess,
-        round(most / 1e9, 1),
-        unit="GB",
-        because="PNG compresses. Most of these photographs are not square, so it will be less.",
-    )
+reveal(
+    guess,
+    round(most / 1e9, 1),
+    unit="GB",
+    because="PNG compresses. Most of these photographs are not square, so it will be less.",
 )
 
 # %% [markdown]
@@ -614,14 +610,12 @@ with redirect_stderr(StringIO()):
 ends = [load_file(folder / "model.safetensors") for folder in (victim / "weights", undisturbed)]
 gap = max((ends[0][name] - ends[1][name]).abs().max().item() for name in ends[1])
 answers = ("bit-identical", "nearly the same", "different")
-print(
-    reveal_choice(
-        guess,
-        answers[0 if gap == 0 else 1 if gap < 1e-4 else 2],
-        choices=answers,
-        because=f"The weights differ by up to {gap:g}. A checkpoint holds the weights, their "
-        "average and Adam's numbers; batches follow from seed and step.",
-    )
+reveal_choice(
+    guess,
+    answers[0 if gap == 0 else 1 if gap < 1e-4 else 2],
+    choices=answers,
+    because=f"The weights differ by up to {gap:g}. A checkpoint holds the weights, their "
+    "average and Adam's numbers; batches follow from seed and step.",
 )
 
 # %%

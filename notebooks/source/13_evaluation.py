@@ -45,14 +45,14 @@ def of_mean_error(values):
 
 
 numbers = {method: of_mean_error(values) for method, values in decibels.items()}
-print(
-    reveal_choice(
-        guess,
-        max(numbers, key=numbers.get),
-        choices=("A", "B", "neither"),
-        because="Image 1 has by far the larger error, so it decides alone.",
-    )
+reveal_choice(
+    guess,
+    max(numbers, key=numbers.get),
+    choices=("A", "B", "neither"),
+    because="Image 1 has by far the larger error, so it decides alone.",
 )
+
+# %% tags=["nbval-check-output"]
 for method, values in decibels.items():
     print(f"{method}: mean of decibels {values.mean():.2f}, by mean error {numbers[method]:.2f}")
 
@@ -475,13 +475,11 @@ def margins(method, rival, scale):
 gains = margins("tiny-x2", "bicubic", 2)
 among = {name: gains[name] for name in choices}
 best, worst = max(among, key=among.get), min(among, key=among.get)
-print(
-    reveal_choice(
-        guess,
-        best,
-        choices=choices,
-        because=f"It gains {among[best]:.2f} dB on {best}, and {among[worst]:.2f} dB on {worst}.",
-    )
+reveal_choice(
+    guess,
+    best,
+    choices=choices,
+    because=f"It gains {among[best]:.2f} dB on {best}, and {among[worst]:.2f} dB on {worst}.",
 )
 
 # %%
@@ -664,7 +662,7 @@ ensemble_gains = {
 }
 gain = np.mean(list(ensemble_gains.values()))
 each = ", ".join(f"{image} {value:+.2f}" for image, value in ensemble_gains.items())
-print(reveal(guess, round(float(gain), 2), unit="dB", because=f"By image: {each}."))
+reveal(guess, round(float(gain), 2), unit="dB", because=f"By image: {each}.")
 
 # %% [markdown]
 # Does it always gain? Here are the photographs of section 6:
@@ -823,13 +821,11 @@ whole_psnr, tiled_psnr = (psnr_y(to_image(answer), hr, 2) for answer in (whole, 
 
 loss = whole_psnr - tiled_psnr
 choices = ("over 0.1 dB", "0.01 to 0.1 dB", "under 0.01 dB")
-print(
-    reveal_choice(
-        guess,
-        choices[0] if loss > 0.1 else choices[1] if loss >= 0.01 else choices[2],
-        choices=choices,
-        because=f"Whole: {whole_psnr:.3f} dB. In tiles: {tiled_psnr:.3f} dB.",
-    )
+reveal_choice(
+    guess,
+    choices[0] if loss > 0.1 else choices[1] if loss >= 0.01 else choices[2],
+    choices=choices,
+    because=f"Whole: {whole_psnr:.3f} dB. In tiles: {tiled_psnr:.3f} dB.",
 )
 
 # %% [markdown]
@@ -925,14 +921,12 @@ guess = ...
 # %%
 ratio = fastest["GLA-Net"] / fastest["SwinIR"]
 each = " and ".join(f"{name} {value:.3f} s" for name, value in fastest.items())
-print(
-    reveal(
-        guess,
-        round(ratio, 2),
-        unit="times as long",
-        close=0.1,
-        because=f"For {side} × {side} LR pixels, {each}.",
-    )
+reveal(
+    guess,
+    round(ratio, 2),
+    unit="times as long",
+    close=0.1,
+    because=f"For {side} × {side} LR pixels, {each}.",
 )
 
 # %% [markdown]
