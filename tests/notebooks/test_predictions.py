@@ -36,12 +36,12 @@ def predictions():
             guess = cell.cell_type == "code" and GUESS.search(cell.source)
             if not guess:
                 continue
-            text = "\n\n".join(c.source for c in cells[:number] if c.cell_type == "markdown")
+            asks = [c.source for c in cells[number - 3 : number] if c.cell_type == "markdown"]
             code = [c for c in cells[number:] if c.cell_type == "code"]
             reads = re.compile(rf"^reveal(_choice)?\(\s*{guess[1]},", re.MULTILINE)
             last = next((i for i, c in enumerate(code) if reads.search(c.source)), None)
             if last is not None:  # a cell without a guess may be an exercise of one line
-                question = text.rpartition("**Prediction.**")[2]
+                question = "\n\n".join(asks).rpartition("**Prediction.**")[2]
                 found = Prediction(question, cells[:number], code[: last + 1])
                 yield pytest.param(found, id=f"{source.stem}-{number}")
 
