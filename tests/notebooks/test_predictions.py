@@ -36,7 +36,9 @@ def predictions():
             guess = cell.cell_type == "code" and GUESS.search(cell.source)
             if not guess:
                 continue
-            asks = [c.source for c in cells[number - 3 : number] if c.cell_type == "markdown"]
+            asks = [
+                c.source for c in cells[max(0, number - 3) : number] if c.cell_type == "markdown"
+            ]
             code = [c for c in cells[number:] if c.cell_type == "code"]
             reads = re.compile(rf"^reveal(_choice)?\(\s*{guess[1]},", re.MULTILINE)
             last = next((i for i, c in enumerate(code) if reads.search(c.source)), None)
