@@ -31,9 +31,10 @@
 # what to do. A missing GPU is fine: you need none before notebook 12.
 
 # %%
+from glanet.course.kit.lines import short_lines
 from glanet.doctor import examine, report
 
-print(report(examine()))
+print(short_lines(report(examine()), hang=" " * 15))
 
 # %% [markdown]
 # ## 2 · A network and a photograph
@@ -174,13 +175,14 @@ rival = nearest(lr, 2)
 print(f"{'nearest':18} {psnr_y(rival, photo, border=2):.2f} dB")
 
 # %% [markdown]
-# Here are the same three images again, and you choose where to look. The sliders need a running
-# kernel. Without one, look at the figure above: it shows the same.
+# Here are the same three images again, and you choose where to look: the sliders start at the
+# rocket. They need a running kernel. Without one, look at the figure above: it shows the same
+# images in the marked square.
 
 # %%
 from glanet.course.kit.photo import explore_details
 
-explore_details({"original": photo, **enlargements}, **square)
+explore_details({"original": photo, **enlargements}, top=300, left=290, side=80)
 
 # %% [markdown]
 # ## 4 · Your own photograph

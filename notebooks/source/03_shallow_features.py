@@ -161,8 +161,9 @@ from einops import rearrange
 
 planes = torch.arange(12).view(1, 3, 2, 2)  # (B, C, H, W)
 tokens = rearrange(planes, "b c h w -> b h w c").contiguous()
-print("planes", planes.flatten().tolist(), "strides", planes.stride())
-print("tokens", tokens.flatten().tolist(), "strides", tokens.stride())
+for name, numbers in {"planes": planes, "tokens": tokens}.items():
+    print(name, "in memory", numbers.flatten().tolist())
+    print(name, "strides  ", numbers.stride())
 
 # %% [markdown]
 # In the planes, channel 0 is `0, 1, 2, 3`, and the other channels follow. In the tokens, the three
@@ -205,7 +206,7 @@ normed = nn.LayerNorm(4)(tokens)
 mixed = nn.Linear(4, 8)(normed)
 answer = nn.Conv2d(8, 6, kernel_size=3, padding=1)(mixed.permute(0, 3, 1, 2))
 back = answer.permute(0, 2, 3, 1)
-print(mixed.shape, back.shape, "no copy needed:", back.is_contiguous())
+print(tuple(mixed.shape), tuple(back.shape), "no copy needed:", back.is_contiguous())
 
 # %% [markdown]
 # That is all you need to know about a convolution on tokens. In the package it is a class: a

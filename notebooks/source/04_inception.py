@@ -175,10 +175,8 @@ from glanet import GLANet, ModelConfig
 
 torch.manual_seed(0)
 layer = GLANet(ModelConfig.preset("tiny")).trunk.blocks[0].layers[0]
-print(
-    f"standard deviation of the weights, first Linear of the MLP: {layer.mlp[0].weight.std():.3f}"
-)
-print(f"standard deviation of the weights, 1×1 of the fusion:       {layer.fuse.weight.std():.3f}")
+print(f"standard deviation of weights, first Linear of the MLP: {layer.mlp[0].weight.std():.3f}")
+print(f"standard deviation of weights, 1×1 of the fusion:       {layer.fuse.weight.std():.3f}")
 
 # %% [markdown]
 # The first branch needs nothing else:
@@ -250,12 +248,12 @@ reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² / 2k = k/2
 
 # %% tags=["nbval-check-output"]
 channels, width = 180, 180 // 4
-print(" k   branch = 1×1 + row + column   1×1 and k×k   k×k alone")
+print(" k   branch = 1×1 + row + column  1×1 and k×k  k×k alone")
 for k in (3, 5, 7):
     first, row, column = channels * width, k * width * width, k * width * width
     print(
         f"{k:2}{first + row + column:9,} = {first:,} + {row:6,} + {column:6,}"
-        f"{first + k * k * width * width:15,}{k * k * channels * width:12,}"
+        f"{first + k * k * width * width:14,}{k * k * channels * width:11,}"
     )
 
 # %% [markdown]
@@ -881,6 +879,9 @@ branch_maps(photo[face], maps)
 
 
 # %%
+from glanet.course.kit.lines import short_lines
+
+
 def branch_of_7(row_padding, column_padding):
     return nn.Sequential(
         TokenConv1x1(32, 8),
@@ -894,7 +895,7 @@ pooled = MaxBranch(32, 8)(tokens)
 try:
     torch.cat([pooled, branch_of_7((0, 2), (2, 0))(tokens)], dim=-1)
 except RuntimeError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # PyTorch catches that mistake at once. It does not catch the next one: the right paddings in the

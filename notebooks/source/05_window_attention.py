@@ -209,7 +209,7 @@ print("side    every pixel with every pixel    in windows of 8 × 8")
 for side in (32, 64, 128, 256, 512):
     print(f"{side:4} {scores_of_all(side):31,} {scores_in_windows(side):22,}")
 print(
-    f"\nAt 512 × 512, in float32, each head has {4 * scores_of_all(512) / 1e9:.0f} GB of scores, "
+    f"\nAt 512 × 512, in float32, each head has {4 * scores_of_all(512) / 1e9:.0f} GB of scores,\n"
     f"or {4 * scores_in_windows(512) / 1e9:.2f} GB in windows."
 )
 
@@ -698,6 +698,8 @@ print(f"softmax over the keys: outputs from {correct.min():.2f} to {correct.max(
 # and 4 heads PyTorch rejects it; with 4 windows and 4 heads it does not.
 
 # %% tags=["nbval-check-output"]
+from glanet.course.kit.lines import short_lines
+
 bias = torch.randn(4, 64, 64, generator=random)  # (heads, N, N)
 
 for windows in (6, 4):
@@ -705,10 +707,10 @@ for windows in (6, 4):
     try:
         wrong = scores + bias[:, None]
     except RuntimeError as error:
-        print(f"{windows} windows: {error}")
+        print(short_lines(f"{windows} windows: {error}"))
     else:
         added = wrong - scores
-        print(f"{windows} windows: runs. Heads 0 and 1 of a window get the same bias:", end=" ")
+        print(f"{windows} windows: runs. The same bias in heads 0 and 1:", end=" ")
         print(torch.allclose(added[0, 0, 0], added[0, 0, 1], atol=1e-5))
 
 # %% [markdown]

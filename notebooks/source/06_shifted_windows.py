@@ -284,7 +284,7 @@ torch.equal(of_nine, shift_mask(height, width, window, shift))
 print("weights of a row forbidden by −∞:  ", torch.full((2,), -torch.inf).softmax(dim=0).tolist())
 print("weights of a row forbidden by −100:", torch.full((2,), -100.0).softmax(dim=0).tolist())
 leak = (torch.tensor([0.0, 120.0]) + torch.tensor([0.0, -100.0])).softmax(dim=0)
-print("a forbidden score, 120 above the rest, gets over 99 % of the weight:", leak[1].item() > 0.99)
+print("a forbidden score, 120 above, gets over 99 %:", leak[1].item() > 0.99)
 
 # %% [markdown]
 # ## 4 · SW-MSA
@@ -420,7 +420,7 @@ def shifted_window(position, window, shift):
 shifted_window = exercises.shifted_window.check(shifted_window)
 
 # %% tags=["nbval-check-output"]
-shifted_window(torch.arange(24), window=8, shift=4)
+print(*shifted_window(torch.arange(24), window=8, shift=4).tolist())
 
 # %% [markdown]
 # Now compute attention over the whole image at once: all pairs of $H \cdot W$ pixels get a score,

@@ -690,7 +690,7 @@ losses = np.array([[whole - silenced(layer, b) for b in range(5)] for layer in l
 from glanet.course.lessons.gla_layer.figures import loud_and_needed
 
 shares = heard_shares[0, :, :5]  # of the same photograph
-print(f"PSNR {whole:.2f} dB; the largest loss from silencing a branch is {losses.max():.2f} dB")
+print(f"PSNR {whole:.2f} dB; a silenced branch costs up to {losses.max():.2f} dB")
 print(f"correlation of share and loss: {np.corrcoef(shares.ravel(), losses.ravel())[0, 1]:.2f}")
 loud_and_needed(shares, losses, list(layers))
 

@@ -156,7 +156,7 @@ block = GLABlock(8, 2, 4, mlp_ratio=2.0, inception=False, drop_probabilities=[0.
 print("shifts:", [layer.attention.shift for layer in block.layers])
 with torch.no_grad():
     print(tuple(tokens.shape), "→", tuple(block(tokens).shape))
-    print("after a change of one token:", noticed(block(tokens), block(changed)))
+    print("one token changed:", noticed(block(tokens), block(changed)))
 
 # %% [markdown]
 # The convolution carries the change one pixel further on each side: 10×10.
@@ -694,8 +694,9 @@ for rate in rates:
     for quantity, results, digits in (("PSNR", psnrs, 2), ("loss", losses, 4)):
         plain, connected = np.array(results[rate]["plain"]), np.array(results[rate]["dense"])
         gains = ", ".join(f"{gain:+.{digits}f}" for gain in connected - plain)
-        print(f"learning rate {rate:g}, {quantity}: dense − plain, for each seed: {gains}")
-        print(f"    largest difference between two seeds of plain: {np.ptp(plain):.{digits}f}")
+        print(f"learning rate {rate:g}, {quantity}")
+        print(f"    dense − plain, for each seed: {gains}")
+        print(f"    largest gap between two seeds of plain: {np.ptp(plain):.{digits}f}")
 
 # %% [markdown]
 # You could call the difference a result only if the first line of each pair had one sign for all

@@ -40,10 +40,12 @@ F.pad(row, (0, 3), mode="reflect").int().tolist()[0]
 # error:
 
 # %%
+from glanet.course.kit.lines import short_lines
+
 try:
     F.pad(torch.tensor([[0.0, 1, 2]]), (0, 5), mode="reflect")
 except RuntimeError as error:
-    print(str(error).split(",")[0])
+    print(short_lines(str(error).split(",")[0]))
 
 # %% [markdown]
 # The released code stops here too: it cannot enlarge an image with a side smaller than its padding.
@@ -321,7 +323,7 @@ for field in presets["paper"]:
 try:
     ModelConfig(channels=100)
 except ValueError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # You have all the parts. Two small functions are still needed. The first rejects input that is not
@@ -619,7 +621,7 @@ parts = account(config)
 for part in parts:
     counted = sum(p.numel() for n, p in model.named_parameters() if fnmatch(n, part.names))
     print(
-        f"{part.label:18} {part.one!s:16} × {part.times:2} = {part.count(config):10,} {counted:11,}"
+        f"{part.label:17} {part.one!s:15} × {part.times:2} = {part.count(config):10,} {counted:11,}"
     )
 whole = sum((part.times * part.one for part in parts), Terms())
 print(f"\n{sum(part.count(config) for part in parts):,} = {whole}")
@@ -733,7 +735,7 @@ layers = [layer for block in trunk.blocks for layer in block.layers]
 depth = [round(layer.drop.probability, 3) for layer in layers]
 
 print("1, 3  1×1s read      ", [transition.in_features for transition in trunk.transitions])
-print("2, 3  trunk          ", [name for name, _ in trunk.named_children()])
+print("2, 3  trunk          ", *(name for name, _ in trunk.named_children()))
 print("3     last norm reads", trunk.norm_out.normalized_shape)
 print("8     MLP            ", layers[0].mlp[0].out_features // C, type(layers[0].mlp[1]).__name__)
 print("8     stochastic depth", depth[0], depth[1], "…", depth[-1])
@@ -913,7 +915,7 @@ def try_to_load(name):
     try:
         load_released(folder / name)
     except glanet.weights.WeightsError as error:
-        print(str(error).replace(f"{folder}{os.sep}", ""), "\n")
+        print(short_lines(str(error).replace(f"{folder}{os.sep}", "")), "\n")
 
 
 try_to_load("evil.pth")
@@ -1000,7 +1002,8 @@ for switches in (
     {"dense": False, "inception": False, "bilinear_base": False},
 ):
     config = ModelConfig(**tiny, **switches)
-    print(same_module(GLANet(config), package.GLANet(config), torch.rand(2, 3, 2, 7)), switches)
+    print(same_module(GLANet(config), package.GLANet(config), torch.rand(2, 3, 2, 7)))
+    print(f"  with {switches or 'all of its parts'}")
 
 # %% [markdown]
 # ## How far you are

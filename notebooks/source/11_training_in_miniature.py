@@ -227,7 +227,7 @@ training = practice.training_images()[: by_profile(smoke=4, learn=None, full=Non
 held_out = practice.held_out_images()[by_profile(smoke=-1, learn=0, full=0) :]
 with redirect_stderr(StringIO()):  # hide the progress bar
     store = PatchStore.from_images(training, scale=2, patch=16)
-print(f"{store}; {len(held_out)} held out")
+print(f"{store}\n{len(held_out)} held out")
 
 # %% [markdown]
 # The patches of a batch are random, but they depend on `(seed, step)` alone: ask twice for the same
@@ -791,12 +791,13 @@ print("the weights are bit-identical:", same)
 # before Adam uses them, and stops. An absurd learning rate shows it.
 
 # %%
+from glanet.course.kit.lines import short_lines
 from glanet.training import NotFiniteError
 
 try:
     quietly(tiny, replace(short, learning_rate=1e30), folder.with_name("absurd"))
 except NotFiniteError as error:
-    print(str(error).replace(temporary.name, "…"))
+    print(short_lines(str(error).replace(temporary.name, "…")))
 
 # %% [markdown]
 # The message names the step and the patches, so that you can find a broken image. A checkpoint
@@ -951,7 +952,7 @@ from glanet.training import TrainError
 try:
     quietly(tiny, replace(short, validation=short.data[:1]), folder.with_name("cheat"))
 except TrainError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # ## The same as the package's

@@ -230,11 +230,12 @@ for found in at_hand:
 
 # %% tags=["nbval-check-output"]
 from glanet import GLANet, ModelConfig
+from glanet.course.kit.lines import short_lines
 from glanet.weights.found import broken_promise
 
-print(broken_promise("GLA-Netx2.pth", ModelConfig.preset("paper", scale=4)))
+print(short_lines(broken_promise("GLA-Netx2.pth", ModelConfig.preset("paper", scale=4))))
 swinir_x2 = "001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth"
-print(broken_promise(swinir_x2, ModelConfig.preset("paper", scale=2)))
+print(short_lines(broken_promise(swinir_x2, ModelConfig.preset("paper", scale=2))))
 
 # %% [markdown]
 # Do you have other weights? Enter a folder, a `.pth` file or the name of a repository on the
@@ -411,7 +412,7 @@ for scale, methods in measured.items():
             above = [f"{m} {pair[0]:.2f}" for pair, m in known if pair[0] > psnr]
             between = f"{(below or ['none'])[-1]} < {psnr:.2f} < {(above or ['none'])[0]}"
             if known and method != "bicubic":
-                print(f"×{scale} {method:24} {name:9} {between}")
+                print(f"×{scale} {method} on {name}:\n   {between}")
 
 # %% [markdown]
 # ### What Table 1 says
@@ -503,7 +504,8 @@ if glanets and swinirs:
     print(f"{glanets[0]} leads {swinirs[0]} on {leads} of {len(gains)} images")
     display(gain_bars(gains, rival=swinirs[0]))
 else:
-    print("GLA-Netx2.pth and a SwinIR-M_x2.pth are not both in", released)
+    print("GLA-Netx2.pth and a SwinIR-M_x2.pth are not both in")
+    print(released)
 
 # %% [markdown]
 # ## 6 · Look
@@ -847,7 +849,7 @@ for tile, overlap in ((72, 32), (128, 32), (128, 0)):
         answer = in_tiles(model, lr, tile, overlap)
     lost = whole_psnr - psnr_y(to_image(answer), hr, 2)
     print(
-        f"tiles of {tile:3}, overlap {overlap:2}: {sum(areas) / (height * width):.2f} times the "
+        f"tiles of {tile:3}, overlap {overlap:2}: {sum(areas) / (height * width):.2f} × the "
         f"pixels, {round(lost, 3) + 0:+.3f} dB lost"  # + 0 turns -0 into 0
     )
 
@@ -953,12 +955,11 @@ table_2 = {
     "without dense connections": ({"dense": False}, 33.48, 0.9405),
     "without Inception": ({"inception": False}, 33.43, 0.9396),
 }
+print(f"{'':25} PSNR  / SSIM      change  parameters")
 for variant, (left_out, psnr, ssim) in table_2.items():
     remaining = GLANet(ModelConfig.preset("paper", **left_out))
     parameters = sum(parameter.numel() for parameter in remaining.parameters())
-    print(
-        f"{variant:26} {psnr:.2f} / {ssim:.4f}  {psnr - 33.62:+.2f} dB  {parameters:,} parameters"
-    )
+    print(f"{variant:25} {psnr:.2f} / {ssim:.4f} {psnr - 33.62:+.2f} dB {parameters:11,}")
 
 # %% [markdown]
 # Two questions remain open. Is 0.14 dB more than chance? Every row is one training, and another
@@ -1043,7 +1044,7 @@ for scale in (4, model.config.scale):
         score = next(evaluate(partial(upscale_within, model), "any", [path], scale))
         print(f"×{scale}: {score.psnr_y:.2f} dB")
     except ValueError as error:
-        print(f"×{scale}: {error}")
+        print(short_lines(f"×{scale}: {error}"))
 
 # %% [markdown]
 # The second line is the fix: take the scale from the weights. Somebody could also edit a folder's
@@ -1061,7 +1062,7 @@ folder = Path(temporary.name)
 
 
 def without_folder(text):
-    return str(text).replace(f"{folder}{os.sep}", "")
+    return short_lines(str(text).replace(f"{folder}{os.sep}", ""))
 
 
 load("tiny-x2").save_pretrained(folder / "copy")

@@ -7,16 +7,16 @@ too.
 import math
 from html import escape
 from numbers import Real
-from textwrap import fill
 
 from IPython.display import display
+
+from glanet.course.kit.lines import short_lines
 
 UNTOUCHED = "No guess yet. Put one in the cell above, then run both."
 FOLDED = (
     "<details><summary>No guess yet. Put one in the cell above and run both, or unfold the answer."
     '</summary>\n<pre style="white-space: pre-wrap">{}</pre></details>'
 )
-WIDTH = 62  # characters of a line, as the outputs of all notebooks
 
 
 def reveal(guess, answer, *, unit, because, close=0.25):
@@ -30,11 +30,11 @@ def reveal(guess, answer, *, unit, because, close=0.25):
     if guess is ...:
         _show_folded(right)
     elif not isinstance(guess, Real) or isinstance(guess, bool) or math.isnan(guess):
-        _print(f"{guess!r} is not a number. Guess one number, without quotes.")
+        _say(f"{guess!r} is not a number. Guess one number, without quotes.")
     elif abs(guess - answer) <= close * abs(answer):
-        _print(f"Your guess {guess:,} is close. {right}")
+        _say(f"Your guess {guess:,} is close. {right}")
     else:
-        _print(f"Your guess {guess:,} is too {'low' if guess < answer else 'high'}. {right}")
+        _say(f"Your guess {guess:,} is too {'low' if guess < answer else 'high'}. {right}")
 
 
 def reveal_choice(guess, answer, *, choices, because):
@@ -47,24 +47,17 @@ def reveal_choice(guess, answer, *, choices, because):
     if guess is ...:
         _show_folded(f"The answer is {answer}. {because}")
     elif not any(type(guess) is type(choice) and guess == choice for choice in choices):
-        _print(f"{guess!r} is not a choice. Choose one of {', '.join(map(repr, choices))}.")
+        _say(f"{guess!r} is not a choice. Choose one of {', '.join(map(repr, choices))}.")
     elif guess == answer:
-        _print(f"Right: the answer is {answer}. {because}")
+        _say(f"Right: the answer is {answer}. {because}")
     else:
-        _print(f"You said {guess}, but the answer is {answer}. {because}")
+        _say(f"You said {guess}, but the answer is {answer}. {because}")
 
 
-def _print(text):
-    print(_wrapped(text))
+def _say(text):
+    print(short_lines(text))
 
 
 def _show_folded(text):
-    folded = FOLDED.format(escape(_wrapped(text), quote=False))
+    folded = FOLDED.format(escape(short_lines(text), quote=False))
     display({"text/plain": UNTOUCHED, "text/html": folded}, raw=True)
-
-
-def _wrapped(text):
-    """The text in short lines; lines that are short already, such as a table's, stay."""
-    return "\n".join(
-        line if len(line) <= WIDTH else fill(line, WIDTH) for line in text.splitlines()
-    )

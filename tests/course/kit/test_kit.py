@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from glanet.course.kit import paths, predictions
+from glanet.course.kit.lines import short_lines
 from glanet.course.kit.photo import details, explore_details, photograph
 from glanet.course.kit.predictions import reveal, reveal_choice
 from glanet.course.kit.profile import PROFILES, by_profile, profile
-from glanet.course.kit.style import drawing
+from glanet.course.kit.style import drawing, new_figure
 
 
 @pytest.fixture
@@ -159,3 +160,28 @@ def test_a_drawing_of_few_colours_keeps_the_rare_ones():
 
     assert np.abs(picture(128) - picture(256)).max() <= 8
     assert len(np.unique(picture(32).reshape(-1, 3), axis=0)) <= 32
+
+
+def test_long_lines_are_cut_at_spaces_and_keep_their_indent():
+    text = f"short\n  {'word ' * 20}\n{'x' * 70} end"
+    lines = short_lines(text, hang=">").splitlines()
+    assert lines[0] == "short"
+    assert all(len(line) <= 62 for line in lines[:-2])
+    assert [line[:4] for line in lines[1:3]] == ["  wo", "  >w"]
+    assert lines[-2:] == ["x" * 70, ">end"]
+    assert short_lines(ValueError("it is wrong")) == "it is wrong"
+
+
+def test_a_figure_is_displayed_with_a_text_that_says_what_it_shows():
+    figure = new_figure(4, 2)
+    picture, curve = figure.subplots(1, 2)
+    figure.colorbar(picture.imshow([[0, 1]]), ax=picture, label="weight")
+    picture.set_title("base, $I_{CSR}$")
+    curve.plot([1, 2], label="each step")
+    curve.set(xlabel="step", ylabel="loss\n(dB)")
+    curve.legend()
+    bundle, metadata = figure._repr_mimebundle_()
+    assert Image.open(BytesIO(bundle["image/png"])).size[0] > 300
+    assert metadata["image/png"]["alt"] == (
+        "2 panels. Picture: base, I_{CSR}. Plot: loss (dB) against step: each step. colours: weight"
+    )
