@@ -32,7 +32,7 @@ def rounds():
             yield pytest.param(lesson, chosen, id=f"{lesson.stem}-{number}")
 
 
-def show(*values):
+def show(*values, raw=False):
     """Draw what a notebook would draw: errors in a figure show when it is drawn."""
     for value in values:
         if isinstance(value, interactive):
@@ -66,7 +66,8 @@ def test_accepted_answers_carry_the_notebook_to_its_end(lesson, answers, monkeyp
     monkeypatch.setenv("GLANET_PROFILE", "smoke")
     monkeypatch.setenv("GLANET_STRICT", "1")  # an answer that is not accepted is an error
     monkeypatch.chdir(build.NOTEBOOKS)
-    monkeypatch.setattr("IPython.display.display", show)
+    for place in ("glanet.course.kit.predictions.display", "IPython.display.display"):
+        monkeypatch.setattr(place, show)
     run(build.NOTEBOOKS / "source" / f"{lesson.stem}.py", answers)
 
 
