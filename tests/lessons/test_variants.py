@@ -12,6 +12,7 @@ import importlib
 import matplotlib.figure
 import pytest
 from ipywidgets import interactive
+from matplotlib.text import Text
 
 from glanet.course import report
 from glanet.course.kit import lessons
@@ -32,6 +33,16 @@ def rounds():
             yield pytest.param(lesson, chosen, id=f"{lesson.stem}-{number}")
 
 
+def smallest_letters(figure):
+    """The height in pixels of a figure's smallest text, where a column of 760 pixels shows it.
+
+    So much is left for outputs in a window of 900 pixels.
+    """
+    points = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
+    scale = min(1, 760 / (figure.get_figwidth() * figure.dpi))
+    return min(points) * figure.dpi / 72 * scale
+
+
 def show(*values, raw=False):
     """Draw what a notebook would draw: errors in a figure show when it is drawn."""
     for value in values:
@@ -39,6 +50,7 @@ def show(*values, raw=False):
             value = value.f(**value.kwargs)
         if isinstance(value, matplotlib.figure.Figure):
             value.canvas.draw()
+            assert smallest_letters(value) >= 8
 
 
 def run(source, answers):
