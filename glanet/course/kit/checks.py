@@ -2,7 +2,9 @@
 
 An exercise holds the right function and common mistakes. It calls the learner's function on fresh
 random inputs. If the answers equal those of a known mistake, it names that mistake; otherwise it
-describes the first difference. A class is built, given weights, and called like a function.
+describes the first difference. Right numbers of another type than later cells need are wrong too,
+and so is a function that writes into its inputs. A class is built, given weights, and called like a
+function.
 """
 
 import copy
@@ -14,13 +16,18 @@ import numpy as np
 import torch
 
 from glanet.course.kit import progress
-from glanet.errors import ArgumentError, GlanetError
+from glanet.course.kit.lines import short_lines
+from glanet.errors import GlanetError
 
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
 class ExerciseError(GlanetError, AssertionError):
     """An exercise is not right in strict mode, which the tests of the solutions use."""
+
+
+class AnswerError(GlanetError):
+    """An answer that cannot be compared, raised by ``run``; learners read the message as it is."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,8 @@ class Exercise:
     or class, the package's own if there is one. ``draw`` takes a numpy Generator and returns a list
     of argument tuples. ``mistakes`` maps a message to the learner to a function or class that makes
     this mistake. ``run`` takes the candidate and the arguments of one tuple, and returns the answer
-    to compare; for classes it is `run_module`. ``tolerance`` is the largest absolute difference
-    that counts as equal.
+    to compare; for classes it is `run_module`. It may raise `AnswerError`. ``tolerance`` is the
+    largest absolute difference that counts as equal.
     """
 
     lesson: str
@@ -63,21 +70,29 @@ class Exercise:
     def judge(self, candidate) -> Verdict:
         """Compare ``candidate`` with the reference on fresh inputs."""
         cases = self.draw(np.random.default_rng())
-        answers = []
-        for case in cases:
+        answers, inputs = [], [_copies(case) for case in cases]
+        for case in inputs:
             try:
-                answer = self.run(candidate, *_copies(case))
+                answer = self.run(candidate, *case)
+            except AnswerError as error:
+                return Verdict(WRONG, str(error))
             except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
-                return Verdict(NOT_DONE)
+                nothing = f"for {_given(case)} it returns nothing, although it did before"
+                return Verdict(WRONG, nothing) if answers else Verdict(NOT_DONE)
             answers.append(answer)
         rights = [self.run(self.reference, *_copies(case)) for case in cases]
         if self._all_equal(answers, rights):
-            return Verdict(RIGHT)
+            wrong = next(filter(None, map(_other_type, answers, rights)), "")
+            if not wrong and not _unchanged(inputs, cases):
+                wrong = "right, but it writes into its input: leave its arguments as they are"
+            return Verdict(WRONG, wrong) if wrong else Verdict(RIGHT)
         for message, mistaken in self.mistakes.items():
             if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
                 return Verdict(WRONG, message)
+        if rounded := self._rounded(answers, rights):
+            return Verdict(WRONG, rounded)
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
@@ -101,9 +116,10 @@ class Exercise:
         if os.environ.get("GLANET_STRICT") == "1":
             raise ExerciseError(f"{self.name}: {verdict.state}: {verdict.message}")
         if verdict.state == NOT_DONE:
-            print(f"· {self.name}: not done yet. The notebook goes on with the package's version.")
+            print(f"· {self.name}: not done yet.")
+            print("  The notebook goes on with the package's version.")
         else:
-            print(f"✗ {self.name}: {verdict.message}")
+            print(short_lines(f"✗ {self.name}: {verdict.message}", hang="  "))
         return self.reference
 
     def _mistaken_answers(self, mistaken, cases):
@@ -127,12 +143,28 @@ class Exercise:
         except (TypeError, ValueError):  # a list of ragged parts, a string, ...
             return False
 
+    def _rounded(self, answers, rights):
+        """A message if right answers were computed in a coarser float type than needed, or ""."""
+        message = ""
+        for answer, right in zip(answers, rights, strict=True):
+            if self._equal(answer, right):
+                continue
+            dtype, needed = _form(answer)[1], _form(right)[1]
+            if not _coarser(dtype, needed):
+                return ""
+            answer, right = _array(answer), _array(right)
+            slack = 1e-4 * np.abs(right).max(initial=0)
+            if answer.shape != right.shape or not np.allclose(answer, right, rtol=0, atol=slack):
+                return ""
+            message = f"right, but in {dtype}: compute in {needed}"
+        return message
+
     def _difference(self, cases, answers, rights):
         """A message on the first case that differs: its shape, type or largest difference."""
         for case, answer, right in zip(cases, answers, rights, strict=True):
             if self._equal(answer, right):
                 continue
-            given = ", ".join(filter(None, map(_describe, case)))
+            given = _given(case)
             try:
                 got, right = _array(answer), _array(right)
                 if got.shape != right.shape:
@@ -146,8 +178,35 @@ class Exercise:
             texts = [f"{got[place]:.6g}", f"{right[place]:.6g}"]
             if texts[0] == texts[1]:
                 texts = [f"{got[place]:.12g}", f"{right[place]:.12g}"]
-            return f"for {given}{where} it returns {texts[0]}, expected {texts[1]}"
+            in_words = self._in_words(answers, rights)
+            return f"{in_words}for {given}{where} it returns {texts[0]}, expected {texts[1]}"
         raise AssertionError("only called when an answer differs")
+
+    def _in_words(self, answers, rights):
+        """What sets all answers apart from the right ones, where it is something simple, or ""."""
+        answers, rights = (list(map(_array, values)) for values in (answers, rights))
+        if any(answer.dtype.kind not in "buif" for answer in answers):
+            return "the numbers are complex: " if any(map(np.iscomplexobj, answers)) else ""
+        if any(a.shape != r.shape for a, r in zip(answers, rights, strict=True)):
+            return ""
+        for axis in range(min(answer.ndim for answer in answers)):
+            if self._all_equal([np.flip(answer, axis) for answer in answers], rights):
+                return f"axis {axis} runs backwards: "
+        got, right = (np.concatenate([v.ravel() for v in values]) for values in (answers, rights))
+        known = np.isfinite(right)
+        if not np.array_equal(got[~known], right[~known]) or len(set(right[known])) < 2:
+            return ""
+        got, right = got[known].astype(float), right[known].astype(float)
+        scale, offset = got @ right / (right @ right), (got - right).mean()
+        if scale and self._equal(got / scale, right):
+            if np.isclose(scale, -1):
+                return "every number has the wrong sign: "
+            return f"every number is {scale:.4g} times what it should be: "
+        if self._equal(got - offset, right):
+            return (
+                f"every number is too {'large' if offset > 0 else 'small'} by {abs(offset):.4g}: "
+            )
+        return ""
 
 
 def run_module(cls, settings, weights, *inputs):
@@ -157,30 +216,49 @@ def run_module(cls, settings, weights, *inputs):
     expected.
 
     Raises:
-        ArgumentError: a weight has another name or shape, or is in a plain list.
+        AnswerError: a weight has another name or shape, is in a plain list, or cannot be trained.
     """
     module = cls(*settings)
     own = module.state_dict()
     if weights and not own:
         if any(isinstance(value, list) and value for value in vars(module).values()):
-            raise ArgumentError(
+            raise AnswerError(
                 "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
             )
         return None
     require_fit(own, weights)
     module.load_state_dict(weights)
-    with torch.no_grad():
-        return module.eval()(*inputs)
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            raise AnswerError(f"`{name}` is frozen: training must be able to change it")
+    answer = module.eval()(*inputs)
+    if not isinstance(answer, torch.Tensor):
+        return answer
+    if weights and not answer.requires_grad:
+        raise AnswerError("no gradient reaches the weights: use no `detach` and no `no_grad`")
+    return answer.detach()
 
 
 def require_fit(own, weights):
-    """Raise ArgumentError for the first name whose shape in ``own`` differs from ``weights``."""
-    for name in [*weights, *own]:
-        found, expected = (
-            tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
-        )
+    """Compare the weights of a learner's class with ``weights``: names and shapes.
+
+    Raises:
+        AnswerError: they differ; the message says where, and how to mend it.
+    """
+    for name, tensor in weights.items():
+        layer, _, what = name.rpartition(".")
+        if name not in own:
+            others = f"; it has {', '.join(own)}" if own else ""
+            hint = ": leave `bias=True`" if what == "bias" and f"{layer}.weight" in own else others
+            raise AnswerError(f"your class has no `{name}`{hint}")
+        found, expected = tuple(own[name].shape), tuple(tensor.shape)
         if found != expected:
-            raise ArgumentError(f"its weights do not fit: {name} is {found}, expected {expected}")
+            raise AnswerError(f"`{name}` has the shape {found}, expected {expected}")
+    for name in own:
+        if name not in weights:
+            layer, _, what = name.rpartition(".")
+            hint = "pass `bias=False`" if what == "bias" else "leave it out"
+            raise AnswerError(f"your class has `{name}`, which the exercise has not: {hint}")
 
 
 def random_weights(module, rng):
@@ -199,9 +277,61 @@ def _array(answer):
     return np.asarray(answer)
 
 
+def _form(value):
+    """What later cells rely on: is it an array, a tensor or a number, and of which dtype."""
+    if isinstance(value, torch.Tensor):
+        return "a torch tensor", str(value.dtype).removeprefix("torch.")
+    if isinstance(value, np.ndarray) and value.ndim:
+        return "a numpy array", value.dtype.name
+    if isinstance(value, int | float | complex | np.generic | np.ndarray):
+        return "a number", np.asarray(value).dtype.name
+    return f"a {type(value).__name__}", ""
+
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")  # from the coarsest
+
+
+def _other_type(answer, right):
+    """A message if ``answer`` is of another type than ``right`` which later cells need, or ""."""
+    if isinstance(answer, list | tuple) and isinstance(right, list | tuple):
+        return next(filter(None, map(_other_type, answer, right)), "")
+    (found, dtype), (expected, needed) = _form(answer), _form(right)
+    if not needed:
+        return ""
+    if found != expected:
+        return f"right, but as {found}: return {expected}"
+    whole = found == "a numpy array" and needed == "float64" and "int" in dtype
+    if dtype == needed or found == "a number" or whole:
+        return ""
+    return (
+        f"right, but in {dtype}: {'compute in' if _coarser(dtype, needed) else 'return'} {needed}"
+    )
+
+
+def _coarser(dtype, needed):
+    """Is a float type coarser than the one that is needed?"""
+    return {dtype, needed} <= set(_FLOATS) and _FLOATS.index(dtype) < _FLOATS.index(needed)
+
+
+def _unchanged(inputs, originals):
+    """Do arrays and tensors, however they are nested, hold what they held?"""
+    if isinstance(originals, dict):
+        inputs, originals = list(inputs.values()), list(originals.values())
+    if isinstance(originals, list | tuple):
+        return all(map(_unchanged, inputs, originals))
+    if isinstance(originals, torch.Tensor):
+        return torch.equal(inputs, originals)
+    return not isinstance(originals, np.ndarray) or np.array_equal(inputs, originals)
+
+
 def _copies(case):
     """Copies of the arguments: a function may write to them without affecting the next call."""
     return copy.deepcopy(case)
+
+
+def _given(case):
+    """What the arguments of a case are, in a few words."""
+    return ", ".join(filter(None, map(_describe, case)))
 
 
 def _describe(argument):

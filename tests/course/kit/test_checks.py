@@ -14,6 +14,7 @@ from glanet.course.kit.checks import (
     WRONG,
     Exercise,
     ExerciseError,
+    Verdict,
     random_weights,
     run_module,
 )
@@ -84,13 +85,75 @@ def test_a_mistake_that_gives_nan_is_known_by_it():
     assert undefined.judge(lambda: np.float64(np.nan)).message == "0 / 0"
 
 
-def test_a_function_that_spoils_its_input_is_judged_by_its_answer():
-    def mine(image):
-        answer = image.mean(1)
-        image[:] = 0
-        return answer
+def spoils(image):
+    answer = image.mean(1)
+    image[:] = 0
+    return answer
 
-    assert exercise.judge(mine).state == RIGHT
+
+@pytest.mark.parametrize("inside", [lambda image: image, lambda image: {"nested": [image]}])
+def test_a_function_that_spoils_its_input_is_rejected(inside):
+    nested = replace(
+        exercise,
+        draw=lambda rng: [(inside(rng.random((3, 5))),)],
+        run=lambda f, image: f(image["nested"][0] if isinstance(image, dict) else image),
+    )
+    assert nested.judge(mine).state == RIGHT
+    assert "right, but it writes into its input" in nested.judge(spoils).message
+    torch_too = replace(nested, reference=torch.zeros_like, draw=lambda rng: [(torch.ones(3),)])
+    assert "writes into its input" in torch_too.judge(torch.Tensor.zero_).message
+
+
+def returning(right, **options):
+    return Exercise("99", "any", lambda: right, lambda rng: [()], **options)
+
+
+ARRAY, TENSOR = np.array([1.0, 2.5]), torch.tensor([1.0, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "says"),
+    [
+        (ARRAY, torch.from_numpy(ARRAY), "as a torch tensor: return a numpy array"),
+        (ARRAY, [1.0, 2.5], "as a list: return a numpy array"),
+        (TENSOR, TENSOR.numpy(), "as a numpy array: return a torch tensor"),
+        (TENSOR, TENSOR.double(), "in float64: return float32"),
+        (ARRAY, ARRAY.astype(np.float32), "in float32: compute in float64"),
+        (np.uint8([1, 2]), np.int64([1, 2]), "in int64: return uint8"),
+        (np.uint8([1, 2]), [1, 2], "as a list: return a numpy array"),
+        (torch.tensor([1, 2]), torch.tensor([1, 2], dtype=torch.int32), "in int32: return int64"),
+        (1.5, torch.tensor(1.5), "as a torch tensor: return a number"),
+        ([TENSOR] * 2, (TENSOR, TENSOR.numpy()), "as a numpy array: return a torch tensor"),
+    ],
+)
+def test_right_numbers_of_another_type_are_wrong(right, answer, says):
+    assert returning(right).judge(lambda: answer) == Verdict(WRONG, f"right, but {says}")
+
+
+@pytest.mark.parametrize(
+    ("right", "answer"),
+    [
+        (1.5, np.float64(1.5)),
+        (1.5, np.array(1.5)),
+        (np.float64(2), 2),
+        (np.array([1.0, 2]), np.array([1, 2])),
+        ([1, 2], (1, 2)),
+        ([1, 2], np.array([1, 2])),
+        (TENSOR, nn.Parameter(TENSOR)),
+    ],
+)
+def test_numbers_of_a_type_that_does_no_harm_are_right(right, answer):
+    assert returning(right).judge(lambda: answer).state == RIGHT
+
+
+def test_rounding_in_float32_is_told_from_a_mistake():
+    right = np.array([123.456789, 0.1])
+    once = returning(right, mistakes={"all are doubled": lambda: 2 * right})
+    says = "right, but in float32: compute in float64"
+    assert once.judge(lambda: right.astype(np.float32)).message == says
+    assert once.judge(lambda: np.float32(right) * np.float32(1.00002)).message == says
+    assert once.judge(lambda: 2 * right).message == "all are doubled"
+    assert "it returns" in once.judge(lambda: 1.1 * np.float32(right)).message
 
 
 def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
@@ -139,20 +202,37 @@ def test_a_class_is_built_given_weights_and_called():
 
     assert module_exercise.judge(Stub).state == NOT_DONE
 
-    class OtherNames(nn.Module):
-        def __init__(self, channels):
-            super().__init__()
-            self.first = nn.Linear(channels, channels)
-
-    says = "inside.weight is absent, expected (3, 3)"
-    assert says in module_exercise.judge(OtherNames).message
-
     class PlainList(nn.Module):
         def __init__(self, channels):
             super().__init__()
             self.steps = [nn.Linear(channels, channels)]
 
     assert "use nn.ModuleList" in module_exercise.judge(PlainList).message
+
+
+class Named(nn.Module):
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ({"inside": nn.Linear(3, 3, bias=False)}, "no `inside.bias`: leave `bias=True`"),
+        ({"first": nn.Linear(3, 3, bias=False)}, "no `inside.weight`; it has first.weight"),
+        ({"inside": nn.Linear(3, 4)}, "`inside.weight` has the shape (4, 3), expected (3, 3)"),
+        (
+            {"inside": nn.Linear(3, 3), "outside": nn.Linear(3, 3), "more": nn.Linear(3, 3)},
+            "your class has `more.weight`, which the exercise has not: leave it out",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_told_in_words(layers, says):
+    message = module_exercise.judge(lambda channels: Named(**layers)).message
+    assert says in message
+    assert "raised" not in message
 
 
 def test_random_weights_make_every_weight_matter():
@@ -180,7 +260,7 @@ def test_what_a_check_handed_back_is_no_answer_to_the_next(capsys, monkeypatch):
     for _ in range(2):
         handed_back = exercise.check(handed_back)
         assert handed_back is mean_of_rows
-        assert "run your cell again first" in capsys.readouterr().out.splitlines()[-1]
+        assert "run your cell again first" in " ".join(capsys.readouterr().out.split())
     assert progress.solved() == {}
     monkeypatch.setenv("GLANET_STRICT", "1")
     with pytest.raises(ExerciseError, match="package's own"):
