@@ -2,7 +2,9 @@
 
 An exercise holds the right function and common mistakes. It calls the learner's function on fresh
 random inputs. If the answers equal those of a known mistake, it names that mistake; otherwise it
-describes the first difference. A class is built, given weights, and called like a function.
+describes the first difference. Right numbers of another type than later cells need are wrong too,
+and so is a function that writes into its inputs. A class is built, given weights, and called like a
+function.
 """
 
 import copy
@@ -12,15 +14,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import nn
 
 from glanet.course.kit import progress
-from glanet.errors import ArgumentError, GlanetError
+from glanet.errors import GlanetError
 
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
 class ExerciseError(GlanetError, AssertionError):
     """An exercise is not right in strict mode, which the tests of the solutions use."""
+
+
+class AnswerError(GlanetError):
+    """An answer that cannot be compared, raised by ``run``; learners read the message as it is."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,10 @@ class Exercise:
     or class, the package's own if there is one. ``draw`` takes a numpy Generator and returns a list
     of argument tuples. ``mistakes`` maps a message to the learner to a function or class that makes
     this mistake. ``run`` takes the candidate and the arguments of one tuple, and returns the answer
-    to compare; for classes it is `run_module`. ``tolerance`` is the largest absolute difference
-    that counts as equal.
+    to compare; for classes it is `run_module`. It may raise `AnswerError`. ``also`` takes the
+    candidate, the reference and the arguments of one tuple once the answers are right, and raises
+    `AnswerError` for what they do not show; for classes it is `trains_alike`. ``tolerance`` is the
+    largest absolute difference that counts as equal.
     """
 
     lesson: str
@@ -53,6 +62,7 @@ class Exercise:
     draw: Callable[[np.random.Generator], list[tuple]]
     mistakes: dict[str, Callable] = field(default_factory=dict)
     run: Callable = _call
+    also: Callable | None = None
     tolerance: float = 1e-6
 
     @property
@@ -63,10 +73,12 @@ class Exercise:
     def judge(self, candidate) -> Verdict:
         """Compare ``candidate`` with the reference on fresh inputs."""
         cases = self.draw(np.random.default_rng())
-        answers = []
-        for case in cases:
+        answers, inputs = [], [_copies(case) for case in cases]
+        for case in inputs:
             try:
-                answer = self.run(candidate, *_copies(case))
+                answer = self.run(candidate, *case)
+            except AnswerError as error:
+                return Verdict(WRONG, str(error))
             except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
@@ -74,10 +86,17 @@ class Exercise:
             answers.append(answer)
         rights = [self.run(self.reference, *_copies(case)) for case in cases]
         if self._all_equal(answers, rights):
-            return Verdict(RIGHT)
+            wrong = next(filter(None, map(_other_type, answers, rights)), "")
+            if not wrong and not _unchanged(inputs, cases):
+                wrong = "right, but it writes into its input: leave its arguments as they are"
+            wrong = wrong or self._unlike_the_reference(candidate, cases)
+            return Verdict(WRONG, wrong) if wrong else Verdict(RIGHT)
         for message, mistaken in self.mistakes.items():
             if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
                 return Verdict(WRONG, message)
+        pairs = list(zip(answers, rights, strict=True))
+        if all(self._equal(*pair) or _equal_but_for_rounding(*pair) for pair in pairs):
+            return Verdict(WRONG, next(filter(None, map(_other_type, answers, rights))))
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
@@ -105,6 +124,17 @@ class Exercise:
         else:
             print(f"✗ {self.name}: {verdict.message}")
         return self.reference
+
+    def _unlike_the_reference(self, candidate, cases):
+        """What ``also`` finds, or ""."""
+        try:
+            for case in cases if self.also else []:
+                self.also(candidate, self.reference, *_copies(case))
+        except AnswerError as error:
+            return str(error)
+        except Exception as error:
+            return f"right, but with gradients, as in training, it raised {error}"
+        return ""
 
     def _mistaken_answers(self, mistaken, cases):
         """Yield the answer of a mistake for each case; None where it raises an error."""
@@ -157,30 +187,118 @@ def run_module(cls, settings, weights, *inputs):
     expected.
 
     Raises:
-        ArgumentError: a weight has another name or shape, or is in a plain list.
+        AnswerError: as `build_module`.
     """
-    module = cls(*settings)
-    own = module.state_dict()
-    if weights and not own:
-        if any(isinstance(value, list) and value for value in vars(module).values()):
-            raise ArgumentError(
-                "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
-            )
+    module = build_module(cls, settings, weights, inputs)
+    if module is None:
         return None
-    require_fit(own, weights)
-    module.load_state_dict(weights)
     with torch.no_grad():
         return module.eval()(*inputs)
 
 
-def require_fit(own, weights):
-    """Raise ArgumentError for the first name whose shape in ``own`` differs from ``weights``."""
-    for name in [*weights, *own]:
-        found, expected = (
-            tuple(state[name].shape) if name in state else "absent" for state in (own, weights)
+def build_module(cls, settings, weights, inputs):
+    """``cls(*settings)`` with ``weights``, in the float type of ``inputs``.
+
+    Returns None for a class that has no weights although some are expected.
+
+    Raises:
+        AnswerError: it is no module; a weight has another name or shape, is in a plain list or is
+            frozen.
+    """
+    module = cls(*settings)
+    if not isinstance(module, nn.Module):
+        raise AnswerError(f"it builds {_form(module)[0]}, expected an nn.Module")
+    own = module.state_dict()
+    if weights and not own:
+        if any(isinstance(value, list | tuple) and value for value in vars(module).values()):
+            raise AnswerError(
+                "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
+            )
+        return None
+    require_fit(own, weights)
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            raise AnswerError(
+                f"`{name}` is frozen, so training cannot change it: leave it trainable"
+            )
+    module.load_state_dict(weights)
+    return module.to(next((i.dtype for i in inputs if _is_float(i)), None))
+
+
+def trains_alike(cls, reference, settings, weights, *inputs):
+    """Check that a right class trains as ``reference`` does.
+
+    Raises:
+        AnswerError: no gradient reaches a weight or the input, or training mode changes the output,
+            and neither is so in ``reference``.
+    """
+    mine, theirs = (build_module(c, settings, weights, inputs) for c in (cls, reference))
+    out_of_reach = _out_of_reach(theirs, inputs)
+    for name in _out_of_reach(mine, inputs):
+        if name not in out_of_reach:
+            raise AnswerError(
+                f"right, but no gradient reaches {name}: use neither .detach() nor .data nor "
+                "torch.no_grad()"
+            )
+    if _same_in_both_modes(theirs, inputs) and not _same_in_both_modes(mine, inputs):
+        raise AnswerError(
+            "right in eval mode, but other numbers in training mode: leave out what acts in one of "
+            "them only, such as dropout"
         )
+
+
+def passes_gradients(function, reference, *inputs):
+    """Check that gradients pass through a right function to the inputs, as through ``reference``.
+
+    Raises:
+        AnswerError: they do not.
+    """
+    inputs = [value.requires_grad_() if _is_float(value) else value for value in inputs]
+    if reference(*inputs).requires_grad and not function(*inputs).requires_grad:
+        raise AnswerError(
+            "right, but no gradient passes through: use neither .detach() nor .data nor "
+            "torch.no_grad()"
+        )
+
+
+def _out_of_reach(module, inputs):
+    """What no gradient of the output reaches: the names of weights, and "the input"."""
+    inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
+    leaves = [(f"`{name}`", weight) for name, weight in module.named_parameters()]
+    leaves += [("the input", value) for value in inputs if _is_float(value)]
+    output = module.train()(*inputs)
+    if not output.requires_grad:
+        return [name for name, _ in leaves]
+    tensors = [tensor for _, tensor in leaves]
+    gradients = torch.autograd.grad(output.sum(), tensors, allow_unused=True)
+    return [name for (name, _), g in zip(leaves, gradients, strict=True) if g is None]
+
+
+def _same_in_both_modes(module, inputs):
+    with torch.no_grad():
+        return torch.equal(module.train()(*inputs), module.eval()(*inputs))
+
+
+def require_fit(own, weights):
+    """Compare the weights of a learner's class with ``weights``: names and shapes.
+
+    Raises:
+        AnswerError: they differ; the message says where, and how to mend it.
+    """
+    for name, tensor in weights.items():
+        layer, _, what = name.rpartition(".")
+        if name not in own:
+            others = f"; it has {', '.join(own)}" if own else ""
+            hint = ": leave `bias=True`" if what == "bias" and f"{layer}.weight" in own else others
+            raise AnswerError(f"your class has no `{name}`{hint}")
+        found, expected = tuple(own[name].shape), tuple(tensor.shape)
         if found != expected:
-            raise ArgumentError(f"its weights do not fit: {name} is {found}, expected {expected}")
+            raise AnswerError(f"`{name}` has the shape {found}, expected {expected}")
+    for name in own:
+        if name not in weights:
+            layer, _, what = name.rpartition(".")
+            hint = "pass `bias=False`" if what == "bias" else "leave it out"
+            raise AnswerError(f"your class has `{name}`, which the exercise has not: {hint}")
 
 
 def random_weights(module, rng):
@@ -192,11 +310,71 @@ def random_weights(module, rng):
     }
 
 
+def _is_float(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
 def _array(answer):
     """The answer as a numpy array."""
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu()
     return np.asarray(answer)
+
+
+def _form(value):
+    """What later cells rely on: is it an array, a tensor or a number, and of which dtype."""
+    if isinstance(value, torch.Tensor):
+        return "a torch tensor", str(value.dtype).removeprefix("torch.")
+    if isinstance(value, np.ndarray) and value.ndim:
+        return "a numpy array", value.dtype.name
+    if isinstance(value, int | float | complex | np.generic | np.ndarray):
+        return "a number", np.asarray(value).dtype.name
+    return f"a {type(value).__name__}", ""
+
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")  # from the coarsest
+
+
+def _other_type(answer, right):
+    """A message if ``answer`` is of another type than ``right`` which later cells need, or ""."""
+    if isinstance(answer, list | tuple) and isinstance(right, list | tuple):
+        return next(filter(None, map(_other_type, answer, right)), "")
+    (found, dtype), (expected, needed) = _form(answer), _form(right)
+    if not needed:
+        return ""
+    if found != expected:
+        return f"right, but as {found}: return {expected}"
+    whole = found == "a numpy array" and needed == "float64" and "int" in dtype
+    if dtype == needed or found == "a number" or whole:
+        return ""
+    return (
+        f"right, but in {dtype}: {'compute in' if _coarser(dtype, needed) else 'return'} {needed}"
+    )
+
+
+def _coarser(dtype, needed):
+    """Is a float type coarser than the one that is needed?"""
+    return {dtype, needed} <= set(_FLOATS) and _FLOATS.index(dtype) < _FLOATS.index(needed)
+
+
+def _equal_but_for_rounding(answer, right):
+    """Was a right answer computed in a coarser float type than it should be?"""
+    if not _coarser(_form(answer)[1], _form(right)[1]):
+        return False
+    answer, right = _array(answer), _array(right)
+    slack = 1e-4 * np.abs(right).max(initial=0)
+    return answer.shape == right.shape and np.allclose(answer, right, rtol=0, atol=slack)
+
+
+def _unchanged(inputs, originals):
+    """Do arrays and tensors, however they are nested, hold what they held?"""
+    if isinstance(originals, dict):
+        inputs, originals = list(inputs.values()), list(originals.values())
+    if isinstance(originals, list | tuple):
+        return all(map(_unchanged, inputs, originals))
+    if isinstance(originals, torch.Tensor):
+        return torch.equal(inputs, originals)
+    return not isinstance(originals, np.ndarray) or np.array_equal(inputs, originals)
 
 
 def _copies(case):
