@@ -85,29 +85,37 @@ def test_a_class_whose_methods_return_nothing_is_not_done_yet(exercise):
     assert exercise.judge(half) == Verdict(NOT_DONE)
 
 
-def parts(value):
-    """The arrays, tensors and numbers in ``value``, however they are nested."""
+def arrays(value):
+    """The arrays and tensors in ``value``, however they are nested in lists, tuples and dicts."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
-        return [part for item in value for part in parts(item)]
-    return parts(vars(value)) if hasattr(value, "__dict__") else [value]
+        return [array for item in value for array in arrays(item)]
+    return [value] if isinstance(value, np.ndarray | torch.Tensor) else []
 
 
 @EXERCISES
-def test_a_function_that_spoils_its_inputs_spoils_no_other_call(exercise):
+def test_a_function_that_spoils_its_inputs_is_rejected_and_spoils_no_other_call(exercise):
     def run(function, *arguments):
         answer = copy.deepcopy(exercise.run(function, *arguments))
-        for part in parts(arguments):
-            if isinstance(part, np.ndarray | torch.Tensor):
-                part[...] = 0
+        for array in arrays(arguments):
+            array[...] = 0
         return answer
 
     cases = draw(exercise, 0)
     before = copy.deepcopy(cases)
     spoiled = replace(exercise, draw=lambda rng: cases, run=run)
-    assert spoiled.judge(exercise.reference) == Verdict(RIGHT)
+    verdict = spoiled.judge(exercise.reference)
+    if arrays(cases):
+        assert "right, but it writes into its input" in verdict.message
+    else:
+        assert verdict == Verdict(RIGHT)
     message, mistaken = list(exercise.mistakes.items())[-1]
     assert spoiled.judge(mistaken) == Verdict(WRONG, message)
-    for now, then in zip(parts(cases), parts(before), strict=True):
+    for now, then in zip(arrays(cases), arrays(before), strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+@EXERCISES
+def test_the_reference_leaves_its_inputs_alone(exercise):
+    assert exercise.judge(exercise.reference) == Verdict(RIGHT)

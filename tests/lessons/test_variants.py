@@ -1,9 +1,9 @@
 """Every accepted answer carries its notebook to the end.
 
-``variants.py`` in a lesson's folder holds ``VARIANTS``: the name of each exercise, and right answers
-to it in other words: with loops, in PyTorch in place of numpy, in the other float type. A round runs
-the notebook's code in this process, without a kernel, with one answer to each exercise in place.
-There are as many rounds as the exercise with most answers needs.
+``variants.py`` in a lesson's folder holds ``VARIANTS``: the name of each exercise, and right
+answers to it in other words: with loops, in PyTorch in place of numpy, in the other float type. A
+round runs the notebook's code in this process, without a kernel, with one answer to each exercise
+in place. There are as many rounds as the exercise with most answers needs.
 """
 
 import ast

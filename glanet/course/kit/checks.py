@@ -288,7 +288,8 @@ def require_fit(own, weights):
     for name, tensor in weights.items():
         layer, _, what = name.rpartition(".")
         if name not in own:
-            others = f"; it has {', '.join(own)}" if own else ""
+            unknown = next((other for other in own if other not in weights), None)
+            others = f"; it has `{unknown}`, which the exercise has not" if unknown else ""
             hint = ": leave `bias=True`" if what == "bias" and f"{layer}.weight" in own else others
             raise AnswerError(f"your class has no `{name}`{hint}")
         found, expected = tuple(own[name].shape), tuple(tensor.shape)

@@ -14,8 +14,11 @@ from glanet.course.kit.checks import (
     WRONG,
     Exercise,
     ExerciseError,
+    Verdict,
+    passes_gradients,
     random_weights,
     run_module,
+    trains_alike,
 )
 
 
@@ -84,13 +87,77 @@ def test_a_mistake_that_gives_nan_is_known_by_it():
     assert undefined.judge(lambda: np.float64(np.nan)).message == "0 / 0"
 
 
-def test_a_function_that_spoils_its_input_is_judged_by_its_answer():
-    def mine(image):
-        answer = image.mean(1)
-        image[:] = 0
-        return answer
+def spoils(image):
+    answer = image.mean(1)
+    image[:] = 0
+    return answer
 
-    assert exercise.judge(mine).state == RIGHT
+
+@pytest.mark.parametrize("inside", [lambda image: image, lambda image: {"nested": [image]}])
+def test_a_function_that_spoils_its_input_is_rejected(inside):
+    nested = replace(
+        exercise,
+        draw=lambda rng: [(inside(rng.random((3, 5))),)],
+        run=lambda f, image: f(image["nested"][0] if isinstance(image, dict) else image),
+    )
+    assert nested.judge(mine).state == RIGHT
+    assert "right, but it writes into its input" in nested.judge(spoils).message
+    torch_too = replace(nested, reference=torch.zeros_like, draw=lambda rng: [(torch.ones(3),)])
+    assert "writes into its input" in torch_too.judge(torch.Tensor.zero_).message
+
+
+def returning(right, **options):
+    return Exercise("99", "any", lambda: right, lambda rng: [()], **options)
+
+
+ARRAY, TENSOR = np.array([1.0, 2.5]), torch.tensor([1.0, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "says"),
+    [
+        (ARRAY, torch.from_numpy(ARRAY), "as a torch tensor: return a numpy array"),
+        (ARRAY, [1.0, 2.5], "as a list: return a numpy array"),
+        (TENSOR, TENSOR.numpy(), "as a numpy array: return a torch tensor"),
+        (TENSOR, TENSOR.double(), "in float64: return float32"),
+        (ARRAY, ARRAY.astype(np.float32), "in float32: compute in float64"),
+        (np.uint8([1, 2]), np.int64([1, 2]), "in int64: return uint8"),
+        (np.uint8([1, 2]), [1, 2], "as a list: return a numpy array"),
+        (torch.tensor([1, 2]), torch.tensor([1, 2], dtype=torch.int32), "in int32: return int64"),
+        (1.5, torch.tensor(1.5), "as a torch tensor: return a number"),
+        ([TENSOR] * 2, (TENSOR, TENSOR.numpy()), "as a numpy array: return a torch tensor"),
+    ],
+)
+def test_right_numbers_of_another_type_are_wrong(right, answer, says):
+    assert returning(right).judge(lambda: answer) == Verdict(WRONG, f"right, but {says}")
+
+
+@pytest.mark.parametrize(
+    ("right", "answer"),
+    [
+        (1.5, np.float64(1.5)),
+        (1.5, np.array(1.5)),
+        (np.float64(2), 2),
+        (np.array([1.0, 2]), np.array([1, 2])),
+        ([1, 2], (1, 2)),
+        ([1, 2], np.array([1, 2])),
+        (TENSOR, nn.Parameter(TENSOR)),
+    ],
+)
+def test_numbers_of_a_type_that_does_no_harm_are_right(right, answer):
+    assert returning(right).judge(lambda: answer).state == RIGHT
+
+
+def test_rounding_in_float32_is_told_from_a_mistake():
+    right = np.array([123.456789, 0.1])
+    once = returning(right, mistakes={"all are doubled": lambda: 2 * right})
+    says = "right, but in float32: compute in float64"
+    assert once.judge(lambda: right.astype(np.float32)).message == says
+    assert once.judge(lambda: np.float32(right) * np.float32(1.00002)).message == says
+    assert once.judge(lambda: 2 * right).message == "all are doubled"
+    assert "it returns" in once.judge(lambda: 1.1 * np.float32(right)).message
+    twice = replace(once, draw=lambda rng: [(right,), (np.float32(right),)], reference=np.copy)
+    assert twice.judge(np.float32).message == says
 
 
 def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
@@ -139,20 +206,102 @@ def test_a_class_is_built_given_weights_and_called():
 
     assert module_exercise.judge(Stub).state == NOT_DONE
 
-    class OtherNames(nn.Module):
-        def __init__(self, channels):
-            super().__init__()
-            self.first = nn.Linear(channels, channels)
-
-    says = "inside.weight is absent, expected (3, 3)"
-    assert says in module_exercise.judge(OtherNames).message
-
     class PlainList(nn.Module):
         def __init__(self, channels):
             super().__init__()
             self.steps = [nn.Linear(channels, channels)]
 
     assert "use nn.ModuleList" in module_exercise.judge(PlainList).message
+
+
+class Named(nn.Module):
+    def __init__(self, **layers):
+        super().__init__()
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+
+@pytest.mark.parametrize(
+    ("layers", "says"),
+    [
+        ({"inside": nn.Linear(3, 3, bias=False)}, "no `inside.bias`: leave `bias=True`"),
+        (
+            {"first": nn.Linear(3, 3, bias=False)},
+            "no `inside.weight`; it has `first.weight`, which",
+        ),
+        ({"inside": nn.Linear(3, 4)}, "`inside.weight` has the shape (4, 3), expected (3, 3)"),
+        (
+            {"inside": nn.Linear(3, 3), "outside": nn.Linear(3, 3), "more": nn.Linear(3, 3)},
+            "your class has `more.weight`, which the exercise has not: leave it out",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_told_in_words(layers, says):
+    message = module_exercise.judge(lambda channels: Named(**layers)).message
+    assert says in message
+    assert "raised" not in message
+
+
+def scaled(change=lambda module: None, forward=Scaled.forward):
+    """Scaled, changed after it is built, with another forward."""
+
+    class Mine(Scaled):
+        def __init__(self, channels):
+            super().__init__(channels)
+            change(self)
+
+    Mine.forward = forward
+    return Mine
+
+
+@pytest.mark.parametrize(
+    ("mine", "says"),
+    [
+        (scaled(lambda m: m.outside.requires_grad_(False)), "`outside.weight` is frozen"),
+        (lambda channels: channels, "it builds a number, expected an nn.Module"),
+        (scaled(lambda m: setattr(m, "more", (nn.Linear(2, 2),))), None),
+    ],
+)
+def test_only_a_module_that_training_can_change_is_compared(mine, says):
+    verdict = module_exercise.judge(mine)
+    assert verdict == Verdict(RIGHT) if says is None else says in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        (torch.no_grad()(Scaled.forward), "no gradient reaches `inside.weight`"),
+        (lambda self, x: self.outside(self.inside(x).detach()) + x, "reaches `inside.weight`"),
+        (lambda self, x: Scaled.forward(self, x.detach()), "no gradient reaches the input"),
+        (
+            lambda self, x: nn.functional.dropout(Scaled.forward(self, x), 0.5, self.training),
+            "drop",
+        ),
+        (lambda self, x: Scaled.forward(self, x.mul_(1)), "with gradients, as in training"),
+    ],
+)
+def test_a_class_that_cannot_train_is_told_why(forward, says):
+    trained = replace(module_exercise, also=trains_alike)
+    assert trained.judge(Scaled) == Verdict(RIGHT)
+    assert says in trained.judge(scaled(forward=forward)).message
+
+
+def test_a_function_that_stops_gradients_is_told_so():
+    doubling = Exercise(
+        "99", "double", lambda x: 2 * x, lambda rng: [(torch.ones(3),)], also=passes_gradients
+    )
+    assert doubling.judge(lambda x: x + x) == Verdict(RIGHT)
+    assert "no gradient passes through" in doubling.judge(lambda x: x.detach() * 2).message
+
+
+def test_a_class_is_compared_in_the_float_type_of_its_input():
+    def draw(rng):
+        return [((3,), random_weights(Scaled(3), rng), torch.randn(2, 3, dtype=torch.float64))]
+
+    exact = replace(module_exercise, draw=draw)
+    assert exact.judge(Scaled) == Verdict(RIGHT)
+    rough = scaled(forward=lambda self, x: Scaled.forward(self, x).float())
+    assert exact.judge(rough).message == "right, but in float32: compute in float64"
 
 
 def test_random_weights_make_every_weight_matter():
