@@ -140,7 +140,7 @@ def test_an_mlp_from_tensors_is_right_and_its_width_checked():
         def __init__(self, channels, ratio):
             super().__init__(channels, 4)
 
-    assert_rejected(exercises.mlp, AlwaysFour, "0.weight")
+    assert_rejected(exercises.mlp, AlwaysFour, "hidden width is 24, expected int(6 * 2.0) = 12")
 
 
 # Exercise 3
@@ -230,6 +230,7 @@ class Layer(nn.Module):
 
     def __init__(self, channels, heads, window, shift, mlp_ratio=2, drop_probability=0, **switches):
         super().__init__()
+        self.probability = drop_probability
         whole = package.GLALayer(
             channels,
             heads,
@@ -243,9 +244,9 @@ class Layer(nn.Module):
         self.attention, self.inception, self.fuse = whole.attention, whole.inception, whole.fuse
 
     def dropped(self, branch, number):
-        if not self.drops[number] or not self.training:
+        if not self.drops[number] or not self.training or not self.probability:
             return branch
-        return 0 * branch  # with the probability of the exercise, always
+        return 0 * branch  # with the other probability of the exercise, always
 
     def side_by_side(self, tokens):
         x = self.norm1(tokens) if self.norms[0] else tokens

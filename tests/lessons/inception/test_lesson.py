@@ -9,7 +9,7 @@ from glanet.analysis.spectrum import power_spectrum
 from glanet.course.lessons.inception import exercises, figures
 from glanet.course.lessons.inception.widgets import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
-from glanet.model.tokens import TokenConv, TokenConv1x1, TokenMaxPool
+from glanet.model.tokens import TokenConv, TokenConv1x1
 from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Max-pooling
@@ -48,7 +48,9 @@ def pool_columns_and_channels(tokens):
     return pool_by_loops(tokens.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("right", [TokenMaxPool(3, 1, 1), pool_by_loops, pool_with_repeated_border])
+@pytest.mark.parametrize(
+    "right", [exercises.largest_of_nine, pool_by_loops, pool_with_repeated_border]
+)
 def test_max_pooling_in_other_words_is_right(right):
     assert_right(exercises.max_pool, right)
 
@@ -174,8 +176,8 @@ class Depthwise(nn.Sequential):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (Named, "0.weight is absent, expected (4, 5)"),
-        (Depthwise, "1.weight is (4, 1, 1, 3), expected (4, 4, 1, 3)"),
+        (Named, "your class has no `0.weight`; it has `first.weight`"),
+        (Depthwise, "`1.weight` has the shape (4, 1, 1, 3), expected (4, 4, 1, 3)"),
     ],
 )
 def test_weights_that_do_not_fit_are_named_in_one_line(mistaken, says):
@@ -249,7 +251,7 @@ def added(first, row, column):
         (lambda f, r, c: compose_by_matrices(f, r.transpose(0, 1), c), "the row's outputs"),
         (lambda f, r, c: compose_by_matrices(f, r, c.transpose(0, 1)), "the column's outputs"),
         (depthwise, "only one channel of the row"),
-        (lambda f, r, c: compose_by_matrices(torch.eye(len(f)).double(), r, c), "1×1 is missing"),
+        (lambda f, r, c: compose_by_matrices(torch.eye(len(f)).to(f), r, c), "1×1 is missing"),
         (lambda f, r, c: compose_by_impulses(f, r, c).flip(2).flip(3), "the kernel is flipped"),
         (added, "row and column are added"),
     ],

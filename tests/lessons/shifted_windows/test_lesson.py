@@ -271,7 +271,7 @@ class EdgesMeet(ByDefinition):
 
 class NoPositionBias(ByDefinition):
     def score(self, height, width):
-        return torch.zeros(height * width, height * width)
+        return torch.zeros(height * width, height * width).to(self.bias_table)
 
 
 def test_sw_msa_is_accepted_by_its_definition():

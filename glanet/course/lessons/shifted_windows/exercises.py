@@ -204,7 +204,8 @@ shift_mask = Exercise(
         "so set the last `shift` apart": _mask_by(
             from_far_edge=lambda position, size, window, shift: position < shift
         ),
-        "whole windows are set apart: set apart only the last `shift` rows and columns": _mask_by(
+        "no pair is forbidden, as where whole windows are set apart: set apart the last `shift` rows "
+        "and columns": _mask_by(
             from_far_edge=lambda position, size, window, shift: position >= size - window
         ),
         "the last windows are split at the wrong place: set apart the last `shift` rows and "
@@ -233,9 +234,6 @@ shift_mask = Exercise(
         ),
         "the shift is always 4: set apart the last `shift` rows and columns": (
             lambda height, width, window, shift: plain_mask(height, width, window, 4)
-        ),
-        "nothing is set apart: the last `shift` rows and columns came from the opposite edges": (
-            lambda height, width, window, shift: plain_mask(height, width, window, 0)
         ),
         "pixels with one edge crossed and with both share a number: 2 · row + column gives four "
         "numbers": _mask_by(number=lambda row, column: row | column),
@@ -270,13 +268,12 @@ shift_mask = Exercise(
         "it is 1 where a pair may meet: it is added to the scores, so use 0 and -100": _mask_by(
             apart=lambda a, b: (a == b).float()
         ),
-        "it is 1 where a pair may not meet: use -100 there": _mask_by(
-            apart=lambda a, b: (a != b).float()
-        ),
         "it uses -inf: use -100, as the released weights do": _mask_by(
             apart=lambda a, b: torch.zeros(()).masked_fill(a != b, -torch.inf)
         ),
-        "these are booleans: turn them into 0 and -100": _mask_by(apart=lambda a, b: a != b),
+        "these are booleans, or 0 and 1: turn them into 0 and -100": _mask_by(
+            apart=lambda a, b: a != b
+        ),
         "the windows are made of distant pixels: split the image as (h i) (w j)": _mask_by(
             cut="(i h) (j w) -> (h w) 1 (i j)"
         ),
@@ -335,7 +332,7 @@ def _who_share(candidate, position, window, shift):
 
 def _draw_positions(rng):
     """Positions in order, and repeated in any order, as the brute force has them."""
-    sizes = (9, 3, 2), (100, 8, 4), (16, 8, 0)
+    sizes = (9, 3, 2), (100, 8, 4)
     repeated = [
         (torch.from_numpy(rng.permutation(np.repeat(np.arange(p), 2))), m, s) for p, m, s in sizes
     ]
@@ -382,12 +379,6 @@ shifted_window = Exercise(
         "there are only two numbers, before `shift` and after it: divide by `window`": (
             lambda position, window, shift: position >= shift
         ),
-        "the piece before the first whole window has its number: it needs its own": (
-            lambda position, window, shift: (position - shift).clamp(0) // window
-        ),
-        "the shift is subtracted after the division: subtract it from the position": (
-            lambda position, window, shift: position - shift // window
-        ),
         "these are the windows before the shift: subtract shift from the position first": (
             lambda position, window, shift: position // window
         ),
@@ -395,15 +386,21 @@ shifted_window = Exercise(
         "shift": lambda position, window, shift: (position + shift) // window,
         "the first window and the piece before it share a number: round down, with //, not "
         "towards 0": lambda position, window, shift: ((position - shift) / window).long(),
-        "first and last pixels share a window: they do after the roll, but the mask forbids these "
-        "pairs": lambda position, window, shift: (
-            (position - shift) % (position.max() + 1) // window
-        ),
+        **{
+            f"first and last pixels share a window{why}: they do after the roll, but the mask "
+            "forbids these pairs": lambda position, window, shift, size=size: (
+                (position - shift) % size(position) // window
+            )
+            for why, size in {
+                "": len,
+                ", because of % (position.max() + 1)": lambda position: position.max() + 1,
+            }.items()
+        },
         "this is the place inside the window: the number of the window is the quotient, //": (
             lambda position, window, shift: (position - shift) % window
         ),
         "a window is `window` wide, not `shift`: divide by `window`": (
-            lambda position, window, shift: position // shift if shift else position
+            lambda position, window, shift: position // shift
         ),
     },
     run=_who_share,
@@ -572,10 +569,6 @@ window_attention = Exercise(
             away=lambda self, tokens: tokens.roll((-self.by, -self.by), (2, 3)),
             back=lambda self, tokens: tokens.roll((self.by, self.by), (2, 3)),
         ),
-        "batch and rows are rolled: rows and columns are axes 1 and 2": _with(
-            away=lambda self, tokens: tokens.roll((-self.by, -self.by), (0, 1)),
-            back=lambda self, tokens: tokens.roll((self.by, self.by), (0, 1)),
-        ),
         "it rolls by twice the shift: roll by self.shift": _with(
             away=lambda self, tokens: tokens.roll((-2 * self.by, -2 * self.by), (1, 2)),
             back=lambda self, tokens: tokens.roll((2 * self.by, 2 * self.by), (1, 2)),
@@ -587,14 +580,6 @@ window_attention = Exercise(
         "the mask is always that of half a window: pass self.shift": _with(
             mask=lambda self, height, width: plain_mask(
                 height, width, self.window, self.window // 2
-            )
-        ),
-        "every window gets the mask of the first: give each window its own": _with(
-            mask=lambda self, height, width: _Steps.mask(self, height, width)[:1]
-        ),
-        "the mask is scaled, too: add it to the bias, which attend does not scale": _with(
-            mask=lambda self, height, width: (
-                _Steps.mask(self, height, width) * (self.qkv.in_features / self.heads) ** -0.5
             )
         ),
         "the bias is transposed: entry (i, j) of bias_index is query i, key j": _with(

@@ -235,9 +235,6 @@ cut_windows = Exercise(
         "the columns are split as (j w): split both sides alike, (h i) and (w j)": _cut_by(
             "b (h i) (j w) c -> b (h w) (i j) c"
         ),
-        "rows and columns are exchanged: axis 1 of the image is (h i), axis 2 is (w j)": _cut_by(
-            "b (w j) (h i) c -> b (h w) (i j) c"
-        ),
         "the channels come before the pixels: keep c last": _cut_by(
             "b (h i) (w j) c -> b (h w) c (i j)"
         ),
