@@ -14,8 +14,10 @@ import pytest
 from ipywidgets import interactive
 
 from glanet.course import report
+from glanet.course.kit import lessons
 from glanet.course.kit.lessons import LESSONS
 from glanet.course.tools import build
+from tests.lessons.verdicts import assert_right
 
 
 def variants(lesson):
@@ -66,6 +68,12 @@ def test_accepted_answers_carry_the_notebook_to_its_end(lesson, answers, monkeyp
     monkeypatch.chdir(build.NOTEBOOKS)
     monkeypatch.setattr("IPython.display.display", show)
     run(build.NOTEBOOKS / "source" / f"{lesson.stem}.py", answers)
+
+
+@pytest.mark.parametrize("exercise", report.all_exercises(), ids=lambda e: e.key)
+def test_answers_in_other_words_are_right(exercise):
+    for answer in variants(lessons.lesson(exercise.lesson)).get(exercise.name, ()):
+        assert_right(exercise, answer)
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)

@@ -82,7 +82,8 @@ class Exercise:
             except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
-                return Verdict(NOT_DONE)
+                nothing = f"for {_given(case)} it returns nothing, although it did before"
+                return Verdict(WRONG, nothing) if answers else Verdict(NOT_DONE)
             answers.append(answer)
         rights = [self.run(self.reference, *_copies(case)) for case in cases]
         if self._all_equal(answers, rights):
@@ -94,9 +95,8 @@ class Exercise:
         for message, mistaken in self.mistakes.items():
             if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
                 return Verdict(WRONG, message)
-        pairs = list(zip(answers, rights, strict=True))
-        if all(self._equal(*pair) or _equal_but_for_rounding(*pair) for pair in pairs):
-            return Verdict(WRONG, next(filter(None, map(_other_type, answers, rights))))
+        if rounded := self._rounded(answers, rights):
+            return Verdict(WRONG, rounded)
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
@@ -157,12 +157,28 @@ class Exercise:
         except (TypeError, ValueError):  # a list of ragged parts, a string, ...
             return False
 
+    def _rounded(self, answers, rights):
+        """A message if right answers were computed in a coarser float type than needed, or ""."""
+        message = ""
+        for answer, right in zip(answers, rights, strict=True):
+            if self._equal(answer, right):
+                continue
+            dtype, needed = _form(answer)[1], _form(right)[1]
+            if not _coarser(dtype, needed):
+                return ""
+            answer, right = _array(answer), _array(right)
+            slack = 1e-4 * np.abs(right).max(initial=0)
+            if answer.shape != right.shape or not np.allclose(answer, right, rtol=0, atol=slack):
+                return ""
+            message = f"right, but in {dtype}: compute in {needed}"
+        return message
+
     def _difference(self, cases, answers, rights):
         """A message on the first case that differs: its shape, type or largest difference."""
         for case, answer, right in zip(cases, answers, rights, strict=True):
             if self._equal(answer, right):
                 continue
-            given = ", ".join(filter(None, map(_describe, case)))
+            given = _given(case)
             try:
                 got, right = _array(answer), _array(right)
                 if got.shape != right.shape:
@@ -176,8 +192,35 @@ class Exercise:
             texts = [f"{got[place]:.6g}", f"{right[place]:.6g}"]
             if texts[0] == texts[1]:
                 texts = [f"{got[place]:.12g}", f"{right[place]:.12g}"]
-            return f"for {given}{where} it returns {texts[0]}, expected {texts[1]}"
+            in_words = self._in_words(answers, rights)
+            return f"{in_words}for {given}{where} it returns {texts[0]}, expected {texts[1]}"
         raise AssertionError("only called when an answer differs")
+
+    def _in_words(self, answers, rights):
+        """What sets all answers apart from the right ones, where it is something simple, or ""."""
+        answers, rights = (list(map(_array, values)) for values in (answers, rights))
+        if any(answer.dtype.kind not in "buif" for answer in answers):
+            return "the numbers are complex: " if any(map(np.iscomplexobj, answers)) else ""
+        if any(a.shape != r.shape for a, r in zip(answers, rights, strict=True)):
+            return ""
+        for axis in range(min(answer.ndim for answer in answers)):
+            if self._all_equal([np.flip(answer, axis) for answer in answers], rights):
+                return f"axis {axis} runs backwards: "
+        got, right = (np.concatenate([v.ravel() for v in values]) for values in (answers, rights))
+        known = np.isfinite(right)
+        if not np.array_equal(got[~known], right[~known]) or len(set(right[known])) < 2:
+            return ""
+        got, right = got[known].astype(float), right[known].astype(float)
+        scale, offset = got @ right / (right @ right), (got - right).mean()
+        if scale and self._equal(got / scale, right):
+            if np.isclose(scale, -1):
+                return "every number has the wrong sign: "
+            return f"every number is {scale:.4g} times what it should be: "
+        if self._equal(got - offset, right):
+            return (
+                f"every number is too {'large' if offset > 0 else 'small'} by {abs(offset):.4g}: "
+            )
+        return ""
 
 
 def run_module(cls, settings, weights, *inputs):
@@ -187,13 +230,17 @@ def run_module(cls, settings, weights, *inputs):
     expected.
 
     Raises:
-        AnswerError: as `build_module`.
+        AnswerError: as `build_module`, or no gradient reaches the weights.
     """
     module = build_module(cls, settings, weights, inputs)
     if module is None:
         return None
-    with torch.no_grad():
-        return module.eval()(*inputs)
+    answer = module.eval()(*inputs)
+    if not isinstance(answer, torch.Tensor):
+        return answer
+    if weights and not answer.requires_grad:
+        raise AnswerError("no gradient reaches the weights: use no `detach` and no `no_grad`")
+    return answer.detach()
 
 
 def build_module(cls, settings, weights, inputs):
@@ -202,8 +249,8 @@ def build_module(cls, settings, weights, inputs):
     Returns None for a class that has no weights although some are expected.
 
     Raises:
-        AnswerError: it is no module; a weight has another name or shape, is in a plain list or is
-            frozen.
+        AnswerError: it is no module; a weight has another name or shape, is in a plain list, or
+            cannot be trained.
     """
     module = cls(*settings)
     if not isinstance(module, nn.Module):
@@ -218,9 +265,7 @@ def build_module(cls, settings, weights, inputs):
     require_fit(own, weights)
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
-            raise AnswerError(
-                f"`{name}` is frozen, so training cannot change it: leave it trainable"
-            )
+            raise AnswerError(f"`{name}` is frozen: training must be able to change it")
     module.load_state_dict(weights)
     return module.to(next((i.dtype for i in inputs if _is_float(i)), None))
 
@@ -237,8 +282,7 @@ def trains_alike(cls, reference, settings, weights, *inputs):
     for name in _out_of_reach(mine, inputs):
         if name not in out_of_reach:
             raise AnswerError(
-                f"right, but no gradient reaches {name}: use neither .detach() nor .data nor "
-                "torch.no_grad()"
+                f"right, but no gradient reaches {name}: use no `detach`, no `data`, no `no_grad`"
             )
     if _same_in_both_modes(theirs, inputs) and not _same_in_both_modes(mine, inputs):
         raise AnswerError(
@@ -256,8 +300,7 @@ def passes_gradients(function, reference, *inputs):
     inputs = [value.requires_grad_() if _is_float(value) else value for value in inputs]
     if reference(*inputs).requires_grad and not function(*inputs).requires_grad:
         raise AnswerError(
-            "right, but no gradient passes through: use neither .detach() nor .data nor "
-            "torch.no_grad()"
+            "right, but no gradient passes through: use no `detach`, no `data`, no `no_grad`"
         )
 
 
@@ -358,15 +401,6 @@ def _coarser(dtype, needed):
     return {dtype, needed} <= set(_FLOATS) and _FLOATS.index(dtype) < _FLOATS.index(needed)
 
 
-def _equal_but_for_rounding(answer, right):
-    """Was a right answer computed in a coarser float type than it should be?"""
-    if not _coarser(_form(answer)[1], _form(right)[1]):
-        return False
-    answer, right = _array(answer), _array(right)
-    slack = 1e-4 * np.abs(right).max(initial=0)
-    return answer.shape == right.shape and np.allclose(answer, right, rtol=0, atol=slack)
-
-
 def _unchanged(inputs, originals):
     """Do arrays and tensors, however they are nested, hold what they held?"""
     if isinstance(originals, dict):
@@ -381,6 +415,11 @@ def _unchanged(inputs, originals):
 def _copies(case):
     """Copies of the arguments: a function may write to them without affecting the next call."""
     return copy.deepcopy(case)
+
+
+def _given(case):
+    """What the arguments of a case are, in a few words."""
+    return ", ".join(filter(None, map(_describe, case)))
 
 
 def _describe(argument):

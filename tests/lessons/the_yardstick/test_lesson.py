@@ -17,18 +17,9 @@ from glanet.course.lessons.the_yardstick.figures import (
 )
 from glanet.course.lessons.the_yardstick.widgets import explore_distortions
 from glanet.evaluation.metrics import psnr_y, rgb_to_y, ssim_y
-from tests.lessons.verdicts import assert_rejected, assert_right
+from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # Luma
-
-
-def test_luma_may_be_written_in_other_ways():
-    def channel_by_channel(image):
-        red, green, blue = np.moveaxis(image.astype(float), -1, 0)
-        return 16 + 65.481 / 255 * red + 128.553 / 255 * green + 24.966 / 255 * blue
-
-    assert_right(yardstick.luma, channel_by_channel)
-    assert_right(yardstick.luma, lambda image: rgb2ycbcr(image)[..., 0])
 
 
 def luma_with(red=65.481, green=128.553, blue=24.966, offset=16.0, span=255.0):
@@ -66,16 +57,6 @@ def inside(image, border):
 
 def on_y(image, border):
     return inside(rgb2ycbcr(image)[..., 0], border)
-
-
-def test_psnr_may_be_written_in_other_ways():
-    def with_decibels_of_each_factor(sr, hr, border):
-        if (sr == hr).all():
-            return math.inf
-        error = torch.tensor(on_y(sr, border) - on_y(hr, border))
-        return 20 * math.log10(255) - 10 * math.log10(error.square().mean().item())
-
-    assert_right(yardstick.psnr_y, with_decibels_of_each_factor)
 
 
 def psnr_of(error_of, decibels=lambda mse: 20 * math.log10(255) - 10 * math.log10(mse)):
@@ -330,9 +311,40 @@ def skimages_map(x, y, **options):
     return structural_similarity(x, y, full=True, **settings | options)
 
 
-def test_the_ssim_map_may_be_written_in_other_ways_and_as_a_tensor():
+def test_the_ssim_map_by_loops_is_right():
     assert_right(yardstick.ssim_map, by_loops(ssim_with()))
-    assert_right(yardstick.ssim_map, by_convolution(gaussian()))
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "says"),
+    [
+        (yardstick.luma, lambda image: torch.tensor(rgb_to_y(image)), "return a numpy array"),
+        (yardstick.luma, lambda image: np.float32(rgb_to_y(image)), "compute in float64"),
+        (yardstick.psnr_y, lambda *pair: np.float32(psnr_y(*pair)), "compute in float64"),
+        (
+            yardstick.psnr_y,
+            lambda *pair: torch.tensor(psnr_y(*pair), dtype=torch.float64),
+            "return a number",
+        ),
+        (yardstick.ssim_map, by_convolution(gaussian()), "return a numpy array"),
+    ],
+)
+def test_right_numbers_in_another_type_are_rejected_in_words(exercise, answer, says):
+    assert_rejected(exercise, answer, f"right, but {'in' if 'compute' in says else 'as'}")
+    assert_rejected(exercise, answer, says)
+
+
+def test_one_constant_that_is_not_squared_is_rejected():
+    for constants in ({"c1": 0.01 * 255}, {"c2": 0.03 * 255}):
+        for _ in range(20):
+            message_on(yardstick.window_ssim, ssim_with(**constants))
+
+
+def test_luma_cut_at_a_level_is_rejected():
+    for low, high in ((16, 230), (20, 235)):
+        assert_rejected(
+            yardstick.luma, lambda i, b=(low, high): rgb_to_y(i).clip(*b), "for a uint8 array"
+        )
 
 
 @pytest.mark.parametrize(("mistaken", "says"), SSIM_MUTANTS)

@@ -17,17 +17,24 @@ def weighted_neighbourhoods(image, kernel, padding=1, border="constant"):
     """A 3×3 convolution, zero-padded by default: image (H, W), kernel (3, 3) -> (H, W)."""
     padded = np.pad(image, padding, mode=border)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    return (windows * kernel).sum(axis=(2, 3))
+    return (windows * kernel).sum(axis=(2, 3), dtype=float)
 
 
 def _draw_images(rng):
-    return [(rng.normal(size=size), rng.normal(size=(3, 3))) for size in ((4, 6), (5, 3), (3, 7))]
+    cases = [(rng.normal(size=size), rng.normal(size=(3, 3))) for size in ((4, 6), (5, 3))]
+    whole = rng.integers(-9, 10, (3, 3))  # the notebook's filter is of whole numbers
+    return [*cases, (rng.normal(size=(3, 7)), whole), (rng.integers(0, 256, (4, 5)), whole)]
 
 
 def _inside_only(image, kernel):
-    answer = np.zeros_like(image)
+    answer = np.zeros(image.shape)
     answer[1:-1, 1:-1] = weighted_neighbourhoods(image, kernel, padding=0)
     return answer
+
+
+def _matrix_products(image, kernel):
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, 1), (3, 3))
+    return (windows @ kernel).sum(axis=(2, 3))
 
 
 convolve = Exercise(
@@ -44,6 +51,8 @@ convolve = Exercise(
         ),
         "the answer lies one row too high and one column too far left: pad with one zero on all "
         "four sides, not with two on one side": partial(weighted_neighbourhoods, padding=(0, 2)),
+        "the answer lies one row too low and one column too far right: pad with one zero on all "
+        "four sides, not with two on one side": partial(weighted_neighbourhoods, padding=(2, 0)),
         "the pixels at the border are still zero: with padding they have neighbours too": (
             _inside_only
         ),
@@ -62,6 +71,22 @@ convolve = Exercise(
         ),
         "this is the mean of the nine products: add them up": (
             lambda image, kernel: weighted_neighbourhoods(image, kernel) / 9
+        ),
+        "the padding continues with the other end of the image: pad with zeros": (
+            partial(weighted_neighbourhoods, border="wrap")
+        ),
+        "the filter is upside down: kernel[0] belongs to the row above": (
+            lambda image, kernel: weighted_neighbourhoods(image, kernel[::-1])
+        ),
+        "the filter is mirrored: kernel[:, 0] belongs to the column on the left": (
+            lambda image, kernel: weighted_neighbourhoods(image, kernel[:, ::-1])
+        ),
+        "@ is the product of two matrices: multiply number by number, with *": _matrix_products,
+        "negative answers are cut off: keep them, they mark the other kind of edge": (
+            lambda image, kernel: np.maximum(weighted_neighbourhoods(image, kernel), 0)
+        ),
+        "the answers have lost their sign: keep it": (
+            lambda image, kernel: np.abs(weighted_neighbourhoods(image, kernel))
         ),
     },
     tolerance=1e-9,
@@ -110,6 +135,12 @@ class _MirroredBorder(ShallowFeatures):
         self.conv = nn.Conv2d(3, channels, kernel_size=3, padding=1, padding_mode="reflect")
 
 
+class _WrappedBorder(ShallowFeatures):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv = nn.Conv2d(3, channels, kernel_size=3, padding=1, padding_mode="circular")
+
+
 class _Rectified(ShallowFeatures):
     def forward(self, image):
         return super().forward(image).relu()
@@ -135,6 +166,9 @@ shallow_features = Exercise(
         "two rows and two columns are missing: the convolution needs padding=1": _Unpadded,
         "the padding repeats the outermost pixels: use PyTorch's default, zeros": (_RepeatedBorder),
         "the padding mirrors the image: use PyTorch's default, zeros": _MirroredBorder,
+        "the padding continues with the other end of the image: use PyTorch's default, zeros": (
+            _WrappedBorder
+        ),
         "negative features are cut off: Eq. 1 has no ReLU": _Rectified,
         "there is a GELU: Eq. 1 has no activation function": _Activated,
     },
@@ -170,6 +204,13 @@ pixel_shuffle = Exercise(
         "so it is (c i j), not (i j c)": _shuffled("b (i j c) h w -> b c (h i) (w j)"),
         "each small square is transposed: the second channel belongs to the right of the first, so "
         "it is (c i j), not (c j i)": _shuffled("b (c j i) h w -> b c (h i) (w j)"),
+        **{
+            f"the channel axis is split as {order}: the colour runs slowest, then the row of the "
+            "small square, then its column, so it is (c i j)": (
+                _shuffled(f"b {order} h w -> b c (h i) (w j)")
+            )
+            for order in ("(i c j)", "(j c i)", "(j i c)")
+        },
         "small copies of the image lie side by side: the position inside the square runs faster "
         "than the pixel, so it is (h i) (w j)": _shuffled("b (c i j) h w -> b c (i h) (j w)"),
         "the columns are right but the rows lie block by block: it is (h i), not (i h)": _shuffled(
@@ -206,7 +247,7 @@ def _run_head(cls, settings, weights, tokens):
     with torch.no_grad():
         head = cls(*settings)
         bias_alone = head(torch.zeros_like(tokens))
-        return torch.stack([(head(tokens) - bias_alone).any(), bias_alone.any()]).float()
+        return [bool((head(tokens) - bias_alone).any()), bool(bias_alone.any())]
 
 
 class _StartsAtRandom(nn.Module):
@@ -256,6 +297,21 @@ class _HeadRectified(LightHead):
         return super().forward(tokens).relu()
 
 
+class _AlwaysZero(LightHead):
+    def forward(self, tokens):
+        return 0 * super().forward(tokens)
+
+
+class _WithTanh(LightHead):
+    def forward(self, tokens):
+        return super().forward(tokens).tanh()
+
+
+class _WithSigmoid(LightHead):
+    def forward(self, tokens):
+        return super().forward(tokens).sigmoid()
+
+
 light_head = Exercise(
     "shallow_features",
     "LightHead",
@@ -276,6 +332,9 @@ light_head = Exercise(
         "negative answers are cut off: the head adds to an image and must be able to darken it": (
             _HeadRectified
         ),
+        "it returns 0 whatever its weights are: only the weights start at zero": _AlwaysZero,
+        "there is a tanh after the convolution: the head ends with its SubPixel": _WithTanh,
+        "there is a sigmoid after the convolution: the head ends with its SubPixel": _WithSigmoid,
     },
     run=_run_head,
     tolerance=1e-5,

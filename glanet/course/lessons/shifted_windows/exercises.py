@@ -204,8 +204,8 @@ shift_mask = Exercise(
         "so set the last `shift` apart": _mask_by(
             from_far_edge=lambda position, size, window, shift: position < shift
         ),
-        "no pair is forbidden, as where whole windows are set apart: set apart the last `shift` rows "
-        "and columns": _mask_by(
+        "no pair is forbidden, as where whole windows are set apart: set apart the last `shift` "
+        "rows and columns": _mask_by(
             from_far_edge=lambda position, size, window, shift: position >= size - window
         ),
         "the last windows are split at the wrong place: set apart the last `shift` rows and "

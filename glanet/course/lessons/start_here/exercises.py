@@ -3,6 +3,7 @@
 import numpy as np
 
 from glanet.course.kit.checks import Exercise
+from glanet.data.degradation import imresize
 
 
 def repeat_pixels(image, scale):
@@ -17,6 +18,22 @@ def _draw(rng):
     return [
         (rng.integers(0, 256, (h, w, 3), dtype=np.uint8), s) for h, w, s in ((2, 5, 3), (4, 3, 2))
     ]
+
+
+def _stuffed(image, scale):
+    height, width, colours = image.shape
+    larger = np.zeros((scale * height, scale * width, colours), np.uint8)
+    larger[::scale, ::scale] = image
+    return larger
+
+
+def _filled(image, scale):
+    height, width, colours = image.shape
+    return np.resize(image, (scale * height, scale * width, colours))
+
+
+def _reshaped(image, scale):
+    return image.repeat(scale**2).reshape(repeat_pixels(image, scale).shape)
 
 
 nearest = Exercise(
@@ -43,6 +60,18 @@ nearest = Exercise(
         ),
         "without an axis, repeat flattens the image to one long row: give it axis=0, then axis=1": (
             lambda image, scale: image.repeat(scale)
+        ),
+        "the rows are repeated twice and the columns not at all: the second axis is 1": (
+            lambda image, scale: image.repeat(scale, axis=0).repeat(scale, axis=0)
+        ),
+        "black pixels stand between the pixels: repeat each pixel instead": _stuffed,
+        "np.resize fills the new image with the numbers one after the other: repeat each pixel": (
+            _filled
+        ),
+        "a reshape keeps the numbers in their order, and mixes pixels: repeat along axis 0, then "
+        "along axis 1": _reshaped,
+        "the pixels are blended: this is bicubic, which makes new values. Copy each pixel": (
+            imresize
         ),
     },
 )

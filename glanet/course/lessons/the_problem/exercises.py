@@ -46,6 +46,17 @@ def _by_distance(within_1, within_2, beyond):
     return kernel
 
 
+def _with_term(change, within_1):
+    """The kernel with ``change`` of the distance added to one line of its formula."""
+
+    def kernel(distance):
+        x = np.abs(distance)
+        here = x <= 1 if within_1 else (x > 1) & (x < 2)
+        return degradation.cubic_kernel(x) + here * change(x)
+
+    return kernel
+
+
 def _inner(inner, outer):
     return inner
 
@@ -80,6 +91,26 @@ cubic_kernel = Exercise(
         "the second line has the wrong sign: between 1 and 2 the weights are negative": (
             _by_distance(_inner, lambda inner, outer: -outer, _zero)
         ),
+        "the first line of the formula is missing: up to 1, use it": (
+            _by_distance(_outer, _outer, _zero)
+        ),
+        **{
+            f"in the first line of the formula {term} {fault}": _with_term(change, within_1=True)
+            for term, fault, change in (
+                ("the + 1", "is missing", lambda x: -1),
+                ("5/2 x²", "must be subtracted", lambda x: 5 * x**2),
+                ("3/2 x³", "must be added", lambda x: -3 * x**3),
+            )
+        },
+        **{
+            f"in the second line of the formula {term} {fault}": _with_term(change, within_1=False)
+            for term, fault, change in (
+                ("the + 2", "is missing", lambda x: -2),
+                ("4 x", "must be subtracted", lambda x: 8 * x),
+                ("5/2 x²", "must be added", lambda x: -5 * x**2),
+                ("1/2 x³", "must be subtracted", lambda x: x**3),
+            )
+        },
         "this is the kernel with a = -0.75, which PyTorch uses: here a = -0.5": (keys(-0.75)),
         "this is the kernel with a = -1: here a = -0.5": keys(-1.0),
         "this is linear interpolation, a triangle: write the cubic kernel": (
@@ -142,6 +173,10 @@ def _corners_aligned(size, scale):
     return _matrix(size, scale, centre=lambda i, scale: i * (size - 1) / last)
 
 
+def _over_columns(matrix):
+    return matrix / matrix.sum(axis=0)
+
+
 def _draw_axes(rng):
     sizes = 2 * rng.integers(3, 7, 5) + 1  # odd: halving an odd size leaves half a pixel
     return [
@@ -191,6 +226,24 @@ resize_matrix = Exercise(
         "the last output pixel is missing: their number is math.ceil(size * scale)": (
             _wrong(count=math.floor)
         ),
+        "the first half pixel is missing: the centre is (i + 0.5) / scale - 0.5": (
+            _wrong(centre=lambda i, scale: i / scale - 0.5)
+        ),
+        "the centre is multiplied by the scale: divide, (i + 0.5) / scale - 0.5": (
+            _wrong(centre=lambda i, scale: (i + 0.5) * scale - 0.5)
+        ),
+        "the kernel is stretched by the larger of scale and 1: multiply by min(scale, 1)": (
+            _wrong(stretch=lambda scale: max(scale, 1))
+        ),
+        "the kernel is stretched as for a scale of 1/2, as in the example: use min(scale, 1)": (
+            _wrong(stretch=lambda scale: 1 / 2)
+        ),
+        "the weights of a column sum to 1: divide each row by its own sum": (
+            lambda size, scale: _over_columns(_matrix(size, scale, divide=False))
+        ),
+        "the matrix holds whole numbers, which cut the weights off: np.zeros((...)) makes floats": (
+            lambda size, scale: _matrix(size, scale).astype(int)
+        ),
         "rows and columns are swapped: make one row for each output pixel": (
             lambda size, scale: _matrix(size, scale).T
         ),
@@ -225,16 +278,13 @@ def _same(values):
     return values
 
 
+def _wrapped(values):
+    return _half_up(values).astype(np.int64).astype(np.uint8)
+
+
 def _without_stretch(image, scale):
     matrix = _wrong(stretch=lambda scale: 1)
     return _bytes(_width(_bytes(_height(image, scale, matrix)), scale, matrix))
-
-
-def _run_on_bytes(function, image, scale):
-    answer = function(image, scale)
-    if isinstance(answer, np.ndarray) and answer.dtype != np.uint8:
-        raise TypeError(f"the result is {answer.dtype}, expected uint8: call to_bytes last")
-    return answer
 
 
 def _draw_images(rng):
@@ -276,7 +326,17 @@ imresize = Exercise(
             _two_passes(*[lambda v: np.clip(v, 0, 255).astype(np.uint8)] * 2)
         ),
         "values below 0 or above 255 wrap around: clip before you convert to uint8": (
-            _two_passes(*[lambda v: _half_up(v).astype(np.int64).astype(np.uint8)] * 2)
+            _two_passes(*[_wrapped] * 2)
+        ),
+        "after the second pass, values below 0 or above 255 wrap around: call to_bytes there": (
+            _two_passes(_bytes, _wrapped)
+        ),
+        "nothing is rounded: call to_bytes after each pass": _two_passes(_same, _same),
+        "after the second pass it does not round: call to_bytes there too": (
+            _two_passes(_bytes, _same)
+        ),
+        "after the second pass it rounds but does not clip to 0..255: call to_bytes there too": (
+            _two_passes(_bytes, _half_up)
         ),
         "the height is resized but the width is not": lambda image, s: _bytes(_height(image, s)),
         "the width is resized but the height is not": lambda image, s: _bytes(_width(image, s)),
@@ -287,7 +347,6 @@ imresize = Exercise(
             _without_stretch
         ),
     },
-    run=_run_on_bytes,
 )
 
 # The power spectrum
@@ -315,7 +374,11 @@ def _badly(**decision):
 
 def _draw_photos(rng):
     tint = np.array([0.0, 0.4, 1.0])  # gives each channel its own mean
-    return [(rng.random((16, 12, 3)) + tint,), (rng.random((9, 20, 3)) - tint,)]
+    return [
+        (rng.random((16, 12, 3)) + tint,),
+        (rng.random((9, 20, 3)) - tint,),
+        (rng.integers(0, 256, (12, 10, 3), dtype=np.uint8),),  # as photographs are
+    ]
 
 
 power_spectrum = Exercise(
@@ -351,6 +414,36 @@ power_spectrum = Exercise(
             _badly(channels=lambda power: np.log(power.mean(axis=-1)))
         ),
         "the channels are summed: take their mean": _badly(channels=lambda p: p.sum(axis=-1)),
+        "only the first channel counts: average over all": _badly(channels=lambda p: p[..., 0]),
+        "each channel keeps its own spectrum: average over the channels": _badly(channels=_same),
+        "this is the square of a complex number, which is complex: take np.abs before you square": (
+            _badly(power=lambda waves: waves**2)
+        ),
+        "only the real part is squared: take np.abs, which has the imaginary part in it": (
+            _badly(power=lambda waves: waves.real**2)
+        ),
+        "these are the complex amplitudes: take np.abs, and square it": _badly(power=_same),
+        "this is the root of the power: leave it squared": (
+            _badly(channels=lambda power: np.sqrt(power.mean(axis=-1)))
+        ),
+        "this is in decibels: take no logarithm": (
+            _badly(channels=lambda power: 10 * np.log10(power.mean(axis=-1)))
+        ),
+        "the mean of each column is subtracted: take it over rows and columns, axis=(0, 1)": (
+            _badly(mean=lambda image: image.mean(axis=0))
+        ),
+        "the mean of each row is subtracted: take it over rows and columns, axis=(0, 1)": (
+            _badly(mean=lambda image: image.mean(axis=1, keepdims=True))
+        ),
+        "the window is divided by the mean of its square: divide by the square root of that": (
+            _badly(size_of_window=lambda window: (window**2).mean())
+        ),
+        'norm="forward" divides by the number of pixels: pass norm="ortho"': (
+            _badly(transform=lambda image: np.fft.fft2(image, axes=(0, 1), norm="forward"))
+        ),
+        "half the frequencies are missing: use fft2, not rfft2": (
+            _badly(transform=lambda image: np.fft.rfft2(image, axes=(0, 1), norm="ortho"))
+        ),
         "channels averaged before the transform can cancel: average their powers instead": (
             lambda image: _spectrum(image.mean(axis=-1, keepdims=True))
         ),

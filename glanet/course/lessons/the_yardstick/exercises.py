@@ -29,7 +29,9 @@ def _off_the_edge(image):
 
 def _draw_colours(rng):
     sizes = (3, 5, 3), (4, 2, 3)
-    return [(_off_the_edge(rng.integers(0, 256, size, dtype=np.uint8)),) for size in sizes]
+    images = [_off_the_edge(rng.integers(0, 256, size, dtype=np.uint8)) for size in sizes]
+    images[0][0, :2] = (255, 255, 254), (0, 0, 1)  # nearly white and nearly black
+    return [(image,) for image in images]
 
 
 luma = Exercise(
@@ -59,6 +61,24 @@ luma = Exercise(
         ),
         "the fraction of Y is cut off: the papers keep it": (
             lambda image: np.floor(metrics.rgb_to_y(image))
+        ),
+        "the 16 is added once for each colour: add it once": (
+            lambda image: metrics.rgb_to_y(image) + 32
+        ),
+        "red and green are swapped: red has the weight 65.481, green 128.553": (
+            lambda image: metrics.rgb_to_y(image[..., [1, 0, 2]])
+        ),
+        "all colours count the same: use `weights`": (
+            lambda image: 16 + 219 / 255 * image.mean(-1)
+        ),
+        "the weighted sum is divided by 256: divide it by 255": (
+            lambda image: 16 + image @ _WEIGHTS / 256
+        ),
+        "the weighted sum is divided by 219: divide it by 255": (
+            lambda image: 16 + image @ _WEIGHTS / 219
+        ),
+        "the weights are cut to bytes, and the products wrap around: use `weights` as they are": (
+            lambda image: 16 + (image * _WEIGHTS.astype(np.uint8)).sum(-1, dtype=np.uint8) / 255
         ),
     },
 )
@@ -155,6 +175,28 @@ psnr_y = Exercise(
         "the peak is 219: by convention it is 255, although Y spans 219 levels": (
             _psnr(lambda error: _decibels(error, peak=219))
         ),
+        "the peak is 1: the images are bytes, so it is 255": (
+            _psnr(lambda error: _decibels(error, peak=1))
+        ),
+        "this is the mean squared error: turn it into decibels": (
+            _psnr(lambda error: np.mean(error**2))
+        ),
+        "the squared errors are summed: take their mean": (
+            _psnr(lambda error: 10 * np.log10(255**2 / np.sum(error**2)))
+        ),
+        "the result is rounded: return it as it is": (
+            lambda sr, hr, border: np.round(metrics.psnr_y(sr, hr, border), 2)
+        ),
+        "twice the border is cut: cut `border` pixels from every side": (
+            lambda sr, hr, border: metrics.psnr_y(sr, hr, 2 * border)
+        ),
+        "one pixel too many is cut from every side: cut `border`": (
+            lambda sr, hr, border: metrics.psnr_y(sr, hr, border + 1)
+        ),
+        "it always cuts 2 pixels: use `border`": lambda sr, hr, border: metrics.psnr_y(sr, hr, 2),
+        "for identical images it returns nan: they have no error, so return np.inf": _for_identical(
+            np.nan
+        ),
         "for identical images it returns 100: they have no error, so return np.inf": _for_identical(
             100.0
         ),
@@ -162,6 +204,7 @@ psnr_y = Exercise(
             0.0
         ),
     },
+    tolerance=1e-9,
 )
 
 
@@ -243,6 +286,24 @@ def _with_constants(c1, c2):
     return lambda x, y, weights: _similarity(*_moments(x, y, weights), c1, c2)
 
 
+def _with_means(fraction):
+    """SSIM of a window with another ``fraction`` of the means."""
+
+    def similarity(x, y, weights):
+        mean_x, mean_y, *spreads = _moments(x, y, weights)
+        return fraction(mean_x, mean_y) * _similarity(0, 0, *spreads)
+
+    return similarity
+
+
+def _product_of_variances(mean_x, mean_y, var_x, var_y, cov):
+    return _similarity(mean_x, mean_y, 0, 0, 0) * (2 * cov + _C2) / (var_x * var_y + _C2)
+
+
+def _sum_of_fractions(mean_x, mean_y, *spreads):
+    return _similarity(mean_x, mean_y, 0, 0, 0) + _similarity(0, 0, *spreads)
+
+
 def _unbiased(x, y, weights):
     mean_x, mean_y, *spreads = _moments(x, y, weights)
     factor = weights.size / (weights.size - 1)
@@ -275,6 +336,30 @@ _IN_THE_FORMULA = {
     "the 2 before the covariance is missing": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, cov / 2))
     ),
+    "the covariance has a 2 too many": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vy, 2 * cov))
+    ),
+    "only the variances are not centred: subtract the squares of the means": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx + mx**2, vy + my**2, cov))
+    ),
+    "the variances are squared once more: the formula's σ² is the variance": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx**2, vy**2, cov))
+    ),
+    "the variance of x stands for that of y too": (
+        _changed(lambda mx, my, vx, vy, cov: (mx, my, vx, vx, cov))
+    ),
+    "the 2 before the product of the means is missing": _with_means(
+        lambda mx, my: (mx * my + _C1) / (mx**2 + my**2 + _C1)
+    ),
+    "the sum of the means is squared: square each mean, then add": _with_means(
+        lambda mx, my: (2 * mx * my + _C1) / ((mx + my) ** 2 + _C1)
+    ),
+    "the variances are multiplied: add them": lambda x, y, weights: _product_of_variances(
+        *_moments(x, y, weights)
+    ),
+    "the two fractions are added: multiply them": lambda x, y, weights: _sum_of_fractions(
+        *_moments(x, y, weights)
+    ),
     "only the means are compared: the fraction with the covariance is missing": (
         _changed(lambda mx, my, vx, vy, cov: (mx, my, 0, 0, 0))
     ),
@@ -288,7 +373,14 @@ _IN_THE_FORMULA = {
     "the variances are scaled by n / (n − 1): a weighted mean needs no such correction": _unbiased,
 }
 
-window_ssim = Exercise("the_yardstick", "window_ssim", one_window, _draw_windows, _IN_THE_FORMULA)
+window_ssim = Exercise(
+    "the_yardstick",
+    "window_ssim",
+    one_window,
+    _draw_windows,
+    _IN_THE_FORMULA,
+    tolerance=1e-9,
+)
 
 
 def _everywhere(similarity, window=_WINDOW):
@@ -322,4 +414,5 @@ ssim_map = Exercise(
             _everywhere(one_window, _TAPS[None] / _TAPS.sum())
         ),
     },
+    tolerance=1e-9,
 )
