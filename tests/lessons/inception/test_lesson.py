@@ -10,31 +10,18 @@ from glanet.course.lessons.inception import exercises, figures
 from glanet.course.lessons.inception.widgets import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
 from glanet.model.tokens import TokenConv, TokenConv1x1
+from tests.lessons.inception.variants import (
+    RIGHT_PADS,
+    branch_class,
+    compose_by_impulses,
+    compose_by_matrices,
+    inception_class,
+    pool_by_loops,
+    pool_with_repeated_border,
+)
 from tests.lessons.verdicts import assert_rejected, assert_right
 
 # Max-pooling
-
-
-def pool_by_loops(tokens, best=max, outside=None, reach=(1, 1), step=1):
-    """What ``best`` says of all numbers in reach, pixel by pixel; ``outside``: what lies there."""
-    batch, height, width, channels = tokens.shape
-    rows, columns = range(0, height, step), range(0, width, step)
-    pooled = torch.empty(batch, len(rows), len(columns), channels, dtype=tokens.dtype)
-    for b, i, j, c in np.ndindex(pooled.shape):
-        seen = []
-        for y in range(rows[i] - reach[0], rows[i] + reach[0] + 1):
-            for x in range(columns[j] - reach[1], columns[j] + reach[1] + 1):
-                if 0 <= y < height and 0 <= x < width:
-                    seen.append(tokens[b, y, x, c].item())
-                elif outside is not None:
-                    seen.append(outside)
-        pooled[b, i, j, c] = best(seen)
-    return pooled
-
-
-def pool_with_repeated_border(tokens):
-    padded = F.pad(tokens.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate")
-    return padded.unfold(2, 3, 1).unfold(3, 3, 1).amax((-1, -2)).permute(0, 2, 3, 1)
 
 
 def pool_with_rolls(tokens):
@@ -74,35 +61,6 @@ def test_each_mistake_in_max_pooling_is_named(mistaken, says):
 
 
 # A branch
-
-
-def branch_class(*kinds, pads, between=(nn.Identity,) * 3):
-    """A branch written out as a class: "row" and "column" with their paddings, functions of k.
-
-    ``between``: what is applied after each step, outside the list of steps.
-    """
-
-    class Written(nn.Sequential):
-        def __init__(self, channels, width, k):
-            kernel = {"row": (1, k), "column": (k, 1)}
-            super().__init__(
-                nn.Linear(channels, width),
-                *(
-                    nn.Conv2d(width, width, kernel[kind], padding=pad(k))
-                    for kind, pad in zip(kinds, pads, strict=True)
-                ),
-            )
-
-        def forward(self, tokens):
-            x = between[0]()(self[0](tokens)).permute(0, 3, 1, 2)
-            x = between[1]()(self[1](x))
-            return between[2]()(self[2](x)).permute(0, 2, 3, 1)
-
-    return Written
-
-
-LEFT_AND_RIGHT, ABOVE_AND_BELOW = (lambda k: (0, k // 2)), (lambda k: (k // 2, 0))
-RIGHT_PADS = (LEFT_AND_RIGHT, ABOVE_AND_BELOW)
 
 
 def with_activations(*between):
@@ -196,26 +154,6 @@ def test_branches_in_a_plain_list_are_named():
 # One kernel
 
 
-def compose_by_impulses(first, row, column):
-    """Send one pixel through the steps, one input channel at a time: what comes out is turned."""
-    channels, k = first.shape[1], row.shape[-1]
-    impulses = torch.zeros(channels, channels, k, k, dtype=first.dtype)
-    impulses[range(channels), range(channels), k // 2, k // 2] = 1
-    x = F.conv2d(impulses, first[:, :, None, None])
-    x = F.conv2d(F.conv2d(x, row, padding=(0, k // 2)), column, padding=(k // 2, 0))
-    return x.flip(2, 3).transpose(0, 1)
-
-
-def compose_by_matrices(first, row, column):
-    """The kernels as sums of matrix products over explicit loops."""
-    (width, channels), k = first.shape, row.shape[-1]
-    kernels = torch.zeros(width, channels, k, k, dtype=first.dtype)
-    for u in range(k):
-        for v in range(k):
-            kernels[:, :, u, v] = column[:, :, u, 0] @ row[:, :, 0, v] @ first
-    return kernels
-
-
 @pytest.mark.parametrize(
     "right", [exercises.compose_by_einsum, compose_by_impulses, compose_by_matrices]
 )
@@ -275,29 +213,6 @@ def test_composed_kernel_plus_biases_equals_the_branch(size):
 
 
 # The module
-
-
-def inception_class(order=(0, 1, 2, 3), join=lambda parts, tokens: torch.cat(parts, -1)):
-    """Inception written with PyTorch's own layers, and its branches in ``order``."""
-
-    class Max(nn.Sequential):
-        def forward(self, tokens):
-            pooled = F.max_pool2d(tokens.permute(0, 3, 1, 2), 3, 1, 1)
-            return self[1](pooled.permute(0, 2, 3, 1))
-
-    class Written(nn.Module):
-        def __init__(self, channels):
-            super().__init__()
-            settings = channels, channels // 4
-            convolution = branch_class("row", "column", pads=RIGHT_PADS)
-            branches = [Max(nn.Identity(), nn.Linear(*settings))]
-            branches += [convolution(*settings, k) for k in (3, 5, 7)]
-            self.branches = nn.ModuleList(branches[i] for i in order)
-
-        def forward(self, tokens):
-            return join([branch(tokens) for branch in self.branches], tokens)
-
-    return Written
 
 
 @pytest.mark.parametrize("right", [Inception, inception_class()])
