@@ -1,3 +1,4 @@
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.kit.style import LOOKS
 from glanet.course.lessons.gla_layer import exercises
 from glanet.course.lessons.gla_layer.figures import (
@@ -368,12 +370,50 @@ def test_each_branch_is_a_point_and_the_costliest_are_labelled():
         assert lines[name].get_xdata() == pytest.approx(shares[:, number])
         assert lines[name].get_ydata() == pytest.approx(losses[:, number])
         assert lines[name].get_color() == LOOKS[name]["color"]
-    labelled = {(text.get_text(), *text.xy) for text in axes.texts}
+    assert labels(axes) == labels_of_the_costliest(shares, losses)
+
+
+def labels(axes):
+    """The text and the point of each label, in any order."""
+    return sorted((text.get_text(), *text.xy) for text in axes.texts)
+
+
+def labels_of_the_costliest(shares, losses):
     rows, columns = np.unravel_index(np.argsort(losses, axis=None)[-4:], losses.shape)
-    assert labelled == {
+    return sorted(
         (["1.1", "1.2", "2.1"][r], shares[r, c], losses[r, c])
         for r, c in zip(rows, columns, strict=True)
-    }
+    )
+
+
+def test_points_that_the_text_argues_from_are_labelled_once():
+    rng = np.random.default_rng(1)
+    shares, losses = rng.random((3, 5)), rng.random((3, 5))
+    costliest = labels_of_the_costliest(shares, losses)
+    row, column = np.unravel_index(losses.argmin(), losses.shape)
+    cheapest = ["1.1", "1.2", "2.1"][row], shares[row, column], losses[row, column]
+    branch = BRANCHES[column]
+    axes = loud_and_needed(
+        shares, losses, ["1.1", "1.2", "2.1"], named=[(cheapest[0], branch)] * 2
+    ).axes[0]
+    assert labels(axes) == sorted([*costliest, cheapest])
+
+
+def notebook():
+    return (NOTEBOOKS / "source" / "07_gla_layer.py").read_text(encoding="utf-8")
+
+
+def test_the_notebook_labels_each_layer_that_it_argues_from():
+    figure, prose = notebook().split("loud_and_needed(shares")[1].split("# %%", 1)[:2]
+    argued_from = re.findall(r"attention in (\d\.\d)", prose.split("# %%")[0].replace("\n# ", " "))
+    assert len(argued_from) == 2
+    for layer in argued_from:
+        assert f'("{layer}", "attention")' in figure
+
+
+def test_silencing_every_branch_shows_its_progress():
+    (cell,) = (cell for cell in notebook().split("# %%") if "def silenced" in cell)
+    assert "silenced(*pair) for pair in tqdm(pairs" in cell
 
 
 def test_strength_is_the_root_of_the_energy_about_each_channels_mean():

@@ -6,6 +6,7 @@ from torch import nn
 
 from glanet.analysis.filters import response
 from glanet.analysis.spectrum import power_spectrum
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.inception import exercises, figures
 from glanet.course.lessons.inception.widgets import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
@@ -333,3 +334,13 @@ def test_the_menus_and_sliders_reach_every_layer_branch_and_channel(sweep):
     assert sweep(widget) == 4
     assert "channel 2 → 1" in widget.f(**widget.kwargs).axes[0].get_title()
     assert widget.kwargs == {"layer": "layer 1", "branch": "3", "output": 1, "source": 2}
+
+
+# The notebook
+
+
+def test_a_small_example_stands_before_each_high_step():
+    text = (NOTEBOOKS / "source" / "04_inception.py").read_text(encoding="utf-8")
+    section_5, section_7 = (text.split(f"## {n} ·")[1].split("\n# ## ")[0] for n in (5, 7))
+    assert "torch.einsum(" in section_5.split("**Exercise 3")[0]
+    assert "by_formula = " in section_7.split("**Prediction.**")[0]
