@@ -20,9 +20,11 @@ from tests.lessons.inception.variants import (
     pool_by_loops,
     pool_with_repeated_border,
 )
-from tests.lessons.verdicts import assert_rejected, assert_right
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right, message_on
 
 # Max-pooling
+
+NINE = [(i, j) for i in range(3) for j in range(3)]
 
 
 def pool_with_rolls(tokens):
@@ -59,6 +61,35 @@ def test_max_pooling_in_other_words_is_right(right):
 )
 def test_each_mistake_in_max_pooling_is_named(mistaken, says):
     assert_rejected(exercises.max_pool, mistaken, says)
+
+
+def test_pooling_functions_are_rejected_though_the_numbers_are_right():
+    for pool in (F.max_pool2d, torch.max_pool2d, nn.MaxPool2d(3, 1, 1)):
+        options = () if isinstance(pool, nn.Module) else (3, 1, 1)
+        assert_named(
+            exercises.max_pool,
+            lambda x, pool=pool, options=options: pool(x.permute(0, 3, 1, 2), *options).permute(
+                0, 2, 3, 1
+            ),
+            "pooling functions are not allowed",
+        )
+
+
+@pytest.mark.parametrize("value", [-1, -100, -1e9])
+def test_a_number_in_the_padding_is_named(value):
+    def mistaken(tokens):
+        padded = F.pad(tokens, (0, 0, 1, 1, 1, 1), value=value)
+        return torch.stack(
+            [padded[:, i : i + tokens.shape[1], j : j + tokens.shape[2]] for i, j in NINE]
+        ).amax(0)
+
+    assert_named(exercises.max_pool, mistaken, f"the padding holds {int(value):,}, which is larger")
+
+
+def test_pooling_in_float32_is_told_so():
+    pool = exercises.largest_of_nine
+    says = "right, but in float32: compute in float64"
+    assert message_on(exercises.max_pool, lambda x: pool(x.float())) == says
 
 
 # A branch
@@ -143,6 +174,34 @@ def test_weights_that_do_not_fit_are_named_in_one_line(mistaken, says):
     assert_rejected(exercises.ConvBranch, mistaken, says)
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda branch: branch.requires_grad_(False), "is frozen"),
+        (lambda branch: branch.append(nn.Dropout(0.1)), "such as dropout"),
+    ],
+)
+def test_a_branch_that_cannot_train_is_told_so(change, says):
+    class Changed(ConvBranch):
+        def __init__(self, *settings):
+            super().__init__(*settings)
+            change(self)
+
+    assert_rejected(exercises.ConvBranch, Changed, says)
+
+
+def test_convolutions_of_images_are_named():
+    class OfImages(nn.Sequential):
+        def __init__(self, channels, width, k):
+            super().__init__(
+                TokenConv1x1(channels, width),
+                nn.Conv2d(width, width, (1, k), padding=(0, k // 2)),
+                nn.Conv2d(width, width, (k, 1), padding=(k // 2, 0)),
+            )
+
+    assert_named(exercises.ConvBranch, OfImages, "use TokenConv")
+
+
 def test_branches_in_a_plain_list_are_named():
     class Plain(nn.Module):
         def __init__(self, channels):
@@ -211,6 +270,20 @@ def test_composed_kernel_plus_biases_equals_the_branch(size):
     inside = biases[:, size // 2 : -(size // 2), size // 2 : -(size // 2)]
     torch.testing.assert_close(inside, inside[:1, :1, :1].expand_as(inside))
     assert (biases[:, 0, 0] - inside[:, 0, 0]).abs().min() > 1e-4
+
+
+def test_kernels_in_another_float_type_are_told_so():
+    def into_zeros(first, row, column):
+        kernels = torch.zeros(len(first), first.shape[1], row.shape[-1], row.shape[-1])
+        kernels[:] = exercises.compose_by_einsum(first, row, column)
+        return kernels
+
+    assert message_on(exercises.compose, into_zeros) == "right, but in float32: compute in float64"
+
+    def in_double(*weights):
+        return exercises.compose_by_einsum(*(weight.double() for weight in weights))
+
+    assert message_on(exercises.compose, in_double) == "right, but in float64: return float32"
 
 
 # The module

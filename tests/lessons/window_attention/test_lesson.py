@@ -9,7 +9,13 @@ from torch import nn
 from glanet.course.lessons.window_attention import exercises, figures
 from glanet.course.lessons.window_attention.widgets import explore_attention
 from glanet.model.attention import WindowAttention, relative_position_index
-from tests.lessons.verdicts import assert_not_done, assert_rejected, assert_right
+from tests.lessons.verdicts import (
+    assert_named,
+    assert_not_done,
+    assert_rejected,
+    assert_right,
+    message_on,
+)
 from tests.lessons.window_attention.variants import (
     ByHand,
     cut_by_slicing,
@@ -70,6 +76,42 @@ def over_queries(query, key, value, bias):
 )
 def test_each_mistake_in_attention_is_named(mistaken, says):
     assert_rejected(exercises.attend, mistaken, says)
+
+
+def query_scaled_in_place(query, key, value, bias):
+    query *= query.shape[-1] ** -0.5
+    return (query @ key.mT + bias).softmax(-1) @ value
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (
+            lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
+            "fails where the bias is the number 0",
+        ),
+        (query_scaled_in_place, "writes into its input"),
+        (torch.no_grad()(fused), "no gradient"),
+        (lambda q, k, v, bias: fused(q, v, k, bias), "key and value are exchanged"),
+        (lambda q, k, v, bias: fused(v, k, q, bias), "query and value are exchanged"),
+    ],
+)
+def test_what_breaks_later_cells_is_rejected(mistaken, says):
+    assert_rejected(exercises.attend, mistaken, says)
+
+
+def test_an_index_in_numpy_is_told_so():
+    right = exercises.relative_position_index.reference
+    says = "right, but as a numpy array: return a torch tensor"
+    assert message_on(exercises.relative_position_index, lambda m: right(m).numpy()) == says
+
+
+def test_cutting_only_floats_is_named():
+    def by_unfold(tokens, window):
+        columns = F.unfold(tokens.permute(0, 3, 1, 2), window, stride=window)
+        return columns.unflatten(1, (tokens.shape[3], -1)).permute(0, 3, 2, 1)
+
+    assert_named(exercises.cut_windows, by_unfold, "it fails on integers")
 
 
 # Windows, by slicing
@@ -313,9 +355,38 @@ class OverQueries(ByHand):
         return over_queries(query, key, value, bias)
 
 
+class KeyAndValueExchanged(ByHand):
+    def parts(self, features):
+        query, value, key = super().parts(features)
+        return query, key, value
+
+
+class ThreeInnermost(ByHand):
+    def parts(self, features):
+        per_head = features.unflatten(-1, (self.heads, -1, 3)).unbind(-1)
+        return [part.flatten(2) for part in per_head]
+
+
+class WholeImage(ByHand):
+    def places(self, height, width):
+        yield (slice(None),)
+
+    def bias(self, number, head):
+        return torch.zeros(())
+
+
+class BiasDetached(ByHand):
+    def bias(self, number, head):
+        return super().bias(number, head).detach()
+
+
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
+        (KeyAndValueExchanged, "key and value are exchanged"),
+        (ThreeInnermost, "q, k, v run fastest"),
+        (WholeImage, "attends to the whole image"),
+        (BiasDetached, "no gradient reaches `bias_table`"),
         (NoBias, "bias is missing"),
         (BiasOfTheWindow, "each window has its own bias"),
         (BiasTransposed, "bias is transposed"),
