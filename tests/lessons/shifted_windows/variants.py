@@ -174,6 +174,10 @@ def by_searching(position, window, shift):
     return torch.searchsorted(torch.arange(shift, 10_000, window), position, right=True)
 
 
+def rounded_down(position, window, shift):
+    return ((position - shift) / window).floor()
+
+
 def backwards(position, window, shift):
     return 7 - torch.div(position + window - shift, window, rounding_mode="floor")
 
@@ -189,10 +193,6 @@ class FusedWithMinusInfinity(WindowByWindow):
 VARIANTS = {
     "on_rolled": (cut_and_glued, moving((-1, -1), (1, 1)), in_two_rolls),
     "shift_mask": (of_nine_regions, by_slices, pair_by_pair(were_no_neighbours)),
-    "shifted_window": (
-        by_searching,
-        backwards,
-        lambda position, m, s: ((position - s) / m).floor(),
-    ),
+    "shifted_window": (by_searching, backwards, rounded_down),
     "WindowAttention": (WindowByWindow, ByDefinition, FusedWithMinusInfinity),
 }
