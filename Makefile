@@ -14,10 +14,15 @@ READY := .venv/.ready
 # for what runs in the environment: its programs first, the notebooks' kernel with them
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: lab test lint notebooks train-full evaluate clean
+.PHONY: lab may-start-lab test lint notebooks train-full evaluate clean
 
-lab: $(READY)
+lab: may-start-lab $(READY)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(VENV)/jupyter lab $(ARGS)
+
+may-start-lab:
+	@if [ "$$(id -u)" = 0 ] && [ -z "$(findstring --allow-root,$(ARGS))" ]; then \
+		echo "You are root, and JupyterLab then wants to be told so:"; \
+		echo "make lab ARGS=\"--allow-root\""; exit 1; fi
 
 # Two processes of one thread each: more threads than cores stand in each other's way. With
 # tests/offline on the path, neither tests nor notebooks reach the network.

@@ -10,3 +10,12 @@ c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.MultiKernelManager.default_kernel_name = "python3"
 # the course works without a network: list extensions, look nothing up
 c.LabApp.extension_manager = "readonly"
+
+
+def drop_python_version(model, **where):
+    """Save notebooks without the version of Python: opening one does not modify it."""
+    if model["type"] == "notebook":
+        model["content"]["metadata"].get("language_info", {}).pop("version", None)
+
+
+c.FileContentsManager.pre_save_hook = drop_python_version

@@ -5,6 +5,9 @@ from importlib import import_module
 from glanet.course.kit import progress
 from glanet.course.kit.checks import Exercise
 from glanet.course.kit.lessons import LESSONS, lesson
+from glanet.course.kit.lines import short_lines
+
+KEEP = "\N{NO-BREAK SPACE}"  # between a mark and its exercise, until the lines are cut
 
 
 def all_exercises() -> list[Exercise]:
@@ -26,11 +29,12 @@ def report(name=None) -> str:
     lines = []
     for shown in [lesson(name)] if name else LESSONS:
         marks = [
-            f"{'✓' if exercise.key in done else '·'} {exercise.name}"
+            f"{'✓' if exercise.key in done else '·'}{KEEP}{exercise.name}"
             for exercise in everything
             if exercise.lesson == shown.name
         ]
         if marks:
-            lines.append(f"{shown.number}  {'   '.join(marks)}")
+            line = short_lines(f"{shown.number}  {'   '.join(marks)}", hang="    ")
+            lines.append(line.replace(KEEP, " "))
     count = sum(exercise.key in done for exercise in everything)
     return "\n".join([*lines, f"{count} of {len(everything)} exercises of the course are solved."])

@@ -31,9 +31,10 @@
 # what to do. A missing GPU is fine: you need none before notebook 12.
 
 # %%
+from glanet.course.kit.lines import short_lines
 from glanet.doctor import examine, report
 
-print(report(examine()))
+print(short_lines(report(examine()), hang=" " * 15))
 
 # %% [markdown]
 # ## 2 · A network and a photograph
@@ -53,8 +54,8 @@ print(
 # %% [markdown]
 # **Prediction.** How many numbers did training have to find? They are called the network's
 # *parameters*. For comparison: one channel of a 3×3 convolution that reads 32 channels has 9 · 32 = 288
-# weights. Put your guess in place of `...`, or leave it: the cell below shows the answer either
-# way.
+# weights. Put your guess in place of `...` and run both cells. Without a guess, the second one
+# folds the answer: click on it to see it.
 
 # %%
 guess = ...
@@ -63,13 +64,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 
 parameters = sum(tensor.numel() for tensor in model.parameters())
-print(
-    reveal(
-        guess,
-        parameters,
-        unit="parameters",
-        because="The paper's network works the same way and has 18,142,847.",
-    )
+reveal(
+    guess,
+    parameters,
+    unit="parameters",
+    because="The paper's network works the same way and has 18,142,847.",
 )
 
 # %% [markdown]
@@ -176,13 +175,14 @@ rival = nearest(lr, 2)
 print(f"{'nearest':18} {psnr_y(rival, photo, border=2):.2f} dB")
 
 # %% [markdown]
-# Here are the same three images again, and you choose where to look. The sliders need a running
-# kernel. Without one, look at the figure above: it shows the same.
+# Here are the same three images again, and you choose where to look: the sliders start at the
+# rocket. They need a running kernel. Without one, look at the figure above: it shows the same
+# images in the marked square.
 
 # %%
 from glanet.course.kit.photo import explore_details
 
-explore_details({"original": photo, **enlargements}, **square)
+explore_details({"original": photo, **enlargements}, top=300, left=290, side=80)
 
 # %% [markdown]
 # ## 4 · Your own photograph
@@ -215,7 +215,8 @@ for name, meaning in PROFILES.items():
 
 # %% [markdown]
 # **Predictions**, like the one above, ask you before they show the answer. Make a guess, even a
-# wild one: then you have something to compare with the answer.
+# wild one: then you have something to compare with the answer. Without a guess, the answer stays
+# folded until you click on it.
 #
 # **Exercises** have hints and a solution folded below them. Their stars show how hard they are.
 # You can skip both predictions and exercises: *Run All Cells* always reaches the end.

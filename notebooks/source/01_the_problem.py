@@ -74,13 +74,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 
 whole = np.kron(D, D)  # (4, 16): the same map, for an image as a column of 16 numbers
-print(
-    reveal(
-        guess,
-        whole.shape[1] - int(np.linalg.matrix_rank(whole)),
-        unit="directions of 16",
-        because="The 2×2 image has 4 numbers, so 4 directions change it: the other 12 do not.",
-    )
+reveal(
+    guess,
+    whole.shape[1] - int(np.linalg.matrix_rank(whole)),
+    unit="directions of 16",
+    because="The 2×2 image has 4 numbers, so 4 directions change it: the other 12 do not.",
 )
 
 # %% [markdown]
@@ -317,14 +315,12 @@ from glanet.course.kit.predictions import reveal_choice
 dot = np.array([[1, 0], [0, 0]])
 twice = to_bytes(to_bytes(halve @ dot) @ halve.T)
 once = to_bytes(halve @ dot @ halve.T)
-print(
-    reveal_choice(
-        guess,
-        int(twice.item()),
-        choices=(0, 1),
-        because="The height pass gives [½, 0], which rounds to [1, 0]. The width pass gives ½, "
-        f"which rounds to 1 again. With one rounding at the end, ¼ rounds to {once.item()}.",
-    )
+reveal_choice(
+    guess,
+    int(twice.item()),
+    choices=(0, 1),
+    because="The height pass gives [½, 0], which rounds to [1, 0]. The width pass gives ½, "
+    f"which rounds to 1 again. With one rounding at the end, ¼ rounds to {once.item()}.",
 )
 
 # %% [markdown]
@@ -423,14 +419,12 @@ calm = photo // 2 + 64  # 64..191
 stripes = 40 * (1 - 2 * (np.arange(256) % 2))[:, None, None]
 striped = (calm + stripes).astype(np.uint8)
 change = np.abs(imresize(striped, 1 / 2).astype(int) - imresize(calm, 1 / 2))
-print(
-    reveal(
-        guess,
-        int(change[2:-2].max()),
-        unit="grey levels",
-        because="The weights at even places sum to (-3 + 29 + 111 - 9) / 256 = ½, and those at odd "
-        "places also sum to ½: +40 and -40 cancel exactly.",
-    )
+reveal(
+    guess,
+    int(change[2:-2].max()),
+    unit="grey levels",
+    because="The weights at even places sum to (-3 + 29 + 111 - 9) / 256 = ½, and those at odd "
+    "places also sum to ½: +40 and -40 cancel exactly.",
 )
 
 # %%
@@ -536,14 +530,12 @@ guess = ...
 wave = np.cos(2 * np.pi * 0.4 * np.arange(100))
 kept = wave[::2]
 per_lr_pixel = np.fft.rfftfreq(50)[np.abs(np.fft.rfft(kept)).argmax()]
-print(
-    reveal(
-        guess,
-        float(per_lr_pixel) / 2,
-        unit="cycles per HR pixel",
-        because="0.4 is 0.15 above the limit of 0.25, and comes out 0.15 below it: the limit folds "
-        "frequencies back like a mirror.",
-    )
+reveal(
+    guess,
+    float(per_lr_pixel) / 2,
+    unit="cycles per HR pixel",
+    because="0.4 is 0.15 above the limit of 0.25, and comes out 0.15 below it: the limit folds "
+    "frequencies back like a mirror.",
 )
 
 # %% [markdown]
@@ -720,8 +712,7 @@ pytorch_lr = to_image(F.interpolate(to_tensor(photo), scale_factor=1 / 2, mode="
 # %% [markdown]
 # **Prediction.** Enlarge this LR image with bicubic, and measure how close the result comes to the
 # photograph. (Use PSNR, the peak signal-to-noise ratio, as in notebook 00: higher is closer.) Will
-# the PSNR be `"higher"` or `"lower"` than with the right LR image? And what will happen to the
-# network's?
+# the PSNR be `"higher"` or `"lower"` than with the right LR image?
 
 # %%
 guess = ...
@@ -737,21 +728,21 @@ enlarged = {
 scores = {
     name: [psnr_y(image, photo, border=2) for image in images] for name, images in enlarged.items()
 }
+reveal_choice(
+    guess,
+    "higher" if scores["PyTorch"][0] > scores["imresize"][0] else "lower",
+    choices=("higher", "lower"),
+    because="PyTorch's LR image keeps more fine detail, both true and false.",
+)
+
+# %% [markdown]
+# The network of notebook 00 gets much worse at the same time. It was trained on LR images from
+# `imresize`, and sharpens one that is already too sharp:
+
+# %%
 print("LR made by   bicubic   GLA-Net")
 for name, (bicubic, gla_net) in scores.items():
     print(f"{name:11} {bicubic:6.2f} dB {gla_net:6.2f} dB")
-
-# %%
-print(
-    reveal_choice(
-        guess,
-        "higher" if scores["PyTorch"][0] > scores["imresize"][0] else "lower",
-        choices=("higher", "lower"),
-        because="PyTorch's LR image keeps more fine detail, both true and false. The network gets "
-        "worse: it was trained on LR images from imresize, and sharpens one that is already too "
-        "sharp.",
-    )
-)
 
 # %% [markdown]
 # This mistake raises no error. If you compare a method with bicubic on LR images of the wrong

@@ -132,13 +132,11 @@ from glanet.course.kit.predictions import reveal
 
 omega = nn.Conv2d(3, 180, kernel_size=3, padding=1)
 parameters = sum(tensor.numel() for tensor in omega.parameters())
-print(
-    reveal(
-        guess,
-        parameters,
-        unit="parameters",
-        because=f"180 · (3 · 9 + 1). That is {parameters / 18142847:.2%} of the network's 18,142,847.",
-    )
+reveal(
+    guess,
+    parameters,
+    unit="parameters",
+    because=f"180 · (3 · 9 + 1). That is {parameters / 18142847:.2%} of the network's 18,142,847.",
 )
 
 # %% [markdown]
@@ -163,8 +161,9 @@ from einops import rearrange
 
 planes = torch.arange(12).view(1, 3, 2, 2)  # (B, C, H, W)
 tokens = rearrange(planes, "b c h w -> b h w c").contiguous()
-print("planes", planes.flatten().tolist(), "strides", planes.stride())
-print("tokens", tokens.flatten().tolist(), "strides", tokens.stride())
+for name, numbers in {"planes": planes, "tokens": tokens}.items():
+    print(name, "in memory", numbers.flatten().tolist())
+    print(name, "strides  ", numbers.stride())
 
 # %% [markdown]
 # In the planes, channel 0 is `0, 1, 2, 3`, and the other channels follow. In the tokens, the three
@@ -183,13 +182,11 @@ from glanet.course.kit.predictions import reveal_choice
 
 view = tokens.permute(0, 3, 1, 2)  # (B, C, H, W)
 view[0, 0, 0, 0] = 99
-print(
-    reveal_choice(
-        guess,
-        tokens[0, 0, 0, 0].item(),
-        choices=(0, 99),
-        because="The permuted tensor is a view: different strides on the same memory. Nothing moved.",
-    )
+reveal_choice(
+    guess,
+    tokens[0, 0, 0, 0].item(),
+    choices=(0, 99),
+    because="The permuted tensor is a view: different strides on the same memory. Nothing moved.",
 )
 
 # %% tags=["nbval-check-output"]
@@ -209,7 +206,7 @@ normed = nn.LayerNorm(4)(tokens)
 mixed = nn.Linear(4, 8)(normed)
 answer = nn.Conv2d(8, 6, kernel_size=3, padding=1)(mixed.permute(0, 3, 1, 2))
 back = answer.permute(0, 2, 3, 1)
-print(mixed.shape, back.shape, "no copy needed:", back.is_contiguous())
+print(tuple(mixed.shape), tuple(back.shape), "no copy needed:", back.is_contiguous())
 
 # %% [markdown]
 # That is all you need to know about a convolution on tokens. In the package it is a class: a
@@ -516,13 +513,11 @@ with torch.no_grad():
     untrained = stub(lr_tensor)
 candidates = {"black": torch.zeros_like(untrained), "bilinear": coarse_image(lr_tensor, 2)}
 answer = next((name for name, it in candidates.items() if torch.equal(untrained, it)), "noise")
-print(
-    reveal_choice(
-        guess,
-        answer,
-        choices=("noise", "black", "bilinear"),
-        because="Θ returns 0, so only I_CSR is left. Training improves on that.",
-    )
+reveal_choice(
+    guess,
+    answer,
+    choices=("noise", "black", "bilinear"),
+    because="Θ returns 0, so only I_CSR is left. Training improves on that.",
 )
 
 # %% [markdown]
@@ -610,18 +605,16 @@ def mean_psnr(method):
 
 
 psnr = {name: mean_psnr(method) for name, method in methods.items()}
-for name, decibels in psnr.items():
-    print(f"{name:9} {decibels:.2f} dB")
+reveal(
+    guess,
+    round(psnr["stub"] - psnr["bicubic"], 2),
+    unit="dB",
+    because="The stub learned from photographs, and it sees more pixels. Bicubic is a fixed formula.",
+)
 
 # %%
-print(
-    reveal(
-        guess,
-        round(psnr["stub"] - psnr["bicubic"], 2),
-        unit="dB",
-        because="The stub learned from photographs, and it sees more pixels. Bicubic is a fixed formula.",
-    )
-)
+for name, decibels in psnr.items():
+    print(f"{name:9} {decibels:.2f} dB")
 
 # %% [markdown]
 # Then look at the result. This photograph was not among the training images.

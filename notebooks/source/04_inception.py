@@ -175,10 +175,8 @@ from glanet import GLANet, ModelConfig
 
 torch.manual_seed(0)
 layer = GLANet(ModelConfig.preset("tiny")).trunk.blocks[0].layers[0]
-print(
-    f"standard deviation of the weights, first Linear of the MLP: {layer.mlp[0].weight.std():.3f}"
-)
-print(f"standard deviation of the weights, 1×1 of the fusion:       {layer.fuse.weight.std():.3f}")
+print(f"standard deviation of weights, first Linear of the MLP: {layer.mlp[0].weight.std():.3f}")
+print(f"standard deviation of weights, 1×1 of the fusion:       {layer.fuse.weight.std():.3f}")
 
 # %% [markdown]
 # The first branch needs nothing else:
@@ -240,7 +238,7 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.predictions import reveal
 
-print(reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² / 2k = k/2."))
+reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² / 2k = k/2.")
 
 # %% [markdown]
 # In the paper's network, tokens have 180 channels. A 1×1 convolution first reduces them to a
@@ -250,12 +248,12 @@ print(reveal(guess, 7 * 7 / (7 + 7), unit="times", close=0.05, because="k² / 2k
 
 # %% tags=["nbval-check-output"]
 channels, width = 180, 180 // 4
-print(" k   branch = 1×1 + row + column   1×1 and k×k   k×k alone")
+print(" k   branch = 1×1 + row + column  1×1 and k×k  k×k alone")
 for k in (3, 5, 7):
     first, row, column = channels * width, k * width * width, k * width * width
     print(
         f"{k:2}{first + row + column:9,} = {first:,} + {row:6,} + {column:6,}"
-        f"{first + k * k * width * width:15,}{k * k * channels * width:12,}"
+        f"{first + k * k * width * width:14,}{k * k * channels * width:11,}"
     )
 
 # %% [markdown]
@@ -458,14 +456,12 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 ranks = torch.linalg.matrix_rank(kernels)  # (8, 32): of every pair
-print(
-    reveal(
-        guess,
-        int(ranks.flatten().mode().values),
-        unit="for most pairs",
-        close=0,
-        because="Each of the 8 channels between row and column adds its own outer product.",
-    )
+reveal(
+    guess,
+    int(ranks.flatten().mode().values),
+    unit="for most pairs",
+    close=0,
+    because="Each of the 8 channels between row and column adds its own outer product.",
 )
 
 # %% [markdown]
@@ -554,9 +550,8 @@ explore_kernels(trained, output=output, source=source)
 guess = ...
 
 # %% [markdown]
-# To see what training changed, you need the state before it. So draw the gain of many untrained
-# branches as well, with PyTorch's initial weights. The line is their mean, and nine in ten of them
-# lie in the shaded range.
+# To see what training changed, you need the state before it. So compute the gain of many untrained
+# branches as well, with PyTorch's initial weights.
 
 # %%
 import numpy as np
@@ -579,7 +574,6 @@ for title in ("layer 1 of 6", "layer 6 of 6"):
     panels[f"trained, {title}"] = {
         name: response(kernels).gain[None] for name, kernels in trained[title].items()
     }
-gains(panels)
 
 # %% [markdown]
 # Reduce each curve to one number: its power above 0.25 cycles/pixel over its power below, in
@@ -596,24 +590,31 @@ leans = {
 by_chance = np.stack([lean(power) for power in panels["untrained"].values()], axis=-1)
 leans["untrained, mean"] = by_chance.mean(0)
 leans["untrained, 2 std. deviations"] = 2 * by_chance.std(0)
-print(f"{'dB':28}   3×3   5×5   7×7")
-for title, values in leans.items():
-    print(f"{title:28}", *(f"{value:5.1f}" for value in values))
 
 # %%
 from glanet.course.kit.predictions import reveal_choice
 
 first, last = leans["layer 1 of 6"].mean(), leans["layer 6 of 6"].mean()
 alike = abs(first - last) < leans["untrained, 2 std. deviations"].mean()
-print(
-    reveal_choice(
-        guess,
-        "alike" if alike else "first" if first > last else "last",
-        choices=("first", "last", "alike"),
-        because="The mean over the three branches is "
-        f"{first:.1f} dB in the first layer and {last:.1f} dB in the last.",
-    )
+reveal_choice(
+    guess,
+    "alike" if alike else "first" if first > last else "last",
+    choices=("first", "last", "alike"),
+    because="The mean over the three branches is "
+    f"{first:.1f} dB in the first layer and {last:.1f} dB in the last.",
 )
+
+# %%
+print(f"{'dB':28}   3×3   5×5   7×7")
+for title, values in leans.items():
+    print(f"{title:28}", *(f"{value:5.1f}" for value in values))
+
+# %% [markdown]
+# And the curves themselves. For the untrained branches, the line is their mean, and nine in ten of
+# them lie in the shaded range.
+
+# %%
+gains(panels)
 
 # %% [markdown]
 # Read the numbers with care:
@@ -728,14 +729,12 @@ print(f"white noise: power between {flat.min():.2f} and {flat.max():.2f} at all 
 low, high = np.split((of_noise["max"] / of_noise["input"]).mean(0), 2)
 answer = "low-pass" if low.mean() > 2 * high.mean() else "neither"
 answer = "high-pass" if high.mean() > 2 * low.mean() else answer
-print(
-    reveal_choice(
-        guess,
-        answer,
-        choices=("low-pass", "high-pass", "neither"),
-        because="Power out over power in: "
-        f"{low.mean():.2f} below 0.25 cycles/pixel, {high.mean():.2f} above.",
-    )
+reveal_choice(
+    guess,
+    answer,
+    choices=("low-pass", "high-pass", "neither"),
+    because="Power out over power in: "
+    f"{low.mean():.2f} below 0.25 cycles/pixel, {high.mean():.2f} above.",
 )
 
 # %% [markdown]
@@ -839,10 +838,8 @@ with torch.no_grad():
         for name, branch in zip(names, inception.branches, strict=True)
         if any(torch.allclose(channel, part, atol=1e-6) for part in branch(tokens).unbind(-1))
     ]
-print(
-    reveal_choice(
-        guess, made_by[0], choices=names, because="The order is max, 3, 5, 7, with 8 channels each."
-    )
+reveal_choice(
+    guess, made_by[0], choices=names, because="The order is max, 3, 5, 7, with 8 channels each."
 )
 
 # %% [markdown]
@@ -924,6 +921,9 @@ branch_maps(photo[face], maps)
 
 
 # %%
+from glanet.course.kit.lines import short_lines
+
+
 def branch_of_7(row_padding, column_padding):
     return nn.Sequential(
         TokenConv1x1(32, 8),
@@ -937,7 +937,7 @@ pooled = MaxBranch(32, 8)(tokens)
 try:
     torch.cat([pooled, branch_of_7((0, 2), (2, 0))(tokens)], dim=-1)
 except RuntimeError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # PyTorch catches that mistake at once. It does not catch the next one: the right paddings in the

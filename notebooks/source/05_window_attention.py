@@ -115,13 +115,11 @@ from glanet.course.kit.predictions import reveal
 random = torch.Generator().manual_seed(0)
 pairs = torch.randn(2, 100_000, 64, generator=random)
 variance = (pairs[0] * pairs[1]).sum(dim=-1).var()
-print(
-    reveal(
-        guess,
-        round(variance.item()),
-        unit="for d = 64",
-        because="64 terms of variance 1 add up. So the standard deviation of a score is √d.",
-    )
+reveal(
+    guess,
+    round(variance.item()),
+    unit="for d = 64",
+    because="64 terms of variance 1 add up. So the standard deviation of a score is √d.",
 )
 
 # %% [markdown]
@@ -189,13 +187,11 @@ def scores_of_all(side):
     return (side**2) ** 2
 
 
-print(
-    reveal(
-        guess,
-        scores_of_all(128) // scores_of_all(64),
-        unit="times as many",
-        because="Twice the side means 4 times the pixels, and 4 · 4 times the pairs.",
-    )
+reveal(
+    guess,
+    scores_of_all(128) // scores_of_all(64),
+    unit="times as many",
+    because="Twice the side means 4 times the pixels, and 4 · 4 times the pairs.",
 )
 
 # %% [markdown]
@@ -213,7 +209,7 @@ print("side    every pixel with every pixel    in windows of 8 × 8")
 for side in (32, 64, 128, 256, 512):
     print(f"{side:4} {scores_of_all(side):31,} {scores_in_windows(side):22,}")
 print(
-    f"\nAt 512 × 512, in float32, each head has {4 * scores_of_all(512) / 1e9:.0f} GB of scores, "
+    f"\nAt 512 × 512, in float32, each head has {4 * scores_of_all(512) / 1e9:.0f} GB of scores,\n"
     f"or {4 * scores_in_windows(512) / 1e9:.2f} GB in windows."
 )
 
@@ -382,13 +378,11 @@ offsets_of_two_pixels = {
     for i in range(window**2)
     for j in range(window**2)
 }
-print(
-    reveal(
-        guess,
-        len(offsets_of_two_pixels),
-        unit="numbers",
-        because=f"They are (2 · 8 − 1)², for {window**4:,} pairs of pixels.",
-    )
+reveal(
+    guess,
+    len(offsets_of_two_pixels),
+    unit="numbers",
+    because=f"They are (2 · 8 − 1)², for {window**4:,} pairs of pixels.",
 )
 
 # %% [markdown]
@@ -624,15 +618,15 @@ guess = ...
 
 # %%
 breadth = {name: 1 / w.square().sum(dim=-1) for name, w in weights.items()}
-print(
-    reveal(
-        guess,
-        round(breadth["block 1"].mean().item()),
-        unit="of 64 pixels",
-        because="Attention neither copies one pixel nor averages over all of them.",
-    )
+reveal(
+    guess,
+    round(breadth["block 1"].mean().item()),
+    unit="of 64 pixels",
+    because="Attention neither copies one pixel nor averages over all of them.",
 )
-print("\nhead          0      1      2      3")
+
+# %%
+print("head          0      1      2      3")
 for name, count in breadth.items():
     heads = "   ".join(f"{k:4.1f}" for k in count.mean(dim=(0, 2)).tolist())  # mean over pixels
     print(f"{name}:   {heads}")
@@ -704,6 +698,8 @@ print(f"softmax over the keys: outputs from {correct.min():.2f} to {correct.max(
 # and 4 heads PyTorch rejects it; with 4 windows and 4 heads it does not.
 
 # %% tags=["nbval-check-output"]
+from glanet.course.kit.lines import short_lines
+
 bias = torch.randn(4, 64, 64, generator=random)  # (heads, N, N)
 
 for windows in (6, 4):
@@ -711,10 +707,10 @@ for windows in (6, 4):
     try:
         wrong = scores + bias[:, None]
     except RuntimeError as error:
-        print(f"{windows} windows: {error}")
+        print(short_lines(f"{windows} windows: {error}"))
     else:
         added = wrong - scores
-        print(f"{windows} windows: runs. Heads 0 and 1 of a window get the same bias:", end=" ")
+        print(f"{windows} windows: runs. The same bias in heads 0 and 1:", end=" ")
         print(torch.allclose(added[0, 0, 0], added[0, 0, 1], atol=1e-5))
 
 # %% [markdown]

@@ -54,13 +54,11 @@ from glanet.course.kit.predictions import reveal
 
 once = touched(first, tokens, row=10, column=15)
 twice = touched(torch.nn.Sequential(first, second), tokens, row=10, column=15)
-print(
-    reveal(
-        guess,
-        twice.sum().item(),
-        unit="pixels",
-        because="The second layer has the same windows, so the change stays in its window.",
-    )
+reveal(
+    guess,
+    twice.sum().item(),
+    unit="pixels",
+    because="The second layer has the same windows, so the change stays in its window.",
 )
 
 # %%
@@ -254,13 +252,11 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 forbids = (shift_mask(64, 64, window=8, shift=4) < 0).any(dim=(1, 2, 3))
-print(
-    reveal(
-        guess,
-        forbids.sum().item(),
-        unit="windows",
-        because="The last row and the last column of windows: 8 + 8, less the one in both.",
-    )
+reveal(
+    guess,
+    forbids.sum().item(),
+    unit="windows",
+    because="The last row and the last column of windows: 8 + 8, less the one in both.",
 )
 
 # %% [markdown]
@@ -288,7 +284,7 @@ torch.equal(of_nine, shift_mask(height, width, window, shift))
 print("weights of a row forbidden by −∞:  ", torch.full((2,), -torch.inf).softmax(dim=0).tolist())
 print("weights of a row forbidden by −100:", torch.full((2,), -100.0).softmax(dim=0).tolist())
 leak = (torch.tensor([0.0, 120.0]) + torch.tensor([0.0, -100.0])).softmax(dim=0)
-print("a forbidden score, 120 above the rest, gets over 99 % of the weight:", leak[1].item() > 0.99)
+print("a forbidden score, 120 above, gets over 99 %:", leak[1].item() > 0.99)
 
 # %% [markdown]
 # ## 4 · SW-MSA
@@ -424,7 +420,7 @@ def shifted_window(position, window, shift):
 shifted_window = exercises.shifted_window.check(shifted_window)
 
 # %% tags=["nbval-check-output"]
-shifted_window(torch.arange(24), window=8, shift=4)
+print(*shifted_window(torch.arange(24), window=8, shift=4).tolist())
 
 # %% [markdown]
 # Now compute attention over the whole image at once: all pairs of $H \cdot W$ pixels get a score,
@@ -535,13 +531,11 @@ reached = {
     f"{depth} layer{'s' * (depth > 1)}": touched(nn.Sequential(*stack[:depth]), large, 21, 21)
     for depth in (1, 2, 3, 4)
 }
-print(
-    reveal(
-        guess,
-        reached["2 layers"].sum().item(),
-        unit="pixels",
-        because="The pixels of the window lie in four shifted windows, together 16 · 16 pixels.",
-    )
+reveal(
+    guess,
+    reached["2 layers"].sum().item(),
+    unit="pixels",
+    because="The pixels of the window lie in four shifted windows, together 16 · 16 pixels.",
 )
 
 # %%
@@ -605,14 +599,14 @@ clear = profiles["SW-MSA"].max() > 1.1 * profiles["SW-MSA"].median()
 # %%
 from glanet.course.kit.predictions import reveal_choice
 
-print(
-    reveal_choice(
-        guess,
-        f"{place} and {(place + 1) % 8}" if clear else "everywhere alike",
-        choices=("7 and 0", "3 and 4", "everywhere alike"),
-        because="Its windows are shifted by 4, and so are their borders.",
-    )
+reveal_choice(
+    guess,
+    f"{place} and {(place + 1) % 8}" if clear else "everywhere alike",
+    choices=("7 and 0", "3 and 4", "everywhere alike"),
+    because="Its windows are shifted by 4, and so are their borders.",
 )
+
+# %%
 figures.seams(profiles)
 
 # %% [markdown]

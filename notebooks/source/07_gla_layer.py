@@ -54,13 +54,11 @@ from glanet.course.kit.predictions import reveal_choice
 
 ratio = (norm(10 * token) / norm(token)).mean().item()
 choices = {1: "as before", 10: "ten times larger", 0.1: "ten times smaller"}
-print(
-    reveal_choice(
-        guess,
-        choices[round(ratio, 1)],
-        choices=list(choices.values()),
-        because="Mean and standard deviation grow with the token, so the factor cancels.",
-    )
+reveal_choice(
+    guess,
+    choices[round(ratio, 1)],
+    choices=list(choices.values()),
+    because="Mean and standard deviation grow with the token, so the factor cancels.",
 )
 
 # %% [markdown]
@@ -283,13 +281,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 
 probabilities = torch.linspace(0, 0.1, 36)
-print(
-    reveal(
-        guess,
-        round(2 * probabilities.sum().item(), 1),
-        unit="branches",
-        because="The mean probability is 0.05, and 72 · 0.05 = 3.6.",
-    )
+reveal(
+    guess,
+    round(2 * probabilities.sum().item(), 1),
+    unit="branches",
+    because="The mean probability is 0.05, and 72 · 0.05 = 3.6.",
 )
 
 # %% [markdown]
@@ -563,15 +559,13 @@ def added(layer, v):
 energies, together = added(layers["3.2"], heard["astronaut"]["3.2"])
 loudest = branches[energies.index(max(energies))]
 ranked = sorted(zip(energies, branches, strict=True), reverse=True)
-print(
-    reveal_choice(
-        guess,
-        loudest,
-        choices=branches,
-        because="Energy of each contribution, relative to the sum: "
-        + ", ".join(f"{branch} {value / together:.2f}" for value, branch in ranked)
-        + ".",
-    )
+reveal_choice(
+    guess,
+    loudest,
+    choices=branches,
+    because="Energy of each contribution, relative to the sum: "
+    + ", ".join(f"{branch} {value / together:.2f}" for value, branch in ranked)
+    + ".",
 )
 
 # %% [markdown]
@@ -700,7 +694,7 @@ losses = np.array(losses).reshape(len(layers), 5)
 from glanet.course.lessons.gla_layer.figures import loud_and_needed
 
 shares = heard_shares[0, :, :5]  # of the same photograph
-print(f"PSNR {whole:.2f} dB; the largest loss from silencing a branch is {losses.max():.2f} dB")
+print(f"PSNR {whole:.2f} dB; a silenced branch costs up to {losses.max():.2f} dB")
 print(f"correlation of share and loss: {np.corrcoef(shares.ravel(), losses.ravel())[0, 1]:.2f}")
 loud_and_needed(shares, losses, list(layers), named=[("3.2", "attention"), ("2.2", "attention")])
 

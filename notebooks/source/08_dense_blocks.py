@@ -63,16 +63,16 @@ from glanet.course.kit.predictions import reveal
 with torch.no_grad():
     before, after = shifted(before), shifted(after)
 count = ((before - after).abs() > 1e-12).any(-1).sum().item()
-print(noticed(before, after))
-print(
-    reveal(
-        guess,
-        count,
-        unit="tokens",
-        close=0.05,
-        because="The 4×4 tokens lie in four shifted windows of 4×4, together 8×8 tokens.",
-    )
+reveal(
+    guess,
+    count,
+    unit="tokens",
+    close=0.05,
+    because="The 4×4 tokens lie in four shifted windows of 4×4, together 8×8 tokens.",
 )
+
+# %% tags=["nbval-check-output"]
+print(noticed(before, after))
 
 # %% [markdown]
 # ## 2 · The block
@@ -156,7 +156,7 @@ block = GLABlock(8, 2, 4, mlp_ratio=2.0, inception=False, drop_probabilities=[0.
 print("shifts:", [layer.attention.shift for layer in block.layers])
 with torch.no_grad():
     print(tuple(tokens.shape), "→", tuple(block(tokens).shape))
-    print("after a change of one token:", noticed(block(tokens), block(changed)))
+    print("one token changed:", noticed(block(tokens), block(changed)))
 
 # %% [markdown]
 # The convolution carries the change one pixel further on each side: 10×10.
@@ -283,16 +283,16 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 counts = transition_parameters(180, 6, True)
+reveal(
+    guess,
+    round(100 * sum(counts) / 18_142_847, 1),
+    unit="percent",
+    because=f"The six together have {sum(counts):,} parameters.",
+)
+
+# %% tags=["nbval-check-output"]
 for number, count in enumerate(counts, 1):
     print(f"before block {number}: {180 * number:5} → 180 channels, {count:8,} parameters")
-print(
-    reveal(
-        guess,
-        round(100 * sum(counts) / 18_142_847, 1),
-        unit="percent",
-        because=f"The six together have {sum(counts):,} parameters.",
-    )
-)
 
 # %% [markdown]
 # Six or five? The paper says "five 1×1": in its Fig. 2, block 1 reads its input directly. The
@@ -608,15 +608,13 @@ paper = {
     for name, is_dense in {"dense": True, "plain": False}.items()
 }
 ratios = {name: norms[:, 0, 0] / norms[:, 0, -1] for name, norms in paper.items()}
-print(
-    reveal_choice(
-        guess,
-        max(ratios, key=lambda name: ratios[name].mean()),
-        choices=list(ratios),
-        because="Block 1 divided by block 6, one number for each seed: "
-        + "; ".join(f"{name} {', '.join(f'{r:.2f}' for r in rs)}" for name, rs in ratios.items())
-        + ".",
-    )
+reveal_choice(
+    guess,
+    max(ratios, key=lambda name: ratios[name].mean()),
+    choices=list(ratios),
+    because="Block 1 divided by block 6, one number for each seed: "
+    + "; ".join(f"{name} {', '.join(f'{r:.2f}' for r in rs)}" for name, rs in ratios.items())
+    + ".",
 )
 
 # %%
@@ -696,8 +694,9 @@ for rate in rates:
     for quantity, results, digits in (("PSNR", psnrs, 2), ("loss", losses, 4)):
         plain, connected = np.array(results[rate]["plain"]), np.array(results[rate]["dense"])
         gains = ", ".join(f"{gain:+.{digits}f}" for gain in connected - plain)
-        print(f"learning rate {rate:g}, {quantity}: dense − plain, for each seed: {gains}")
-        print(f"    largest difference between two seeds of plain: {np.ptp(plain):.{digits}f}")
+        print(f"learning rate {rate:g}, {quantity}")
+        print(f"    dense − plain, for each seed: {gains}")
+        print(f"    largest gap between two seeds of plain: {np.ptp(plain):.{digits}f}")
 
 # %% [markdown]
 # You could call the difference a result only if the first line of each pair had one sign for all

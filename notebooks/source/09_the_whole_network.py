@@ -40,10 +40,12 @@ F.pad(row, (0, 3), mode="reflect").int().tolist()[0]
 # error:
 
 # %%
+from glanet.course.kit.lines import short_lines
+
 try:
     F.pad(torch.tensor([[0.0, 1, 2]]), (0, 5), mode="reflect")
 except RuntimeError as error:
-    print(str(error).split(",")[0])
+    print(short_lines(str(error).split(",")[0]))
 
 # %% [markdown]
 # The released code stops here too: it cannot enlarge an image with a side smaller than its padding.
@@ -189,14 +191,12 @@ height, width = image.shape[-2:]
 from_padded = coarse_image(padded, 4)[..., : 4 * height, : 4 * width]
 difference = (from_padded - coarse_image(image, 4)).abs().amax(dim=(0, 1))  # (4·21, 4·30)
 rows = (difference[:, 0] > 1e-6).sum().item()
-print(
-    reveal(
-        guess,
-        rows,
-        unit="rows",
-        because="The four samples of the last pixel lie at -3/8, -1/8, 1/8 and 3/8 from its centre: "
-        "two are past it.",
-    )
+reveal(
+    guess,
+    rows,
+    unit="rows",
+    because="The four samples of the last pixel lie at -3/8, -1/8, 1/8 and 3/8 from its centre: "
+    "two are past it.",
 )
 
 # %% [markdown]
@@ -323,7 +323,7 @@ for field in presets["paper"]:
 try:
     ModelConfig(channels=100)
 except ValueError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # You have all the parts. Two small functions are still needed. The first rejects input that is not
@@ -576,9 +576,9 @@ print(one_layer, "=", 12.875 * C**2 + 14.5 * C + 225 * h)
 print(f"36 layers: {36 * one_layer:,}, or {36 * one_layer / total:.0%} of {total:,}")
 
 # %% [markdown]
-# **Prediction.** Which of these has the most parameters, over the whole network? `"attention"`
-# (qkv, bias table, proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow
-# features, norms, the blocks' 3×3, the 1×1s, the head)?
+# **Prediction.** Which of these has the most parameters over the whole network: `"attention"` (qkv,
+# bias table, proj), `"Inception and its fusion"`, `"the MLPs"`, or `"all else"` (shallow features,
+# norms, the blocks' 3×3, the 1×1s, the head)?
 
 # %%
 guess = ...
@@ -595,16 +595,17 @@ shares = {
     "the MLPs": groups["MLP"],
 }
 shares["all else"] = total - sum(shares.values())
-print(
-    reveal_choice(
-        guess,
-        max(shares, key=shares.get),
-        choices=list(shares),
-        because="What GLA-Net adds is the largest part of its layer:\n2.875 C² for the branches, "
-        "2 C² for the fusion. Attention and MLP have 4 C² each.",
-    )
+reveal_choice(
+    guess,
+    max(shares, key=shares.get),
+    choices=list(shares),
+    because="What GLA-Net adds is the largest part of its layer:\n2.875 C² for the branches, "
+    "2 C² for the fusion. Attention and MLP have 4 C² each.",
 )
-print(shares)
+
+# %% tags=["nbval-check-output"]
+for part, count in shares.items():
+    print(f"{part:24} {count:10,}")
 
 # %% [markdown]
 # Here is the complete count. Each row shows the formula of a part, how often the part occurs, and
@@ -620,7 +621,7 @@ parts = account(config)
 for part in parts:
     counted = sum(p.numel() for n, p in model.named_parameters() if fnmatch(n, part.names))
     print(
-        f"{part.label:18} {part.one!s:16} × {part.times:2} = {part.count(config):10,} {counted:11,}"
+        f"{part.label:17} {part.one!s:15} × {part.times:2} = {part.count(config):10,} {counted:11,}"
     )
 whole = sum((part.times * part.one for part in parts), Terms())
 print(f"\n{sum(part.count(config) for part in parts):,} = {whole}")
@@ -662,14 +663,12 @@ guess = ...
 # %% tags=["nbval-check-output"]
 five = ModelConfig.preset("paper", first_transition=False)
 sixth = total - sum(by_group(five).values())
-print(
-    reveal(
-        guess,
-        sixth,
-        unit="parameters",
-        because=f"It is C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C "
-        "channels, and has six times as many weights.",
-    )
+reveal(
+    guess,
+    sixth,
+    unit="parameters",
+    because=f"It is C² + C, {sixth / total:.2%} of the network.\nThe one before block 6 reads 6C "
+    "channels, and has six times as many weights.",
 )
 
 # %% [markdown]
@@ -681,15 +680,15 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 totals = {f"×{s}": sum(by_group(ModelConfig.preset("paper", s)).values()) for s in (2, 3, 4)}
-print(
-    reveal_choice(
-        guess,
-        max(totals, key=totals.get),
-        choices=list(totals),
-        because="One step of 3 multiplies the 64 channels by 9.\nTwo steps of 2 multiply them by 4 "
-        "each, and 4 + 4 is less than 9.",
-    )
+reveal_choice(
+    guess,
+    max(totals, key=totals.get),
+    choices=list(totals),
+    because="One step of 3 multiplies the 64 channels by 9.\nTwo steps of 2 multiply them by 4 "
+    "each, and 4 + 4 is less than 9.",
 )
+
+# %% tags=["nbval-check-output"]
 for name, count in totals.items():
     print(name, f"{count:,}")
 
@@ -736,7 +735,7 @@ layers = [layer for block in trunk.blocks for layer in block.layers]
 depth = [round(layer.drop.probability, 3) for layer in layers]
 
 print("1, 3  1×1s read      ", [transition.in_features for transition in trunk.transitions])
-print("2, 3  trunk          ", [name for name, _ in trunk.named_children()])
+print("2, 3  trunk          ", *(name for name, _ in trunk.named_children()))
 print("3     last norm reads", trunk.norm_out.normalized_shape)
 print("8     MLP            ", layers[0].mlp[0].out_features // C, type(layers[0].mlp[1]).__name__)
 print("8     stochastic depth", depth[0], depth[1], "…", depth[-1])
@@ -916,7 +915,7 @@ def try_to_load(name):
     try:
         load_released(folder / name)
     except glanet.weights.WeightsError as error:
-        print(str(error).replace(f"{folder}{os.sep}", ""), "\n")
+        print(short_lines(str(error).replace(f"{folder}{os.sep}", "")), "\n")
 
 
 try_to_load("evil.pth")
@@ -1003,7 +1002,8 @@ for switches in (
     {"dense": False, "inception": False, "bilinear_base": False},
 ):
     config = ModelConfig(**tiny, **switches)
-    print(same_module(GLANet(config), package.GLANet(config), torch.rand(2, 3, 2, 7)), switches)
+    print(same_module(GLANet(config), package.GLANet(config), torch.rand(2, 3, 2, 7)))
+    print(f"  with {switches or 'all of its parts'}")
 
 # %% [markdown]
 # ## How far you are

@@ -65,15 +65,13 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.predictions import reveal
 
-print(
-    reveal(
-        guess,
-        1 - 0.25**2 / 0.5**2,
-        unit="of the power",
-        close=0.1,
-        because="The share is proportional to area: a disc of half the radius has a quarter of the "
-        "area. Remember this number: a map with a larger share is finer than white noise.",
-    )
+reveal(
+    guess,
+    1 - 0.25**2 / 0.5**2,
+    unit="of the power",
+    close=0.1,
+    because="The share is proportional to area: a disc of half the radius has a quarter of the "
+    "area. Remember this number: a map with a larger share is finer than white noise.",
 )
 
 # %% [markdown]
@@ -343,14 +341,17 @@ shares = {
     for branch in BRANCHES
 }
 coarsest = min(BRANCHES, key=lambda branch: np.mean(shares[branch]))
-print(
-    reveal_choice(
-        guess,
-        coarsest,
-        choices=BRANCHES,
-        because="Shares above 0.25, layer by layer (white noise: 0.75):",
-    )
+reveal_choice(
+    guess,
+    coarsest,
+    choices=BRANCHES,
+    because="This is the mean over the layers of the share above 0.25.",
 )
+
+# %% [markdown]
+# The shares, layer by layer. White noise has 0.75.
+
+# %%
 print(f"{'':10}", *(f"{name:>5}" for name in spectra))
 for branch in BRANCHES:
     print(f"{branch:10}", *(f"{share:5.2f}" for share in shares[branch]))
@@ -566,15 +567,15 @@ tokens = rearrange(images, "b c h w -> b h w c")
 means_of_photos = coherence(window_means(tokens), tokens)
 middle_ratio, end_ratio = means_of_photos.naive[4:8].mean(), means_of_photos.naive[-4:].mean()
 change = end_ratio / middle_ratio
-print(
-    reveal_choice(
-        guess,
-        "rise" if change > 1.1 else "fall" if change < 0.9 else "flat",
-        choices=("fall", "flat", "rise"),
-        because=f"It goes from {middle_ratio:.2f} between 1/8 and 1/4 to {end_ratio:.2f} at the end. "
-        f"The coherent gain there is {means_of_photos.gain[-4:].mean():.2f}.",
-    )
+reveal_choice(
+    guess,
+    "rise" if change > 1.1 else "fall" if change < 0.9 else "flat",
+    choices=("fall", "flat", "rise"),
+    because=f"It goes from {middle_ratio:.2f} between 1/8 and 1/4 to {end_ratio:.2f} at the end. "
+    f"The coherent gain there is {means_of_photos.gain[-4:].mean():.2f}.",
 )
+
+# %%
 transfers({"window means of photographs": means_of_photos})
 
 # %% [markdown]
@@ -775,7 +776,7 @@ prints = {
     f"SW-MSA, {second}": footprint(heard[second]["attention"], config.window),
 }
 seam = int(prints[f"SW-MSA, {second}"].across.mean(0).argmax())
-print(reveal(guess, seam, unit="(column)", close=0, because="The seam moves by half a window."))
+reveal(guess, seam, unit="(column)", close=0, because="The seam moves by half a window.")
 
 # %% [markdown]
 # The figure shows these two, and beside them the tokens at the output of the two layers: the sum of
@@ -1022,29 +1023,29 @@ guess = ...
 
 # %%
 tools = {"attention": ("attention",), "Inception": BRANCHES[1:]}
-growth = {}
+growth, losses = {}, {}
 for tool, names in tools.items():
     with operate(model, "mean", *names):
         lesioned = {name: upscale(model, image) for name, image in lr.items()}
-    loss = np.mean(
+    losses[tool] = np.mean(
         [psnr_y(before[n], photos[n], 2) - psnr_y(lesioned[n], photos[n], 2) for n in photos]
     )
     by_frequency = of_network.gain_over(errors_of(lesioned))
     growth[tool] = {title: by_frequency[:, band].mean(1) for title, band in bands.items()}
-    print(
-        f"{tool:10} costs {loss:.2f} dB; error grows by",
-        *(f"{g.mean():.1f} dB {t};" for t, g in growth[tool].items()),
-    )
 
 costlier = max(tools, key=lambda tool: growth[tool]["below 1/8"].mean())
-print(
-    reveal_choice(
-        guess,
-        costlier,
-        choices=tuple(tools),
-        because="This holds for the mean over all photographs, with one cut at a time in all layers.",
-    )
+reveal_choice(
+    guess,
+    costlier,
+    choices=tuple(tools),
+    because="This holds for the mean over all photographs, with one cut at a time in all layers.",
 )
+
+# %%
+for tool, loss in losses.items():
+    print(f"without {tool}, PSNR falls by {loss:.2f} dB; the error grows")
+    for title, grown in growth[tool].items():
+        print(f"  {title:11} by {grown.mean():4.1f} dB")
 
 # %%
 find(
@@ -1342,15 +1343,15 @@ mostly = {
 by_count = (
     "supported" if all(mostly.values()) else "in part" if any(mostly.values()) else "not supported"
 )
-print(
-    reveal_choice(
-        verdict,
-        by_count,
-        choices=("supported", "in part", "not supported"),
-        because=f"This only counts: {sum(mostly.values())} of {len(mostly)} statements hold in more "
-        "than half of their cases. You may weigh them differently; say why.",
-    )
+reveal_choice(
+    verdict,
+    by_count,
+    choices=("supported", "in part", "not supported"),
+    because=f"This only counts: {sum(mostly.values())} of {len(mostly)} statements hold in more "
+    "than half of their cases. You may weigh them differently; say why.",
 )
+
+# %%
 print("Null results: statements that hold in no case")
 for statement, counts in findings.items():
     if not counts["holds"]:

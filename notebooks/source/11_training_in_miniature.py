@@ -86,14 +86,12 @@ import numpy as np
 from glanet.course.kit.predictions import reveal
 
 values = [1, 2, 3, 4, 15]
-print(
-    reveal(
-        guess,
-        int(np.median(values)),
-        unit="(the median)",
-        because="There the gradients cancel: two values lie below it, and two above.",
-        close=0,
-    )
+reveal(
+    guess,
+    int(np.median(values)),
+    unit="(the median)",
+    because="There the gradients cancel: two values lie below it, and two above.",
+    close=0,
 )
 
 # %%
@@ -132,13 +130,11 @@ weight = torch.tensor([5.0], requires_grad=True)
 adam = torch.optim.Adam([weight], lr=0.1)
 weight.grad = torch.tensor([1000.0])
 adam.step()
-print(
-    reveal(
-        guess,
-        round(5 - weight.item(), 4),
-        unit="(the learning rate itself)",
-        because="m̂ is g and v̂ is g², so m̂/√v̂ is a sign: 1000 counts as much as 0.001.",
-    )
+reveal(
+    guess,
+    round(5 - weight.item(), 4),
+    unit="(the learning rate itself)",
+    because="m̂ is g and v̂ is g², so m̂/√v̂ is a sign: 1000 counts as much as 0.001.",
 )
 
 # %% [markdown]
@@ -231,7 +227,7 @@ training = practice.training_images()[: by_profile(smoke=4, learn=None, full=Non
 held_out = practice.held_out_images()[by_profile(smoke=-1, learn=0, full=0) :]
 with redirect_stderr(StringIO()):  # hide the progress bar
     store = PatchStore.from_images(training, scale=2, patch=16)
-print(f"{store}; {len(held_out)} held out")
+print(f"{store}\n{len(held_out)} held out")
 
 # %% [markdown]
 # The patches of a batch are random, but they depend on `(seed, step)` alone: ask twice for the same
@@ -395,13 +391,11 @@ from glanet.course.kit.predictions import reveal_choice
 steps = by_profile(smoke=2, learn=100, full=300)
 by_rate = {rate: fit(new_model(), [rate] * steps) for rate in rates}
 last = {rate: np.mean(found[-20:]) for rate, found in by_rate.items()}
-print(
-    reveal_choice(
-        guess,
-        min(last, key=last.get),
-        choices=rates,
-        because="At lower rates the steps are too short to get far; at higher rates they overshoot.",
-    )
+reveal_choice(
+    guess,
+    min(last, key=last.get),
+    choices=rates,
+    because="At lower rates the steps are too short to get far; at higher rates they overshoot.",
 )
 
 # %%
@@ -709,9 +703,21 @@ def quietly(*arguments, **options):
 weights = quietly(config, recipe, folder, watch=plot)
 plot.draw()  # include the last entry
 
+# %%
+trained = GLANet.from_pretrained(weights)
+psnr = whole_images(lambda lr: upscale(trained, lr))
+gain = psnr - bicubic_whole
+reveal(
+    guess_gain,
+    round(float(gain), 2),
+    unit="dB above bicubic",
+    because=f"Bicubic has {bicubic_whole:.2f} dB, the network trained here {psnr:.2f} dB: its "
+    f"squared error is {10 ** (gain / 10):.2f} times smaller.",
+)
+
 # %% [markdown]
-# For readers without a kernel, here is the same plot, drawn once from the log file. Each loss is a
-# mean over 50 steps.
+# For readers without a kernel, here is the plot of the training, drawn once from the log file. Each
+# loss is a mean over 50 steps.
 
 # %%
 from glanet.course.lessons.training_in_miniature.figures import curve
@@ -722,20 +728,6 @@ curve(read_log(folder / "log.jsonl"), bicubic=bicubic_whole)
 # %% [markdown]
 # The loss soon looks flat: it still falls, but by less than the loss of single batches varies. PSNR
 # keeps rising. So watch PSNR, which is always measured on the same images.
-
-# %%
-trained = GLANet.from_pretrained(weights)
-psnr = whole_images(lambda lr: upscale(trained, lr))
-gain = psnr - bicubic_whole
-print(f"bicubic {bicubic_whole:.2f} dB, trained here {psnr:.2f} dB")
-print(
-    reveal(
-        guess_gain,
-        round(float(gain), 2),
-        unit="dB above bicubic",
-        because=f"So its squared error is {10 ** (gain / 10):.2f} times smaller.",
-    )
-)
 
 # %%
 from glanet.course.kit.photo import details
@@ -799,12 +791,13 @@ print("the weights are bit-identical:", same)
 # before Adam uses them, and stops. An absurd learning rate shows it.
 
 # %%
+from glanet.course.kit.lines import short_lines
 from glanet.training import NotFiniteError
 
 try:
     quietly(tiny, replace(short, learning_rate=1e30), folder.with_name("absurd"))
 except NotFiniteError as error:
-    print(str(error).replace(temporary.name, "…"))
+    print(short_lines(str(error).replace(temporary.name, "…")))
 
 # %% [markdown]
 # The message names the step and the patches, so that you can find a broken image. A checkpoint
@@ -825,13 +818,11 @@ scores(*late)
 # %%
 of_weights, of_average = (values[-1] for values in late[1].values())
 ends = {"the weights": of_weights, "their average": of_average}
-print(
-    reveal_choice(
-        guess_late,
-        max(ends, key=ends.get),
-        choices=tuple(ends),
-        because=", ".join(f"{name}: {value:.2f} dB" for name, value in ends.items()),
-    )
+reveal_choice(
+    guess_late,
+    max(ends, key=ends.get),
+    choices=tuple(ends),
+    because=", ".join(f"{name}: {value:.2f} dB" for name, value in ends.items()),
 )
 
 # %% [markdown]
@@ -961,7 +952,7 @@ from glanet.training import TrainError
 try:
     quietly(tiny, replace(short, validation=short.data[:1]), folder.with_name("cheat"))
 except TrainError as error:
-    print(error)
+    print(short_lines(error))
 
 # %% [markdown]
 # ## The same as the package's

@@ -61,13 +61,11 @@ guess = ...
 from glanet.course.kit.predictions import reveal
 from glanet.training.schedule import learning_rate
 
-print(
-    reveal(
-        guess,
-        learning_rate(paper, 460_000),
-        unit="at that step",
-        because="It has passed the milestones 250,000, 400,000 and 450,000: 1e-4 / 2 / 2 / 2.",
-    )
+reveal(
+    guess,
+    learning_rate(paper, 460_000),
+    unit="at that step",
+    because="It has passed the milestones 250,000, 400,000 and 450,000: 1e-4 / 2 / 2 / 2.",
 )
 
 # %%
@@ -131,13 +129,11 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 most = decoded_bytes(800 * [(2040, 2040)], scale=2)
-print(
-    reveal(
-        guess,
-        round(most / 1e9, 1),
-        unit="GB",
-        because="PNG compresses. Most of these photographs are not square, so it will be less.",
-    )
+reveal(
+    guess,
+    round(most / 1e9, 1),
+    unit="GB",
+    because="PNG compresses. Most of these photographs are not square, so it will be less.",
 )
 
 # %% [markdown]
@@ -151,6 +147,7 @@ print(
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from glanet.course.kit.lines import short_lines
 from glanet import networks
 from glanet.course.kit.paths import RUNS
 from glanet.training import follow, launch, requirements
@@ -159,7 +156,7 @@ temporary = TemporaryDirectory(ignore_cleanup_errors=True)  # gone when the kern
 
 large = networks.find(network).config.preset("paper", scale)
 for need in requirements.requirements(large, paper, RUNS / "paper"):
-    print(need)
+    print(short_lines(need, hang="  "))
 
 # %% [markdown]
 # Which images are available for *this* run? In the full profile the cell downloads DIV2K if it is
@@ -463,7 +460,7 @@ run = by_profile(
 print(run.name)
 if follow.status(run).state == follow.NEW:
     for need in requirements.requirements(config, recipe, run):
-        print(need)
+        print(short_lines(need, hang="  "))
         assert not need.lacking or "memory" in need.what, "free the space first, see the line above"
 
 # %% [markdown]
@@ -533,7 +530,7 @@ if progress.state == follow.FINISHED:
     top, left = photo.shape[0] // 4, photo.shape[1] // 4
     display(details({"original": photo, **found}, top=top, left=left, side=64))
 else:
-    print(progress)
+    print(short_lines(progress))
 
 # %% [markdown]
 # To train from the start again in the learn profile, move the folder away, or give `run` another
@@ -573,7 +570,7 @@ from glanet.training import LaunchError
 try:
     launch.detach(*job, device="cpu")
 except LaunchError as error:
-    print(str(error).replace(temporary.name, "…"))
+    print(short_lines(str(error).replace(temporary.name, "…")))
 
 # %% [markdown]
 # The second start is rejected. Now wait until the run has made some progress, and kill it.
@@ -614,14 +611,12 @@ with redirect_stderr(StringIO()):
 ends = [load_file(folder / "model.safetensors") for folder in (victim / "weights", undisturbed)]
 gap = max((ends[0][name] - ends[1][name]).abs().max().item() for name in ends[1])
 answers = ("bit-identical", "nearly the same", "different")
-print(
-    reveal_choice(
-        guess,
-        answers[0 if gap == 0 else 1 if gap < 1e-4 else 2],
-        choices=answers,
-        because=f"The weights differ by up to {gap:g}. A checkpoint holds the weights, their "
-        "average and Adam's numbers; batches follow from seed and step.",
-    )
+reveal_choice(
+    guess,
+    answers[0 if gap == 0 else 1 if gap < 1e-4 else 2],
+    choices=answers,
+    because=f"The weights differ by up to {gap:g}. A checkpoint holds the weights, their "
+    "average and Adam's numbers; batches follow from seed and step.",
 )
 
 # %%
@@ -686,12 +681,12 @@ known = {
 }
 machine = {"data_disk": 5e9, "run_disk": 5e9, "one_disk": True, "memory": 64e9}
 needed = requirements.needs(**known, **machine)
-print("\n".join(map(str, needed)))
+print(short_lines("\n".join(map(str, needed)), hang="  "))
 
 # %%
 machine |= {"data_disk": 50e9, "run_disk": 50e9}  # fixed: a larger disk
 needed = requirements.needs(**known, **machine)
-print("\n".join(map(str, needed)))
+print(short_lines("\n".join(map(str, needed)), hang="  "))
 
 # %% [markdown]
 # Next, the images. `train` reports an invalid setup before the first step.
@@ -707,7 +702,8 @@ def attempt(recipe, folder):
             train(small, recipe, folder, device="cpu")
             print("✓ trained")
         except TrainError as error:
-            print(str(error).replace(temporary.name, "…").replace(str(two[0].parent), "…"))
+            text = str(error).replace(temporary.name, "…").replace(str(two[0].parent), "…")
+            print(short_lines(text))
 
 
 brief = replace(short, steps=2)

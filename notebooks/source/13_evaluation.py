@@ -45,14 +45,14 @@ def of_mean_error(values):
 
 
 numbers = {method: of_mean_error(values) for method, values in decibels.items()}
-print(
-    reveal_choice(
-        guess,
-        max(numbers, key=numbers.get),
-        choices=("A", "B", "neither"),
-        because="Image 1 has by far the larger error, so it decides alone.",
-    )
+reveal_choice(
+    guess,
+    max(numbers, key=numbers.get),
+    choices=("A", "B", "neither"),
+    because="Image 1 has by far the larger error, so it decides alone.",
 )
+
+# %% tags=["nbval-check-output"]
 for method, values in decibels.items():
     print(f"{method}: mean of decibels {values.mean():.2f}, by mean error {numbers[method]:.2f}")
 
@@ -230,11 +230,12 @@ for found in at_hand:
 
 # %% tags=["nbval-check-output"]
 from glanet import GLANet, ModelConfig
+from glanet.course.kit.lines import short_lines
 from glanet.weights.found import broken_promise
 
-print(broken_promise("GLA-Netx2.pth", ModelConfig.preset("paper", scale=4)))
+print(short_lines(broken_promise("GLA-Netx2.pth", ModelConfig.preset("paper", scale=4))))
 swinir_x2 = "001_classicalSR_DIV2K_s48w8_SwinIR-M_x2.pth"
-print(broken_promise(swinir_x2, ModelConfig.preset("paper", scale=2)))
+print(short_lines(broken_promise(swinir_x2, ModelConfig.preset("paper", scale=2))))
 
 # %% [markdown]
 # Do you have other weights? Enter a folder, a `.pth` file or the name of a repository on the
@@ -411,7 +412,7 @@ for scale, methods in measured.items():
             above = [f"{m} {pair[0]:.2f}" for pair, m in known if pair[0] > psnr]
             between = f"{(below or ['none'])[-1]} < {psnr:.2f} < {(above or ['none'])[0]}"
             if known and method != "bicubic":
-                print(f"×{scale} {method:24} {name:9} {between}")
+                print(f"×{scale} {method} on {name}:\n   {between}")
 
 # %% [markdown]
 # ### What Table 1 says
@@ -475,13 +476,11 @@ def margins(method, rival, scale):
 gains = margins("tiny-x2", "bicubic", 2)
 among = {name: gains[name] for name in choices}
 best, worst = max(among, key=among.get), min(among, key=among.get)
-print(
-    reveal_choice(
-        guess,
-        best,
-        choices=choices,
-        because=f"It gains {among[best]:.2f} dB on {best}, and {among[worst]:.2f} dB on {worst}.",
-    )
+reveal_choice(
+    guess,
+    best,
+    choices=choices,
+    because=f"It gains {among[best]:.2f} dB on {best}, and {among[worst]:.2f} dB on {worst}.",
 )
 
 # %%
@@ -505,7 +504,8 @@ if glanets and swinirs:
     print(f"{glanets[0]} leads {swinirs[0]} on {leads} of {len(gains)} images")
     display(gain_bars(gains, rival=swinirs[0]))
 else:
-    print("GLA-Netx2.pth and a SwinIR-M_x2.pth are not both in", released)
+    print("GLA-Netx2.pth and a SwinIR-M_x2.pth are not both in")
+    print(released)
 
 # %% [markdown]
 # ## 6 · Look
@@ -664,7 +664,7 @@ ensemble_gains = {
 }
 gain = np.mean(list(ensemble_gains.values()))
 each = ", ".join(f"{image} {value:+.2f}" for image, value in ensemble_gains.items())
-print(reveal(guess, round(float(gain), 2), unit="dB", because=f"By image: {each}."))
+reveal(guess, round(float(gain), 2), unit="dB", because=f"By image: {each}.")
 
 # %% [markdown]
 # Does it always gain? Here are the photographs of section 6:
@@ -823,13 +823,11 @@ whole_psnr, tiled_psnr = (psnr_y(to_image(answer), hr, 2) for answer in (whole, 
 
 loss = whole_psnr - tiled_psnr
 choices = ("over 0.1 dB", "0.01 to 0.1 dB", "under 0.01 dB")
-print(
-    reveal_choice(
-        guess,
-        choices[0] if loss > 0.1 else choices[1] if loss >= 0.01 else choices[2],
-        choices=choices,
-        because=f"Whole: {whole_psnr:.3f} dB. In tiles: {tiled_psnr:.3f} dB.",
-    )
+reveal_choice(
+    guess,
+    choices[0] if loss > 0.1 else choices[1] if loss >= 0.01 else choices[2],
+    choices=choices,
+    because=f"Whole: {whole_psnr:.3f} dB. In tiles: {tiled_psnr:.3f} dB.",
 )
 
 # %% [markdown]
@@ -851,7 +849,7 @@ for tile, overlap in ((72, 32), (128, 32), (128, 0)):
         answer = in_tiles(model, lr, tile, overlap)
     lost = whole_psnr - psnr_y(to_image(answer), hr, 2)
     print(
-        f"tiles of {tile:3}, overlap {overlap:2}: {sum(areas) / (height * width):.2f} times the "
+        f"tiles of {tile:3}, overlap {overlap:2}: {sum(areas) / (height * width):.2f} × the "
         f"pixels, {round(lost, 3) + 0:+.3f} dB lost"  # + 0 turns -0 into 0
     )
 
@@ -925,14 +923,12 @@ guess = ...
 # %%
 ratio = fastest["GLA-Net"] / fastest["SwinIR"]
 each = " and ".join(f"{name} {value:.3f} s" for name, value in fastest.items())
-print(
-    reveal(
-        guess,
-        round(ratio, 2),
-        unit="times as long",
-        close=0.1,
-        because=f"For {side} × {side} LR pixels, {each}.",
-    )
+reveal(
+    guess,
+    round(ratio, 2),
+    unit="times as long",
+    close=0.1,
+    because=f"For {side} × {side} LR pixels, {each}.",
 )
 
 # %% [markdown]
@@ -959,12 +955,11 @@ table_2 = {
     "without dense connections": ({"dense": False}, 33.48, 0.9405),
     "without Inception": ({"inception": False}, 33.43, 0.9396),
 }
+print(f"{'':25} PSNR  / SSIM      change  parameters")
 for variant, (left_out, psnr, ssim) in table_2.items():
     remaining = GLANet(ModelConfig.preset("paper", **left_out))
     parameters = sum(parameter.numel() for parameter in remaining.parameters())
-    print(
-        f"{variant:26} {psnr:.2f} / {ssim:.4f}  {psnr - 33.62:+.2f} dB  {parameters:,} parameters"
-    )
+    print(f"{variant:25} {psnr:.2f} / {ssim:.4f} {psnr - 33.62:+.2f} dB {parameters:11,}")
 
 # %% [markdown]
 # Two questions remain open. Is 0.14 dB more than chance? Every row is one training, and another
@@ -1049,7 +1044,7 @@ for scale in (4, model.config.scale):
         score = next(evaluate(partial(upscale_within, model), "any", [path], scale))
         print(f"×{scale}: {score.psnr_y:.2f} dB")
     except ValueError as error:
-        print(f"×{scale}: {error}")
+        print(short_lines(f"×{scale}: {error}"))
 
 # %% [markdown]
 # The second line is the fix: take the scale from the weights. Somebody could also edit a folder's
@@ -1067,7 +1062,7 @@ folder = Path(temporary.name)
 
 
 def without_folder(text):
-    return str(text).replace(f"{folder}{os.sep}", "")
+    return short_lines(str(text).replace(f"{folder}{os.sep}", ""))
 
 
 load("tiny-x2").save_pretrained(folder / "copy")

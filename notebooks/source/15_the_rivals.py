@@ -166,13 +166,11 @@ shuffled = learned.flatten(2)[..., order].view_as(learned)  # before the mean wa
 before, after = weights_of(attention, learned), weights_of(attention, shuffled)
 stay = torch.allclose(before, after, atol=1e-5)
 print(f"weights from {before.min():.2f} to {before.max():.2f}")
-print(
-    reveal_choice(
-        guess,
-        "they stay" if stay else "they are shuffled",
-        choices=("they stay", "they are shuffled", "they become equal"),
-        because="A mean does not depend on the order.",
-    )
+reveal_choice(
+    guess,
+    "they stay" if stay else "they are shuffled",
+    choices=("they stay", "they are shuffled", "they become equal"),
+    because="A mean does not depend on the order.",
 )
 
 # %% [markdown]
@@ -297,13 +295,11 @@ guess = ...
 
 # %% tags=["nbval-check-output"]
 parts = torch.diag(torch.tensor([0.001, 0.999]))[None]
-print(
-    reveal(
-        guess,
-        round(newton_schulz(parts, 5)[0, 0, 0].item(), 4),
-        unit="instead of 0.0316",
-        because="Far below the root, a step only multiplies Y by about 3/2, and 1.5⁵ is 7.6.",
-    )
+reveal(
+    guess,
+    round(newton_schulz(parts, 5)[0, 0, 0].item(), 4),
+    unit="instead of 0.0316",
+    because="Far below the root, a step only multiplies Y by about 3/2, and 1.5⁵ is 7.6.",
 )
 
 # %%
@@ -404,14 +400,12 @@ han = untrained("han")
 with torch.no_grad():
     outputs = han.layers(han.head(han.sub_mean(255 * to_tensor(lr))))
     largest = layer_weights(outputs).amax(-1).mean().item()
-print(
-    reveal(
-        guess,
-        round(largest, 2),
-        unit="for the largest of five",
-        because="Energies are sums over all channels and pixels. Here they differ by "
-        "millions, and e to such a power leaves one weight of 1.",
-    )
+reveal(
+    guess,
+    round(largest, 2),
+    unit="for the largest of five",
+    because="Energies are sums over all channels and pixels. Here they differ by "
+    "millions, and e to such a power leaves one weight of 1.",
 )
 
 # %% [markdown]
@@ -483,13 +477,11 @@ sum_over_keys = exercises.sum_over_keys.check(sum_over_keys)
 guess = ...
 
 # %% tags=["nbval-check-output"]
-print(
-    reveal(
-        guess,
-        4 * (256**2) ** 2 // 2**30,
-        unit="GiB",
-        because="65,536 pixels have 65,536² = 2³² pairs, of 4 bytes each.",
-    )
+reveal(
+    guess,
+    4 * (256**2) ** 2 // 2**30,
+    unit="GiB",
+    because="65,536 pixels have 65,536² = 2³² pairs, of 4 bytes each.",
 )
 
 # %% [markdown]
@@ -556,13 +548,11 @@ guess = ...
 # %% tags=["nbval-check-output"]
 ones = torch.ones(1, 36, 8 * 8)
 count = F.fold(ones, output_size=(16, 16), kernel_size=6, padding=2, stride=2)
-print(
-    reveal(
-        guess,
-        int(count[0, 0, 8, 8]),
-        unit="patches",
-        because="Each reaches over three steps of s pixels in both directions. CSNLN divides by 6.",
-    )
+reveal(
+    guess,
+    int(count[0, 0, 8, 8]),
+    unit="patches",
+    because="Each reaches over three steps of s pixels in both directions. CSNLN divides by 6.",
 )
 
 # %% [markdown]
@@ -722,13 +712,11 @@ torch.manual_seed(0)
 rotations = torch.randn(channels, 8, height * width // 128 // 2)
 same = hash_buckets(5 * tokens, rotations) == hash_buckets(tokens, rotations)
 share = same.float().mean().item()
-print(
-    reveal_choice(
-        guess,
-        {1.0: "always", 0.0: "never"}.get(share, "sometimes"),
-        choices=("always", "sometimes", "never"),
-        because="All products grow alike, so the largest stays the largest. Only the direction counts.",
-    )
+reveal_choice(
+    guess,
+    {1.0: "always", 0.0: "never"}.get(share, "sometimes"),
+    choices=("always", "sometimes", "never"),
+    because="All products grow alike, so the largest stays the largest. Only the direction counts.",
 )
 
 # %% [markdown]
@@ -986,15 +974,15 @@ slopes = {
     name: np.polyfit(np.log(list(counts)), np.log(list(counts.values())), 1)[0]
     for name, counts in flops.items()
 }
-print(
-    reveal(
-        guess,
-        round(2 ** slopes["NLSN"], 1),
-        unit="times as many",
-        because="Four times the pixels, and each still attends to three chunks.",
-    )
+reveal(
+    guess,
+    round(2 ** slopes["NLSN"], 1),
+    unit="times as many",
+    because="Four times the pixels, and each still attends to three chunks.",
 )
-print(f"\n{'':9}million operations at side {sides[0]} and {sides[-1]}, power")
+
+# %%
+print(f"{'':9}million operations at side {sides[0]} and {sides[-1]}, power")
 for name, counts in flops.items():
     first, last = (counts[side] / 1e6 for side in (sides[0], sides[-1]))
     print(f"{name:9}{first:12,.3f} {last:14,.3f} {slopes[name]:10.1f}")
@@ -1061,14 +1049,14 @@ def reached(model, side):
 
 reach = by_profile(smoke=16, learn=64, full=64)
 pixels = {entry.title: reached(untrained(name), reach) for name, entry in NETWORKS.items()}
-print(
-    reveal(
-        guess,
-        pixels["GLA-Net"],
-        unit=f"of {reach**2:,} pixels",
-        because="Each layer reaches the far end of the windows that the last one reached.",
-    )
+reveal(
+    guess,
+    pixels["GLA-Net"],
+    unit=f"of {reach**2:,} pixels",
+    because="Each layer reaches the far end of the windows that the last one reached.",
 )
+
+# %%
 for title, count in pixels.items():
     print(f"{title:13} {count:6,} of {reach**2:,}")
 

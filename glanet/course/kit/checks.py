@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from glanet.course.kit import progress
+from glanet.course.kit.lines import short_lines
 from glanet.errors import GlanetError
 
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
@@ -120,9 +121,10 @@ class Exercise:
         if os.environ.get("GLANET_STRICT") == "1":
             raise ExerciseError(f"{self.name}: {verdict.state}: {verdict.message}")
         if verdict.state == NOT_DONE:
-            print(f"· {self.name}: not done yet. The notebook goes on with the package's version.")
+            print(f"· {self.name}: not done yet.")
+            print("  The notebook goes on with the package's version.")
         else:
-            print(f"✗ {self.name}: {verdict.message}")
+            print(short_lines(f"✗ {self.name}: {verdict.message}", hang="  "))
         return self.reference
 
     def _unlike_the_reference(self, candidate, cases):

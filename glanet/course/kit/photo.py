@@ -45,11 +45,23 @@ def details(images, *, top, left, side):
 
 
 def explore_details(images, *, top=0, left=0, side=96):
-    """`details` with sliders for row, column and side."""
+    """`details` with sliders for row, column and side.
+
+    The sliders of row and column end where the square meets the border: each step of them changes
+    the picture.
+    """
     height, width = next(iter(images.values())).shape[:2]
+    row = IntSlider(top, 0, height - side, description="row", continuous_update=False)
+    column = IntSlider(left, 0, width - side, description="column", continuous_update=False)
+    size = IntSlider(side, 16, min(height, width), description="side", continuous_update=False)
+
+    def keep_inside(change):
+        row.max, column.max = height - change["new"], width - change["new"]
+
+    size.observe(keep_inside, "value")
     return explore(
         lambda top, left, side: details(images, top=top, left=left, side=side),
-        top=IntSlider(top, 0, height - 1, description="row", continuous_update=False),
-        left=IntSlider(left, 0, width - 1, description="column", continuous_update=False),
-        side=IntSlider(side, 16, min(height, width), description="side", continuous_update=False),
+        top=row,
+        left=column,
+        side=size,
     )

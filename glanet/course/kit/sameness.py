@@ -59,8 +59,8 @@ def same_module(mine, theirs, *inputs) -> str:
         if not difference <= TOLERANCE:
             raise SamenessError(f"{name}: differs by up to {difference:.1e}; 1e-06 is allowed")
     return (
-        f"✓ {type(theirs).__name__}: from the same weights the same output and the same "
-        f"{len(expected) - 1} gradients, to 1e-06."
+        f"✓ {type(theirs).__name__}: from the same weights the same output\n"
+        f"  and the same {len(expected) - 1} gradients, to 1e-06."
     )
 
 

@@ -3,7 +3,9 @@
 from io import BytesIO
 
 import matplotlib.pyplot as plt
+from IPython.core.pylabtools import print_figure
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 # One look for each part of the network in all notebooks. The Okabe-Ito palette is safe for colour
@@ -19,15 +21,48 @@ LOOKS = {
 }
 
 
+class DescribedFigure(Figure):
+    """A Figure that notebooks store with a text for readers who do not see it."""
+
+    def _repr_mimebundle_(self, **which):
+        picture = print_figure(self, "png")
+        return {"image/png": picture}, {"image/png": {"alt": alt_text(self)}}
+
+
 def new_figure(width, height):
     """An empty Figure of ``width`` × ``height`` inches.
 
     pyplot creates it, which registers how a notebook displays figures, and then closes it: so the
     figure appears once, where a cell returns it, and no figure stays open.
     """
-    figure = plt.figure(figsize=(width, height), layout="constrained")
+    figure = plt.figure(figsize=(width, height), layout="constrained", FigureClass=DescribedFigure)
     plt.close(figure)
     return figure
+
+
+def alt_text(figure) -> str:
+    """What a figure shows, in words: the titles, labels and legends of its panels, each once."""
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    bars = [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+    title = figure.get_suptitle()
+    texts = [title, *map(_panel, panels), *(f"colours: {bar.get_ylabel()}" for bar in bars)]
+    texts = [_plain(text) for text in dict.fromkeys(texts) if text.strip(" :")]
+    count = f"{len(panels)} panels. " if len(panels) > 1 else ""
+    return count + ". ".join(texts)
+
+
+def _panel(axes):
+    """The title of a panel, what its axes show, and the names of its lines."""
+    kind = "Picture" if axes.images else "Plot"
+    x, y = axes.get_xlabel(), axes.get_ylabel()
+    shown = f"{y} against {x}" if x and y else x or y
+    names = dict.fromkeys(axes.get_legend_handles_labels()[1])
+    return ": ".join(filter(None, (kind, axes.get_title(), shown, ", ".join(names))))
+
+
+def _plain(text):
+    """Text in one line, without the marks of formulas."""
+    return " ".join(text.replace("$", "").replace("\\", "").split())
 
 
 class PaletteCanvas(FigureCanvasAgg):

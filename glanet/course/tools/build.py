@@ -34,10 +34,17 @@ with dev_extra():
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
 CELL_TIMEOUT = 3600  # seconds: no cell of the smoke and learn profiles comes near it
 WIDGET = "application/vnd.jupyter.widget-view+json"
-# one kernel name and no version, so that every environment opens the notebook alike
+# what JupyterLab writes, but for Python's version, so that opening a notebook does not modify it
 METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+    },
 }
 
 

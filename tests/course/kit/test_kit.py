@@ -1,14 +1,16 @@
+import re
 from io import BytesIO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from glanet.course.kit import paths
+from glanet.course.kit import paths, predictions
+from glanet.course.kit.lines import short_lines
 from glanet.course.kit.photo import details, explore_details, photograph
 from glanet.course.kit.predictions import reveal, reveal_choice
 from glanet.course.kit.profile import PROFILES, by_profile, profile
-from glanet.course.kit.style import drawing
+from glanet.course.kit.style import drawing, new_figure
 
 
 @pytest.fixture
@@ -45,28 +47,86 @@ def test_the_sliders_draw_a_figure_at_both_their_ends(images, sweep):
     assert sweep(explore_details(images, side=16)) == 3
 
 
+def shown(capsys):
+    """What was printed, with its lines joined."""
+    return " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture
+def folded(monkeypatch):
+    """The bundles that predictions display."""
+    bundles = []
+    monkeypatch.setattr(predictions, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
 @pytest.mark.parametrize(
     ("guess", "says"),
-    [(..., "No guess"), (110, "is close"), (10, "too low"), (1000, "too high")],
+    [(110, "is close"), (10, "too low"), (1000, "too high"), (np.float64(100), "is close")],
 )
-def test_a_guess_is_compared_and_explained(guess, says):
-    text = reveal(guess, 100, unit="eggs", because="Because.")
+def test_a_guess_is_compared_and_explained(guess, says, capsys):
+    reveal(guess, 100, unit="eggs", because="Because.")
+    text = shown(capsys)
     assert says in text
-    assert text.endswith("answer is 100 eggs. Because.")
+    assert text.endswith("The answer is 100 eggs. Because.")
 
 
 @pytest.mark.parametrize(
     ("guess", "says"),
     [
-        (..., "No guess. The answer is low-pass. Because."),
         ("low-pass", "Right: the answer is low-pass. Because."),
         ("high-pass", "You said high-pass, but the answer is low-pass. Because."),
-        ("loud", "'loud' is not a choice. Choose one of 'low-pass', 'high-pass'."),
     ],
 )
-def test_a_choice_is_compared_and_explained(guess, says):
-    choices = ("low-pass", "high-pass")
-    assert reveal_choice(guess, "low-pass", choices=choices, because="Because.") == says
+def test_a_choice_is_compared_and_explained(guess, says, capsys):
+    reveal_choice(guess, "low-pass", choices=("low-pass", "high-pass"), because="Because.")
+    assert shown(capsys) == says
+
+
+def ask_number(guess):
+    reveal(guess, 12345, unit="eggs", because="Because.")
+
+
+def ask_choice(guess):
+    reveal_choice(guess, 12345, choices=(12345, 0), because="Because.")
+
+
+@pytest.mark.parametrize("ask", [ask_number, ask_choice])
+@pytest.mark.parametrize(
+    "guess",
+    [None, "12", "", (1, 2), [3], {"a": 1}, True, float("nan"), np.arange(2), 1j, int],
+    ids=repr,
+)
+def test_what_is_no_answer_gets_one_sentence_and_no_answer(ask, guess, capsys):
+    ask(guess)
+    text = shown(capsys)
+    assert repr(guess)[:20] in text
+    assert "Guess one number" in text or "Choose one of" in text
+    assert "The answer" not in text
+
+
+@pytest.mark.parametrize("ask", [ask_number, ask_choice])
+def test_without_a_guess_the_answer_is_folded(ask, folded, capsys):
+    ask(...)
+    (bundle,) = folded
+    assert capsys.readouterr().out == ""
+    assert "12" not in bundle["text/plain"]
+    assert re.fullmatch(
+        r"<details><summary>.*</summary>\n<pre .*The answer is .*12,?345.*</pre></details>",
+        bundle["text/html"],
+        re.DOTALL,
+    )
+
+
+def test_a_long_answer_is_wrapped_and_a_table_is_not(folded, capsys):
+    table = "attention   0.04  0.34\nmax         0.05  0.09"
+    for guess in (1, ...):
+        reveal(guess, 1, unit="egg", because=f"{'long ' * 30}& <b>\n{table}")
+    lines = capsys.readouterr().out.splitlines() + folded[0]["text/html"].splitlines()[1:]
+    text = "\n".join(lines)
+    assert text.count(table) == 2
+    assert "&amp; &lt;b&gt;" in text
+    assert max(map(len, lines)) <= 62 + len('<pre style="white-space: pre-wrap">')
 
 
 def test_the_profile_is_learn_unless_the_environment_says_otherwise(monkeypatch):
@@ -100,3 +160,28 @@ def test_a_drawing_of_few_colours_keeps_the_rare_ones():
 
     assert np.abs(picture(128) - picture(256)).max() <= 8
     assert len(np.unique(picture(32).reshape(-1, 3), axis=0)) <= 32
+
+
+def test_long_lines_are_cut_at_spaces_and_keep_their_indent():
+    text = f"short\n  {'word ' * 20}\n{'x' * 70} end"
+    lines = short_lines(text, hang=">").splitlines()
+    assert lines[0] == "short"
+    assert all(len(line) <= 62 for line in lines[:-2])
+    assert [line[:4] for line in lines[1:3]] == ["  wo", "  >w"]
+    assert lines[-2:] == ["x" * 70, ">end"]
+    assert short_lines(ValueError("it is wrong")) == "it is wrong"
+
+
+def test_a_figure_is_displayed_with_a_text_that_says_what_it_shows():
+    figure = new_figure(4, 2)
+    picture, curve = figure.subplots(1, 2)
+    figure.colorbar(picture.imshow([[0, 1]]), ax=picture, label="weight")
+    picture.set_title("base, $I_{CSR}$")
+    curve.plot([1, 2], label="each step")
+    curve.set(xlabel="step", ylabel="loss\n(dB)")
+    curve.legend()
+    bundle, metadata = figure._repr_mimebundle_()
+    assert Image.open(BytesIO(bundle["image/png"])).size[0] > 300
+    assert metadata["image/png"]["alt"] == (
+        "2 panels. Picture: base, I_{CSR}. Plot: loss (dB) against step: each step. colours: weight"
+    )

@@ -54,7 +54,7 @@ def test_equal_modules_are_the_same_and_stay_unchanged():
     before = mine.inner.weight.clone()
     said = same_module(mine, theirs, torch.rand(4, 3), 2)
     assert said == (
-        "✓ Branch: from the same weights the same output and the same 5 gradients, to 1e-06."
+        "✓ Branch: from the same weights the same output\n  and the same 5 gradients, to 1e-06."
     )
     assert torch.equal(mine.inner.weight, before)
     assert mine.training

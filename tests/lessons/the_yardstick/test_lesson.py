@@ -1,5 +1,7 @@
 import math
+import re
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from skimage import data
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.the_yardstick import exercises as yardstick
 from glanet.course.lessons.the_yardstick.figures import (
     DISTORTIONS,
@@ -17,6 +20,7 @@ from glanet.course.lessons.the_yardstick.figures import (
 )
 from glanet.course.lessons.the_yardstick.widgets import explore_distortions
 from glanet.evaluation.metrics import psnr_y, rgb_to_y, ssim_y
+from glanet.evaluation.published import published
 from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # Luma
@@ -462,3 +466,29 @@ def test_the_widget_says_what_the_distortion_measures(photo):
     psnr, ssim = psnr_y(spoiled, photo, 0), ssim_y(spoiled, photo, 0)
     titles = [axes.get_title() for axes in widget.f("blurred", 7).axes[:2]]
     assert titles == ["original", f"blurred\n{psnr:.2f} dB, SSIM {ssim:.3f}"]
+
+
+# The rows of bicubic in the text
+
+ROW = re.compile(r"^# \| ×(\d) (\w+) \| ([\d.]+ / [\d.]+) \| ([\d.]+ / [\d.]+) \|$", re.MULTILINE)
+ROWS = ROW.findall((NOTEBOOKS / "source" / "02_the_yardstick.py").read_text("utf-8"))
+
+
+def test_the_published_rows_in_the_text_are_published():
+    assert len(ROWS) == 8
+    for scale, name, claimed, _ in ROWS:
+        _, _, known = published(int(scale))[0]
+        assert claimed == "{:.2f} / {:.4f}".format(*known[name])
+
+
+def test_the_measured_rows_in_the_text_are_those_of_the_notebook():
+    stored = nbformat.read(NOTEBOOKS / "02_the_yardstick.ipynb", as_version=4)
+    printed = [
+        dict(re.findall(r"^×(\d \w+) +([\d.]+ / [\d.]+)", output.text, re.MULTILINE))
+        for cell in stored.cells
+        if cell.cell_type == "code" and cell.source.rpartition("\n")[2].startswith("compare(")
+        for output in cell.outputs
+    ]
+    by_protocol, on_y_alone = ROWS[:4], ROWS[4:]
+    for rows, measured in zip((by_protocol, on_y_alone), printed, strict=True):
+        assert {f"{scale} {name}": numbers for scale, name, _, numbers in rows} == measured
