@@ -258,11 +258,15 @@ def build_module(cls, settings, weights, inputs):
     if not isinstance(module, nn.Module):
         raise AnswerError(f"it builds {_form(module)[0]}, expected an nn.Module")
     own = module.state_dict()
+    if own.keys() != weights.keys():
+        for name, value in vars(module).items():
+            plain = isinstance(value, list | tuple)
+            if plain and any(isinstance(part, nn.Module) for part in value):
+                raise AnswerError(
+                    f"PyTorch does not find the layers in the plain list `{name}`: "
+                    "use nn.ModuleList(...) or nn.Sequential(*...)"
+                )
     if weights and not own:
-        if any(isinstance(value, list | tuple) and value for value in vars(module).values()):
-            raise AnswerError(
-                "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
-            )
         return None
     require_fit(own, weights)
     for name, parameter in module.named_parameters():
@@ -333,8 +337,8 @@ def require_fit(own, weights):
     for name, tensor in weights.items():
         layer, _, what = name.rpartition(".")
         if name not in own:
-            unknown = next((other for other in own if other not in weights), None)
-            others = f"; it has `{unknown}`, which the exercise has not" if unknown else ""
+            found = [*own][:6] + ["…"] * (len(own) > 6)
+            others = f"; it has {', '.join(found)}" if own else ""
             hint = ": leave `bias=True`" if what == "bias" and f"{layer}.weight" in own else others
             raise AnswerError(f"your class has no `{name}`{hint}")
         found, expected = tuple(own[name].shape), tuple(tensor.shape)

@@ -227,7 +227,7 @@ class Named(nn.Module):
         ({"inside": nn.Linear(3, 3, bias=False)}, "no `inside.bias`: leave `bias=True`"),
         (
             {"first": nn.Linear(3, 3, bias=False)},
-            "no `inside.weight`; it has `first.weight`, which",
+            "no `inside.weight`; it has first.weight",
         ),
         ({"inside": nn.Linear(3, 4)}, "`inside.weight` has the shape (4, 3), expected (3, 3)"),
         (

@@ -166,7 +166,7 @@ class Depthwise(nn.Sequential):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (Named, "your class has no `0.weight`; it has `first.weight`"),
+        (Named, "your class has no `0.weight`; it has first.weight, first.bias"),
         (Depthwise, "`1.weight` has the shape (4, 1, 1, 3), expected (4, 4, 1, 3)"),
     ],
 )
