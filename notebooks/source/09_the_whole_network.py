@@ -621,7 +621,7 @@ parts = account(config)
 for part in parts:
     counted = sum(p.numel() for n, p in model.named_parameters() if fnmatch(n, part.names))
     print(
-        f"{part.label:17} {part.one!s:15} × {part.times:2} = {part.count(config):10,} {counted:11,}"
+        f"{part.label:18} {part.one!s:14} × {part.times:2} = {part.count(config):9,} {counted:10,}"
     )
 whole = sum((part.times * part.one for part in parts), Terms())
 print(f"\n{sum(part.count(config) for part in parts):,} = {whole}")
@@ -1003,7 +1003,7 @@ for switches in (
 ):
     config = ModelConfig(**tiny, **switches)
     print(same_module(GLANet(config), package.GLANet(config), torch.rand(2, 3, 2, 7)))
-    print(f"  with {switches or 'all of its parts'}")
+    print("  with", ", ".join(f"{name}={value}" for name, value in switches.items()) or "all parts")
 
 # %% [markdown]
 # ## How far you are

@@ -1,5 +1,6 @@
 """Figures of the course: each function takes its data and returns a matplotlib Figure."""
 
+import re
 from io import BytesIO
 
 import matplotlib.pyplot as plt
@@ -57,7 +58,14 @@ def _panel(axes):
     x, y = axes.get_xlabel(), axes.get_ylabel()
     shown = f"{y} against {x}" if x and y else x or y
     names = dict.fromkeys(axes.get_legend_handles_labels()[1])
+    names = names or dict.fromkeys(label.get_text() for label in _words(axes))
     return ": ".join(filter(None, (kind, axes.get_title(), shown, ", ".join(names))))
+
+
+def _words(axes):
+    """The tick labels of a panel that are no numbers, such as the names of bars."""
+    labels = [*axes.get_yticklabels(), *axes.get_xticklabels()]
+    return [label for label in labels if re.search("[a-z]{3}", label.get_text())]
 
 
 def _plain(text):

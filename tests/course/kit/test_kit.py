@@ -10,7 +10,7 @@ from glanet.course.kit.lines import short_lines
 from glanet.course.kit.photo import details, explore_details, photograph
 from glanet.course.kit.predictions import reveal, reveal_choice
 from glanet.course.kit.profile import PROFILES, by_profile, profile
-from glanet.course.kit.style import drawing, new_figure
+from glanet.course.kit.style import alt_text, drawing, new_figure
 
 
 @pytest.fixture
@@ -182,6 +182,9 @@ def test_a_figure_is_displayed_with_a_text_that_says_what_it_shows():
     curve.legend()
     bundle, metadata = figure._repr_mimebundle_()
     assert Image.open(BytesIO(bundle["image/png"])).size[0] > 300
+    bars = new_figure(3, 2)
+    bars.subplots().barh(["border", "rounding"], [1, 2])
+    assert alt_text(bars) == "Plot: border, rounding"
     assert metadata["image/png"]["alt"] == (
         "2 panels. Picture: base, I_{CSR}. Plot: loss (dB) against step: each step. colours: weight"
     )
