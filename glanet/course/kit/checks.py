@@ -10,15 +10,18 @@ function.
 import copy
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
+from torch import nn
 
+from glanet.config import Config
 from glanet.course.kit import progress
 from glanet.course.kit.lines import short_lines
 from glanet.errors import GlanetError
 
+LONGEST = 160  # letters that one argument may take in a message
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
@@ -220,11 +223,14 @@ def run_module(cls, settings, weights, *inputs):
     """
     module = cls(*settings)
     own = module.state_dict()
+    if own.keys() != weights.keys():
+        for name, value in vars(module).items():
+            if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
+                raise AnswerError(
+                    f"PyTorch does not find the layers in the plain list `{name}`: "
+                    "use nn.ModuleList(...) or nn.Sequential(*...)"
+                )
     if weights and not own:
-        if any(isinstance(value, list) and value for value in vars(module).values()):
-            raise AnswerError(
-                "PyTorch does not find the layers in a plain list: use nn.ModuleList(...)"
-            )
         return None
     require_fit(own, weights)
     module.load_state_dict(weights)
@@ -248,7 +254,8 @@ def require_fit(own, weights):
     for name, tensor in weights.items():
         layer, _, what = name.rpartition(".")
         if name not in own:
-            others = f"; it has {', '.join(own)}" if own else ""
+            found = [*own][:6] + ["…"] * (len(own) > 6)
+            others = f"; it has {', '.join(found)}" if own else ""
             hint = ": leave `bias=True`" if what == "bias" and f"{layer}.weight" in own else others
             raise AnswerError(f"your class has no `{name}`{hint}")
         found, expected = tuple(own[name].shape), tuple(tensor.shape)
@@ -335,6 +342,10 @@ def _given(case):
 
 
 def _describe(argument):
+    if isinstance(argument, Config) and len(repr(argument)) > LONGEST:
+        changed = [f.name for f in fields(argument) if getattr(argument, f.name) != f.default]
+        texts = (f"{name}={getattr(argument, name)!r}" for name in changed)
+        return f"{type(argument).__name__}({', '.join(texts)})"
     if isinstance(argument, np.ndarray):
         return f"a {argument.dtype} array {argument.shape}"
     if isinstance(argument, torch.Tensor):
