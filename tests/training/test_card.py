@@ -64,3 +64,9 @@ def test_many_files_are_counted(card):
     assert rows(text)["trained on"].startswith("6 files (91 images)")
     assert "- data: 6 files\n" in text
     assert "5.png" not in text
+
+
+def test_a_card_names_files_without_their_folders(card):
+    text = card(data=("/home/me/photos/cat.png", "T91"))
+    assert rows(text)["trained on"].startswith("cat.png and T91 (91 images)")
+    assert "/home" not in text
