@@ -711,7 +711,8 @@ for rate in rates:
     for quantity, results, digits in (("PSNR", psnrs, 2), ("loss", losses, 4)):
         plain, connected = np.array(results[rate]["plain"]), np.array(results[rate]["dense"])
         gains = ", ".join(f"{gain:+.{digits}f}" for gain in connected - plain)
-        print(f"learning rate {rate:g}, {quantity}: dense − plain {gains}")
+        print(f"learning rate {rate:g}, {quantity}:")
+        print(f"  dense − plain, for each seed: {gains}")
         spread = ", ".join(f"{np.ptp(values):.{digits}f}" for values in (plain, connected))
         print(f"  between seeds of plain and of dense: {spread}")
         print(f"  {verdict(plain, connected)}")

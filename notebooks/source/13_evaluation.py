@@ -1019,6 +1019,7 @@ else:
     }
     for name in dict.fromkeys(name.split(": ")[0] for name in entry["value"]):
         print(f"{name:10}  {ways.get(name, '')}")
+    print(f"by {entry['command']}")
     steps = [network["steps"] for network in entry["networks"].values()]
     print(f"{min(steps):,} to {max(steps):,} steps; the paper's network takes 500,000")
     display(ablation(entry["value"], "GLA-Net"))

@@ -32,7 +32,7 @@ def rounds():
             yield pytest.param(lesson, chosen, id=f"{lesson.stem}-{number}")
 
 
-def show(*values):
+def show(*values, **options):
     """Draw what a notebook would draw: errors in a figure show when it is drawn."""
     for value in values:
         if isinstance(value, interactive):
