@@ -364,7 +364,7 @@ def table_1(scale):
     rows = [row for row in rows if row[3].keys() & sets.keys()]
     for method, scores in measured[scale].items():
         rows.append((method, True, trained_on[method], mean_scores(scores)))
-    return sorted(rows, key=lambda row: row[3].get(next(iter(sets)), (0, 0)))
+    return sorted(rows, key=lambda row: row[3].get(next(iter(sets)), (0, 0))[0])
 
 
 def as_markdown(rows):

@@ -3,7 +3,6 @@
 from tests.lessons.frequency_lab.test_lesson import (
     Recorder,
     by_parts,
-    complex_share,
     fold_by_slices,
     fold_by_strides,
     means,
@@ -13,6 +12,6 @@ from tests.lessons.frequency_lab.test_lesson import (
 VARIANTS = {
     "by_ring": (means(), rings_by_histogram),
     "record": (Recorder,),
-    "coherent": (by_parts, complex_share),
+    "coherent": (by_parts,),
     "fold": (fold_by_slices, fold_by_strides),
 }

@@ -11,8 +11,8 @@ from tests.lessons.training_in_miniature.test_lesson import (
 )
 
 
-def as_a_list(*arguments):
-    return list(adam_rewritten(*arguments))
+def as_a_list(weight, gradient, m, v, step, rate):
+    return list(adam_rewritten(weight, gradient, m, v, step, rate))
 
 
 def in_torch(recipe, step):

@@ -295,7 +295,7 @@ def run_coherent(function, y, z, axis):
     """The real and imaginary part of H₁, and γ²: (3, frequencies).
 
     Raises:
-        AnswerError: the answer is no pair.
+        AnswerError: the answer is no pair, or γ² is complex.
     """
     answer = function(y, z, lambda values: values.mean(axis))
     if answer is None or answer is ...:
@@ -306,7 +306,9 @@ def run_coherent(function, y, z, axis):
     gain, share = answer
     gain = torch.as_tensor(gain).to(torch.complex128)
     share = torch.as_tensor(share)
-    if share.is_complex():  # a complex γ² with imaginary part 0 is right
+    if share.is_complex():
+        if share.imag.abs().max() < 1e-9:
+            raise AnswerError("γ² is real, but of a complex type: return its real part")
         share = torch.where(share.imag.abs() < 1e-9, share.real, torch.nan)
     return torch.stack([gain.real, gain.imag, share.double()])
 
