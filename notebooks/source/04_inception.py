@@ -323,9 +323,32 @@ ConvBranch = exercises.ConvBranch.check(ConvBranch)
 # convolution with k×k kernels: one kernel for each pair of an output and an input channel. What are
 # these kernels?
 #
-# Follow one input channel i to one output channel o. The 1×1 sends it to every channel m in
-# between. The row takes every m to every n. The column takes every n to o. Each path from i to o
-# multiplies three weights, and the kernel sums over all paths:
+# Begin with one input channel, one output channel, and two channels between them. The 1×1 sends the
+# input to channel 0 with the weight 1, and to channel 1 with the weight 2. To keep it small, row and
+# column do not mix the two channels here. So there are two paths from the input to the output. Each
+# is an outer product, as in section 3, times the weight of the 1×1. The first is Sobel's detector,
+# the second keeps the pixel as it is:
+
+# %% tags=["nbval-check-output"]
+first = torch.tensor([1.0, 2])  # one number for each channel between
+row = torch.tensor([[1.0, 0, -1], [0, 1, 0]])
+column = torch.tensor([[1.0, 2, 1], [0, 1, 0]])
+paths = [first[m] * column[m][:, None] * row[m][None, :] for m in (0, 1)]
+print(paths[0] + paths[1])
+
+# %% [markdown]
+# `torch.einsum` writes such a sum in one line. Name the axes of each factor with a letter, then the
+# axes of the result. It multiplies the factors, and sums over every letter that the result does not
+# name. Here that is `m`, the channel between:
+
+# %% tags=["nbval-check-output"]
+torch.einsum("mu, mv, m -> uv", column, row, first)
+
+# %% [markdown]
+# In the real branch, every step mixes all channels. Follow one input channel i to one output
+# channel o. The 1×1 sends it to every channel m in between. The row takes every m to every n. The
+# column takes every n to o. Each path from i to o multiplies three weights, and the kernel sums over
+# all paths:
 #
 # $$K_{oi}[u, v] = \sum_n \sum_m \mathrm{column}_{on}[u] \cdot \mathrm{row}_{nm}[v] \cdot \mathrm{first}_{mi}$$
 #
@@ -643,8 +666,27 @@ for name, pooled in {
 # The average returns the same wave, weaker. The maximum adds waves of 8 and 16 cycles that were not
 # there. A frequency response cannot describe that.
 #
-# But you can measure: compare the spectrum of the input with the spectrum of the output. The result
-# depends on the input. Begin with white noise, where all frequencies are equally strong.
+# Divide power out by power in. For the average at 4 cycles this is 14.42 / 16 = 0.90, and you can
+# predict it. At $f$ cycles/pixel, both neighbours of a crest have the value $\cos 2\pi f$. So the
+# mean of the three is $(1 + 2 \cos 2\pi f) / 3$, and the power is the square of that. Try three
+# waves:
+
+# %% tags=["nbval-check-output"]
+import math
+
+for cycles in (4, 12, 28):
+    wave = torch.cos(2 * torch.pi * cycles * torch.arange(64) / 64).double()[None]
+    pooled = F.avg_pool1d(F.pad(wave, (1, 1), mode="circular"), 3, stride=1)
+    measured = pooled.square().sum() / wave.square().sum()
+    by_formula = ((1 + 2 * math.cos(2 * math.pi * cycles / 64)) / 3) ** 2
+    print(f"{cycles / 64:.4f} cycles/pixel: measured {measured:.3f}, formula {by_formula:.3f}")
+
+# %% [markdown]
+# The next cells do the same for all frequencies at once: power out over power in. If this ratio is
+# smaller at high frequencies, the operation is low-pass. For the maximum there is no formula.
+#
+# You can only measure, and the result depends on the input. Begin with white noise, where all
+# frequencies are equally strong.
 #
 # **Prediction.** On white noise, is max-pooling `"low-pass"`, `"high-pass"`, or `"neither"`?
 

@@ -665,8 +665,13 @@ figures.touched(maps, row=0, column=0, window=8)
 # Now roll the wrong way, with the mask. Roll the image by 8 down and to the right before the layer;
 # the layer rolls it back by 4. So the layer works on an image rolled by 4 in the wrong direction.
 
+
 # %%
-wrong_way = touched(lambda x: on_rolled(x, -8, right), tokens, row=0, column=0)
+def rolled_the_wrong_way(x):
+    return right(x.roll((8, 8), dims=(1, 2))).roll((-8, -8), dims=(1, 2))
+
+
+wrong_way = touched(rolled_the_wrong_way, tokens, row=0, column=0)
 figures.touched({"wrong way": wrong_way, "correct": maps["correct"]}, row=0, column=0, window=8)
 
 # %% [markdown]

@@ -661,6 +661,8 @@ print(f"attention, mean over the layers: {attention_alone:.2f}")
 # enlarged photograph loses.
 
 # %%
+from tqdm.auto import tqdm
+
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 
@@ -684,7 +686,9 @@ def silenced(layer, branch):
 
 
 whole = psnr_y(upscale(model, lr), hr, border=2)
-losses = np.array([[whole - silenced(layer, b) for b in range(5)] for layer in layers.values()])
+pairs = [(layer, branch) for layer in layers.values() for branch in range(5)]
+losses = [whole - silenced(*pair) for pair in tqdm(pairs, leave=False, unit=" images")]
+losses = np.array(losses).reshape(len(layers), 5)
 
 # %%
 from glanet.course.lessons.gla_layer.figures import loud_and_needed
@@ -692,7 +696,7 @@ from glanet.course.lessons.gla_layer.figures import loud_and_needed
 shares = heard_shares[0, :, :5]  # of the same photograph
 print(f"PSNR {whole:.2f} dB; a silenced branch costs up to {losses.max():.2f} dB")
 print(f"correlation of share and loss: {np.corrcoef(shares.ravel(), losses.ravel())[0, 1]:.2f}")
-loud_and_needed(shares, losses, list(layers))
+loud_and_needed(shares, losses, list(layers), named=[("3.2", "attention"), ("2.2", "attention")])
 
 # %% [markdown]
 # No single branch costs much: the other branches, the residual and the other layers still work. And

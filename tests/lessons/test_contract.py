@@ -34,7 +34,12 @@ def fixed(exercise, seed):
     def run(function, number):
         return exercise.run(function, *copy.deepcopy(cases[number]))
 
-    return replace(exercise, draw=lambda rng: [(n,) for n in range(len(cases))], run=run)
+    def also(candidate, reference, number):
+        if exercise.also:
+            exercise.also(candidate, reference, *copy.deepcopy(cases[number]))
+
+    numbers = [(n,) for n in range(len(cases))]
+    return replace(exercise, draw=lambda rng: numbers, run=run, also=also)
 
 
 @EXERCISES

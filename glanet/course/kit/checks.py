@@ -53,7 +53,9 @@ class Exercise:
     or class, the package's own if there is one. ``draw`` takes a numpy Generator and returns a list
     of argument tuples. ``mistakes`` maps a message to the learner to a function or class that makes
     this mistake. ``run`` takes the candidate and the arguments of one tuple, and returns the answer
-    to compare; for classes it is `run_module`. It may raise `AnswerError`. ``tolerance`` is the
+    to compare; for classes it is `run_module`. It may raise `AnswerError`. ``also`` takes the
+    candidate, the reference and the arguments of one tuple once the answers are right, and raises
+    `AnswerError` for what they do not show; for classes it is `trains_alike`. ``tolerance`` is the
     largest absolute difference that counts as equal.
     """
 
@@ -63,6 +65,7 @@ class Exercise:
     draw: Callable[[np.random.Generator], list[tuple]]
     mistakes: dict[str, Callable] = field(default_factory=dict)
     run: Callable = _call
+    also: Callable | None = None
     tolerance: float = 1e-6
 
     @property
@@ -90,6 +93,7 @@ class Exercise:
             wrong = next(filter(None, map(_other_type, answers, rights)), "")
             if not wrong and not _unchanged(inputs, cases):
                 wrong = "right, but it writes into its input: leave its arguments as they are"
+            wrong = wrong or self._unlike_the_reference(candidate, cases)
             return Verdict(WRONG, wrong) if wrong else Verdict(RIGHT)
         for message, mistaken in self.mistakes.items():
             if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
@@ -124,6 +128,17 @@ class Exercise:
         else:
             print(short_lines(f"✗ {self.name}: {verdict.message}", hang="  "))
         return self.reference
+
+    def _unlike_the_reference(self, candidate, cases):
+        """What ``also`` finds, or ""."""
+        try:
+            for case in cases if self.also else []:
+                self.also(candidate, self.reference, *_copies(case))
+        except AnswerError as error:
+            return str(error)
+        except Exception as error:
+            return f"right, but with gradients, as in training, it raised {error}"
+        return ""
 
     def _mistaken_answers(self, mistaken, cases):
         """Yield the answer of a mistake for each case; None where it raises an error."""
@@ -219,13 +234,36 @@ def run_module(cls, settings, weights, *inputs):
     expected.
 
     Raises:
-        AnswerError: a weight has another name or shape, is in a plain list, or cannot be trained.
+        AnswerError: as `build_module`, or no gradient reaches the weights.
+    """
+    module = build_module(cls, settings, weights, inputs)
+    if module is None:
+        return None
+    answer = module.eval()(*inputs)
+    if not isinstance(answer, torch.Tensor):
+        return answer
+    if weights and not answer.requires_grad:
+        raise AnswerError("no gradient reaches the weights: use no `detach` and no `no_grad`")
+    return answer.detach()
+
+
+def build_module(cls, settings, weights, inputs):
+    """``cls(*settings)`` with ``weights``, in the float type of ``inputs``.
+
+    Returns None for a class that has no weights although some are expected.
+
+    Raises:
+        AnswerError: it is no module; a weight has another name or shape, is in a plain list, or
+            cannot be trained.
     """
     module = cls(*settings)
+    if not isinstance(module, nn.Module):
+        raise AnswerError(f"it builds {_form(module)[0]}, expected an nn.Module")
     own = module.state_dict()
     if own.keys() != weights.keys():
         for name, value in vars(module).items():
-            if isinstance(value, list) and any(isinstance(part, nn.Module) for part in value):
+            plain = isinstance(value, list | tuple)
+            if plain and any(isinstance(part, nn.Module) for part in value):
                 raise AnswerError(
                     f"PyTorch does not find the layers in the plain list `{name}`: "
                     "use nn.ModuleList(...) or nn.Sequential(*...)"
@@ -233,16 +271,63 @@ def run_module(cls, settings, weights, *inputs):
     if weights and not own:
         return None
     require_fit(own, weights)
-    module.load_state_dict(weights)
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
             raise AnswerError(f"`{name}` is frozen: training must be able to change it")
-    answer = module.eval()(*inputs)
-    if not isinstance(answer, torch.Tensor):
-        return answer
-    if weights and not answer.requires_grad:
-        raise AnswerError("no gradient reaches the weights: use no `detach` and no `no_grad`")
-    return answer.detach()
+    module.load_state_dict(weights)
+    return module.to(next((i.dtype for i in inputs if _is_float(i)), None))
+
+
+def trains_alike(cls, reference, settings, weights, *inputs):
+    """Check that a right class trains as ``reference`` does.
+
+    Raises:
+        AnswerError: no gradient reaches a weight or the input, or training mode changes the output,
+            and neither is so in ``reference``.
+    """
+    mine, theirs = (build_module(c, settings, weights, inputs) for c in (cls, reference))
+    out_of_reach = _out_of_reach(theirs, inputs)
+    for name in _out_of_reach(mine, inputs):
+        if name not in out_of_reach:
+            raise AnswerError(
+                f"right, but no gradient reaches {name}: use no `detach`, no `data`, no `no_grad`"
+            )
+    if _same_in_both_modes(theirs, inputs) and not _same_in_both_modes(mine, inputs):
+        raise AnswerError(
+            "right in eval mode, but other numbers in training mode: leave out what acts in one of "
+            "them only, such as dropout"
+        )
+
+
+def passes_gradients(function, reference, *inputs):
+    """Check that gradients pass through a right function to the inputs, as through ``reference``.
+
+    Raises:
+        AnswerError: they do not.
+    """
+    inputs = [value.requires_grad_() if _is_float(value) else value for value in inputs]
+    if reference(*inputs).requires_grad and not function(*inputs).requires_grad:
+        raise AnswerError(
+            "right, but no gradient passes through: use no `detach`, no `data`, no `no_grad`"
+        )
+
+
+def _out_of_reach(module, inputs):
+    """What no gradient of the output reaches: the names of weights, and "the input"."""
+    inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
+    leaves = [(f"`{name}`", weight) for name, weight in module.named_parameters()]
+    leaves += [("the input", value) for value in inputs if _is_float(value)]
+    output = module.train()(*inputs)
+    if not output.requires_grad:
+        return [name for name, _ in leaves]
+    tensors = [tensor for _, tensor in leaves]
+    gradients = torch.autograd.grad(output.sum(), tensors, allow_unused=True)
+    return [name for (name, _), g in zip(leaves, gradients, strict=True) if g is None]
+
+
+def _same_in_both_modes(module, inputs):
+    with torch.no_grad():
+        return torch.equal(module.train()(*inputs), module.eval()(*inputs))
 
 
 def require_fit(own, weights):
@@ -275,6 +360,10 @@ def random_weights(module, rng):
         name: torch.randn(tensor.shape, generator=generator) / max(1, tensor[0].numel()) ** 0.5
         for name, tensor in module.state_dict().items()
     }
+
+
+def _is_float(value):
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _array(answer):

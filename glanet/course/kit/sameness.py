@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import torch
 
+from glanet.course.kit.checks import AnswerError, require_fit
 from glanet.errors import GlanetError
 
 TOLERANCE = 1e-6
@@ -48,9 +49,10 @@ def same_module(mine, theirs, *inputs) -> str:
     """
     mine, theirs = (copy.deepcopy(module).double().eval() for module in (mine, theirs))
     try:
-        mine.load_state_dict(theirs.state_dict())
-    except RuntimeError as error:
+        require_fit(mine.state_dict(), theirs.state_dict())
+    except AnswerError as error:
         raise SamenessError(f"the weights do not fit: {error}") from error
+    mine.load_state_dict(theirs.state_dict())
     ours, expected = (_outputs_and_gradients(module, inputs) for module in (mine, theirs))
     for name, value in expected.items():
         difference = (ours[name] - value).abs().max().item() if value.numel() else 0.0

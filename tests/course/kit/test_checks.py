@@ -16,8 +16,10 @@ from glanet.course.kit.checks import (
     Exercise,
     ExerciseError,
     Verdict,
+    passes_gradients,
     random_weights,
     run_module,
+    trains_alike,
 )
 
 
@@ -155,6 +157,8 @@ def test_rounding_in_float32_is_told_from_a_mistake():
     assert once.judge(lambda: np.float32(right) * np.float32(1.00002)).message == says
     assert once.judge(lambda: 2 * right).message == "all are doubled"
     assert "it returns" in once.judge(lambda: 1.1 * np.float32(right)).message
+    twice = replace(once, draw=lambda rng: [(right,), (np.float32(right),)], reference=np.copy)
+    assert twice.judge(np.float32).message == says
 
 
 def test_in_strict_mode_anything_but_right_is_an_error(monkeypatch):
@@ -222,7 +226,10 @@ class Named(nn.Module):
     ("layers", "says"),
     [
         ({"inside": nn.Linear(3, 3, bias=False)}, "no `inside.bias`: leave `bias=True`"),
-        ({"first": nn.Linear(3, 3, bias=False)}, "no `inside.weight`; it has first.weight"),
+        (
+            {"first": nn.Linear(3, 3, bias=False)},
+            "no `inside.weight`; it has first.weight",
+        ),
         ({"inside": nn.Linear(3, 4)}, "`inside.weight` has the shape (4, 3), expected (3, 3)"),
         (
             {"inside": nn.Linear(3, 3), "outside": nn.Linear(3, 3), "more": nn.Linear(3, 3)},
@@ -234,6 +241,68 @@ def test_weights_that_do_not_fit_are_told_in_words(layers, says):
     message = module_exercise.judge(lambda channels: Named(**layers)).message
     assert says in message
     assert "raised" not in message
+
+
+def scaled(change=lambda module: None, forward=Scaled.forward):
+    """Scaled, changed after it is built, with another forward."""
+
+    class Mine(Scaled):
+        def __init__(self, channels):
+            super().__init__(channels)
+            change(self)
+
+    Mine.forward = forward
+    return Mine
+
+
+@pytest.mark.parametrize(
+    ("mine", "says"),
+    [
+        (scaled(lambda m: m.outside.requires_grad_(False)), "`outside.weight` is frozen"),
+        (lambda channels: channels, "it builds a number, expected an nn.Module"),
+        (scaled(lambda m: setattr(m, "more", (nn.Linear(2, 2),))), None),
+    ],
+)
+def test_only_a_module_that_training_can_change_is_compared(mine, says):
+    verdict = module_exercise.judge(mine)
+    assert verdict == Verdict(RIGHT) if says is None else says in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        (torch.no_grad()(Scaled.forward), "no gradient reaches the weights"),
+        (lambda self, x: self.outside(self.inside(x).detach()) + x, "reaches `inside.weight`"),
+        (lambda self, x: Scaled.forward(self, x.detach()), "no gradient reaches the input"),
+        (
+            lambda self, x: nn.functional.dropout(Scaled.forward(self, x), 0.5, self.training),
+            "drop",
+        ),
+        (lambda self, x: Scaled.forward(self, x.mul_(1)), "with gradients, as in training"),
+    ],
+)
+def test_a_class_that_cannot_train_is_told_why(forward, says):
+    trained = replace(module_exercise, also=trains_alike)
+    assert trained.judge(Scaled) == Verdict(RIGHT)
+    assert says in trained.judge(scaled(forward=forward)).message
+
+
+def test_a_function_that_stops_gradients_is_told_so():
+    doubling = Exercise(
+        "99", "double", lambda x: 2 * x, lambda rng: [(torch.ones(3),)], also=passes_gradients
+    )
+    assert doubling.judge(lambda x: x + x) == Verdict(RIGHT)
+    assert "no gradient passes through" in doubling.judge(lambda x: x.detach() * 2).message
+
+
+def test_a_class_is_compared_in_the_float_type_of_its_input():
+    def draw(rng):
+        return [((3,), random_weights(Scaled(3), rng), torch.randn(2, 3, dtype=torch.float64))]
+
+    exact = replace(module_exercise, draw=draw)
+    assert exact.judge(Scaled) == Verdict(RIGHT)
+    rough = scaled(forward=lambda self, x: Scaled.forward(self, x).float())
+    assert exact.judge(rough).message == "right, but in float32: compute in float64"
 
 
 def test_random_weights_make_every_weight_matter():

@@ -66,7 +66,7 @@ def test_equal_modules_are_the_same_and_stay_unchanged():
     [
         (Branch(1.001), "output: differs"),
         (SameForwardOtherGradient(), "gradient of input 0: differs"),
-        (nn.Linear(3, 3), "the weights do not fit"),
+        (nn.Linear(3, 3), "the weights do not fit: your class has no `inner.weight`"),
     ],
 )
 def test_modules_that_differ_are_rejected_with_the_place(other, says):

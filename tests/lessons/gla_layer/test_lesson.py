@@ -1,4 +1,4 @@
-from itertools import pairwise
+import re
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.kit.style import LOOKS
 from glanet.course.lessons.gla_layer import exercises
 from glanet.course.lessons.gla_layer.figures import (
@@ -19,21 +20,10 @@ from glanet.course.lessons.gla_layer.figures import (
 )
 from glanet.course.lessons.gla_layer.widgets import explore_contributions
 from glanet.model import layer as package
-from tests.lessons.verdicts import assert_rejected, assert_right
+from tests.lessons.gla_layer.variants import Layer, Perceptron, WithRand, masked
+from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # Exercise 1
-
-
-def masked(v, weight, edges=None):
-    """The whole matrix five times, with all columns but a branch's set to 0."""
-    channels = weight.shape[0]
-    edges = edges or [0, 4, 5, 6, 7, 8]  # in quarters of the channels
-    parts = []
-    for start, stop in pairwise(edges):
-        mask = torch.zeros(2 * channels, dtype=weight.dtype)
-        mask[start * channels // 4 : stop * channels // 4] = 1
-        parts.append(F.linear(v, weight * mask))
-    return torch.stack(parts)
 
 
 def test_contributions_by_masked_columns_are_right():
@@ -83,29 +73,12 @@ def test_each_mistake_in_the_contributions_is_named(mutant, says):
     assert_rejected(exercises.contributions, mutant, says)
 
 
+def test_a_list_of_contributions_is_told_so():
+    says = "right, but as a list: return a torch tensor"
+    assert message_on(exercises.contributions, lambda v, w: [*masked(v, w)]) == says
+
+
 # Exercise 2
-
-
-def gelu(x):
-    return x * (1 + torch.erf(x / 2**0.5)) / 2
-
-
-class Perceptron(nn.Module):
-    """The MLP from its tensors, with knobs to turn wrong."""
-
-    before, between, after, residual = nn.Identity(), staticmethod(gelu), nn.Identity(), 0
-
-    def __init__(self, channels, ratio):
-        super().__init__()
-        hidden = int(ratio * channels)
-        self.add_module("0", nn.Linear(channels, hidden))
-        self.add_module("2", nn.Linear(hidden, channels))
-
-    def forward(self, tokens):
-        first, second = self.children()
-        hidden = self.between(F.linear(self.before(tokens), first.weight, first.bias))
-        answer = self.after(F.linear(hidden, second.weight, second.bias))
-        return answer + self.residual * tokens
 
 
 def perceptron(**knobs):
@@ -114,6 +87,11 @@ def perceptron(**knobs):
 
 def linear(x):
     return x
+
+
+class WithDropout(Perceptron):
+    def forward(self, tokens):
+        return F.dropout(super().forward(tokens), 0.1, self.training)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +105,7 @@ def linear(x):
         (perceptron(after=nn.GELU()), "second activation"),
         (perceptron(between=staticmethod(linear), before=nn.GELU()), "comes first"),
         (perceptron(residual=1), "add it twice"),
+        (WithDropout, "such as dropout"),
     ],
 )
 def test_each_mistake_in_the_mlp_is_named(mutant, says):
@@ -140,38 +119,10 @@ def test_an_mlp_from_tensors_is_right_and_its_width_checked():
         def __init__(self, channels, ratio):
             super().__init__(channels, 4)
 
-    assert_rejected(exercises.mlp, AlwaysFour, "0.weight")
+    assert_rejected(exercises.mlp, AlwaysFour, "hidden width is 24, expected int(6 * 2.0) = 12")
 
 
 # Exercise 3
-
-
-class WithRand(nn.Module):
-    """Another source of luck, with knobs to turn wrong."""
-
-    def __init__(self, probability):
-        super().__init__()
-        self.p = probability
-
-    def stays(self, draw):
-        return draw >= self.p
-
-    def draw(self, branch):
-        return torch.rand(len(branch))
-
-    def scaled(self, branch):
-        return branch / (1 - self.p)
-
-    def calm(self, branch):
-        return branch
-
-    def forward(self, branch):
-        if not self.training:
-            return self.calm(branch)
-        stays = self.stays(self.draw(branch)).to(branch)
-        while stays.ndim < branch.ndim:
-            stays = stays.unsqueeze(-1)
-        return torch.where(stays > 0, self.scaled(branch), torch.zeros_like(branch))
 
 
 def with_rand(**steps):
@@ -197,6 +148,20 @@ def test_stochastic_depth_may_draw_as_it_likes():
             with_rand(scaled=lambda self, branch: branch / (self.p or 1)),
             "is divided by probability",
         ),
+        (with_rand(scaled=lambda self, branch: branch / self.p), "divided by probability, even"),
+        (
+            with_rand(draw=lambda self, b: torch.rand(b.shape[:-1])),
+            "the channels of one token share a draw",
+        ),
+        (
+            with_rand(scaled=lambda self, b: b.div_(1 - self.p)),
+            "it writes into the branch",
+        ),
+        (
+            with_rand(draw=lambda self, b: torch.rand(len(b), generator=torch.Generator())),
+            "every call drops the same samples",
+        ),
+        (with_rand(scaled=lambda self, b: b.detach() / (1 - self.p)), "no gradient"),
         (with_rand(stays=lambda self, draw: draw < self.p), "it keeps with"),
         (with_rand(calm=in_training_too), "drops in eval mode"),
         (
@@ -221,56 +186,25 @@ def test_each_mistake_in_stochastic_depth_is_named(mutant, says):
 # Exercise 4
 
 
-class Layer(nn.Module):
-    """The layer written another way: as two functions that are added, with knobs."""
-
-    feeds_mlp, passes_mlp = "middle", "middle"  # what the MLP reads, and what passes by it
-    keeps, norms, order, reads = (1, 1), (1, 1), (0, 1), "x"
-    bias, rolls, drops, shifts = 1, False, (1, 1), True
-
-    def __init__(self, channels, heads, window, shift, mlp_ratio=2, drop_probability=0, **switches):
-        super().__init__()
-        whole = package.GLALayer(
-            channels,
-            heads,
-            window,
-            shift if self.shifts else 0,
-            mlp_ratio=mlp_ratio,
-            **switches,
-        )
-        for name, part in whole.named_children():
-            setattr(self, name, part)
-        self.attention, self.inception, self.fuse = whole.attention, whole.inception, whole.fuse
-
-    def dropped(self, branch, number):
-        if not self.drops[number] or not self.training:
-            return branch
-        return 0 * branch  # with the probability of the exercise, always
-
-    def side_by_side(self, tokens):
-        x = self.norm1(tokens) if self.norms[0] else tokens
-        views = [self.attention(x)] if self.attention else []
-        if self.inception is None:
-            return views[0]
-        seen = {"x": x, "tokens": tokens, "z": views[0] if views else x}[self.reads]
-        if self.rolls and views:
-            seen = torch.roll(seen, [-self.attention.shift] * 2, [1, 2])
-        views.append(self.inception(seen))
-        v = torch.cat([views[i] for i in self.order] if views[1:] else views, 3)
-        return F.linear(v, self.fuse.weight, self.bias * self.fuse.bias)
-
-    def forward(self, tokens):
-        middle = self.keeps[0] * tokens + self.dropped(self.side_by_side(tokens), 0)
-        names = {"tokens": tokens, "middle": middle, "norm": self.norm2(middle)}
-        read = names[self.feeds_mlp]
-        inside = self.mlp(self.norm2(read) if self.norms[1] else read)
-        return self.keeps[1] * names[self.passes_mlp] + self.dropped(inside, 1)
-
-
 class AddsTheNorm(Layer):
     def forward(self, tokens):
         middle = self.norm1(tokens) + self.dropped(self.side_by_side(tokens), 0)
         return middle + self.dropped(self.mlp(self.norm2(middle)), 1)
+
+
+class NormOfTheNorm(Layer):
+    def forward(self, tokens):
+        x = self.norm1(tokens)
+        middle = tokens + self.dropped(self.side_by_side(tokens), 0)
+        return middle + self.dropped(self.mlp(self.norm2(x)), 1)
+
+
+class NormAfterTheBranch(Layer):
+    norms = (0, 0)
+
+    def forward(self, tokens):
+        middle = tokens + self.dropped(self.norm1(self.side_by_side(tokens)), 0)
+        return middle + self.dropped(self.norm2(self.mlp(middle)), 1)
 
 
 class PostNorm(Layer):
@@ -297,6 +231,8 @@ def layer(**knobs):
         (layer(passes_mlp="tokens"), "the output of the fusion is lost"),
         (layer(feeds_mlp="tokens"), "MLP reads the input tokens"),
         (PostNorm, "the norms come after the sums"),
+        (NormAfterTheBranch, "the norms come after attention and the MLP"),
+        (NormOfTheNorm, "the MLP reads norm2(x), the norm of a norm"),
         (layer(order=(1, 0)), "Inception comes first in V"),
         (layer(bias=0), "fusion's bias is missing"),
         (layer(reads="z"), "Inception reads the output of attention"),
@@ -367,12 +303,50 @@ def test_each_branch_is_a_point_and_the_costliest_are_labelled():
         assert lines[name].get_xdata() == pytest.approx(shares[:, number])
         assert lines[name].get_ydata() == pytest.approx(losses[:, number])
         assert lines[name].get_color() == LOOKS[name]["color"]
-    labelled = {(text.get_text(), *text.xy) for text in axes.texts}
+    assert labels(axes) == labels_of_the_costliest(shares, losses)
+
+
+def labels(axes):
+    """The text and the point of each label, in any order."""
+    return sorted((text.get_text(), *text.xy) for text in axes.texts)
+
+
+def labels_of_the_costliest(shares, losses):
     rows, columns = np.unravel_index(np.argsort(losses, axis=None)[-4:], losses.shape)
-    assert labelled == {
+    return sorted(
         (["1.1", "1.2", "2.1"][r], shares[r, c], losses[r, c])
         for r, c in zip(rows, columns, strict=True)
-    }
+    )
+
+
+def test_points_that_the_text_argues_from_are_labelled_once():
+    rng = np.random.default_rng(1)
+    shares, losses = rng.random((3, 5)), rng.random((3, 5))
+    costliest = labels_of_the_costliest(shares, losses)
+    row, column = np.unravel_index(losses.argmin(), losses.shape)
+    cheapest = ["1.1", "1.2", "2.1"][row], shares[row, column], losses[row, column]
+    branch = BRANCHES[column]
+    axes = loud_and_needed(
+        shares, losses, ["1.1", "1.2", "2.1"], named=[(cheapest[0], branch)] * 2
+    ).axes[0]
+    assert labels(axes) == sorted([*costliest, cheapest])
+
+
+def notebook():
+    return (NOTEBOOKS / "source" / "07_gla_layer.py").read_text(encoding="utf-8")
+
+
+def test_the_notebook_labels_each_layer_that_it_argues_from():
+    figure, prose = notebook().split("loud_and_needed(shares")[1].split("# %%", 1)[:2]
+    argued_from = re.findall(r"attention in (\d\.\d)", prose.split("# %%")[0].replace("\n# ", " "))
+    assert len(argued_from) == 2
+    for layer in argued_from:
+        assert f'("{layer}", "attention")' in figure
+
+
+def test_silencing_every_branch_shows_its_progress():
+    (cell,) = (cell for cell in notebook().split("# %%") if "def silenced" in cell)
+    assert "silenced(*pair) for pair in tqdm(pairs" in cell
 
 
 def test_strength_is_the_root_of_the_energy_about_each_channels_mean():

@@ -6,35 +6,25 @@ from torch import nn
 
 from glanet.analysis.filters import response
 from glanet.analysis.spectrum import power_spectrum
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.inception import exercises, figures
 from glanet.course.lessons.inception.widgets import explore_kernels
 from glanet.model.inception import ConvBranch, Inception
-from glanet.model.tokens import TokenConv, TokenConv1x1, TokenMaxPool
-from tests.lessons.verdicts import assert_rejected, assert_right
+from glanet.model.tokens import TokenConv, TokenConv1x1
+from tests.lessons.inception.variants import (
+    RIGHT_PADS,
+    branch_class,
+    compose_by_impulses,
+    compose_by_matrices,
+    inception_class,
+    pool_by_loops,
+    pool_with_repeated_border,
+)
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right, message_on
 
 # Max-pooling
 
-
-def pool_by_loops(tokens, best=max, outside=None, reach=(1, 1), step=1):
-    """What ``best`` says of all numbers in reach, pixel by pixel; ``outside``: what lies there."""
-    batch, height, width, channels = tokens.shape
-    rows, columns = range(0, height, step), range(0, width, step)
-    pooled = torch.empty(batch, len(rows), len(columns), channels, dtype=tokens.dtype)
-    for b, i, j, c in np.ndindex(pooled.shape):
-        seen = []
-        for y in range(rows[i] - reach[0], rows[i] + reach[0] + 1):
-            for x in range(columns[j] - reach[1], columns[j] + reach[1] + 1):
-                if 0 <= y < height and 0 <= x < width:
-                    seen.append(tokens[b, y, x, c].item())
-                elif outside is not None:
-                    seen.append(outside)
-        pooled[b, i, j, c] = best(seen)
-    return pooled
-
-
-def pool_with_repeated_border(tokens):
-    padded = F.pad(tokens.permute(0, 3, 1, 2), (1, 1, 1, 1), mode="replicate")
-    return padded.unfold(2, 3, 1).unfold(3, 3, 1).amax((-1, -2)).permute(0, 2, 3, 1)
+NINE = [(i, j) for i in range(3) for j in range(3)]
 
 
 def pool_with_rolls(tokens):
@@ -48,7 +38,9 @@ def pool_columns_and_channels(tokens):
     return pool_by_loops(tokens.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
-@pytest.mark.parametrize("right", [TokenMaxPool(3, 1, 1), pool_by_loops, pool_with_repeated_border])
+@pytest.mark.parametrize(
+    "right", [exercises.largest_of_nine, pool_by_loops, pool_with_repeated_border]
+)
 def test_max_pooling_in_other_words_is_right(right):
     assert_right(exercises.max_pool, right)
 
@@ -71,36 +63,36 @@ def test_each_mistake_in_max_pooling_is_named(mistaken, says):
     assert_rejected(exercises.max_pool, mistaken, says)
 
 
+def test_pooling_functions_are_rejected_though_the_numbers_are_right():
+    for pool in (F.max_pool2d, torch.max_pool2d, nn.MaxPool2d(3, 1, 1)):
+        options = () if isinstance(pool, nn.Module) else (3, 1, 1)
+        assert_named(
+            exercises.max_pool,
+            lambda x, pool=pool, options=options: pool(x.permute(0, 3, 1, 2), *options).permute(
+                0, 2, 3, 1
+            ),
+            "pooling functions are not allowed",
+        )
+
+
+@pytest.mark.parametrize("value", [-1, -100, -1e9])
+def test_a_number_in_the_padding_is_named(value):
+    def mistaken(tokens):
+        padded = F.pad(tokens, (0, 0, 1, 1, 1, 1), value=value)
+        return torch.stack(
+            [padded[:, i : i + tokens.shape[1], j : j + tokens.shape[2]] for i, j in NINE]
+        ).amax(0)
+
+    assert_named(exercises.max_pool, mistaken, f"the padding holds {int(value):,}, which is larger")
+
+
+def test_pooling_in_float32_is_told_so():
+    pool = exercises.largest_of_nine
+    says = "right, but in float32: compute in float64"
+    assert message_on(exercises.max_pool, lambda x: pool(x.float())) == says
+
+
 # A branch
-
-
-def branch_class(*kinds, pads, between=(nn.Identity,) * 3):
-    """A branch written out as a class: "row" and "column" with their paddings, functions of k.
-
-    ``between``: what is applied after each step, outside the list of steps.
-    """
-
-    class Written(nn.Sequential):
-        def __init__(self, channels, width, k):
-            kernel = {"row": (1, k), "column": (k, 1)}
-            super().__init__(
-                nn.Linear(channels, width),
-                *(
-                    nn.Conv2d(width, width, kernel[kind], padding=pad(k))
-                    for kind, pad in zip(kinds, pads, strict=True)
-                ),
-            )
-
-        def forward(self, tokens):
-            x = between[0]()(self[0](tokens)).permute(0, 3, 1, 2)
-            x = between[1]()(self[1](x))
-            return between[2]()(self[2](x)).permute(0, 2, 3, 1)
-
-    return Written
-
-
-LEFT_AND_RIGHT, ABOVE_AND_BELOW = (lambda k: (0, k // 2)), (lambda k: (k // 2, 0))
-RIGHT_PADS = (LEFT_AND_RIGHT, ABOVE_AND_BELOW)
 
 
 def with_activations(*between):
@@ -174,12 +166,40 @@ class Depthwise(nn.Sequential):
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
-        (Named, "0.weight is absent, expected (4, 5)"),
-        (Depthwise, "1.weight is (4, 1, 1, 3), expected (4, 4, 1, 3)"),
+        (Named, "your class has no `0.weight`; it has first.weight, first.bias"),
+        (Depthwise, "`1.weight` has the shape (4, 1, 1, 3), expected (4, 4, 1, 3)"),
     ],
 )
 def test_weights_that_do_not_fit_are_named_in_one_line(mistaken, says):
     assert_rejected(exercises.ConvBranch, mistaken, says)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda branch: branch.requires_grad_(False), "is frozen"),
+        (lambda branch: branch.append(nn.Dropout(0.1)), "such as dropout"),
+    ],
+)
+def test_a_branch_that_cannot_train_is_told_so(change, says):
+    class Changed(ConvBranch):
+        def __init__(self, *settings):
+            super().__init__(*settings)
+            change(self)
+
+    assert_rejected(exercises.ConvBranch, Changed, says)
+
+
+def test_convolutions_of_images_are_named():
+    class OfImages(nn.Sequential):
+        def __init__(self, channels, width, k):
+            super().__init__(
+                TokenConv1x1(channels, width),
+                nn.Conv2d(width, width, (1, k), padding=(0, k // 2)),
+                nn.Conv2d(width, width, (k, 1), padding=(k // 2, 0)),
+            )
+
+    assert_named(exercises.ConvBranch, OfImages, "use TokenConv")
 
 
 def test_branches_in_a_plain_list_are_named():
@@ -192,26 +212,6 @@ def test_branches_in_a_plain_list_are_named():
 
 
 # One kernel
-
-
-def compose_by_impulses(first, row, column):
-    """Send one pixel through the steps, one input channel at a time: what comes out is turned."""
-    channels, k = first.shape[1], row.shape[-1]
-    impulses = torch.zeros(channels, channels, k, k, dtype=first.dtype)
-    impulses[range(channels), range(channels), k // 2, k // 2] = 1
-    x = F.conv2d(impulses, first[:, :, None, None])
-    x = F.conv2d(F.conv2d(x, row, padding=(0, k // 2)), column, padding=(k // 2, 0))
-    return x.flip(2, 3).transpose(0, 1)
-
-
-def compose_by_matrices(first, row, column):
-    """The kernels as sums of matrix products over explicit loops."""
-    (width, channels), k = first.shape, row.shape[-1]
-    kernels = torch.zeros(width, channels, k, k, dtype=first.dtype)
-    for u in range(k):
-        for v in range(k):
-            kernels[:, :, u, v] = column[:, :, u, 0] @ row[:, :, 0, v] @ first
-    return kernels
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def added(first, row, column):
         (lambda f, r, c: compose_by_matrices(f, r.transpose(0, 1), c), "the row's outputs"),
         (lambda f, r, c: compose_by_matrices(f, r, c.transpose(0, 1)), "the column's outputs"),
         (depthwise, "only one channel of the row"),
-        (lambda f, r, c: compose_by_matrices(torch.eye(len(f)).double(), r, c), "1×1 is missing"),
+        (lambda f, r, c: compose_by_matrices(torch.eye(len(f)).to(f), r, c), "1×1 is missing"),
         (lambda f, r, c: compose_by_impulses(f, r, c).flip(2).flip(3), "the kernel is flipped"),
         (added, "row and column are added"),
     ],
@@ -272,30 +272,21 @@ def test_composed_kernel_plus_biases_equals_the_branch(size):
     assert (biases[:, 0, 0] - inside[:, 0, 0]).abs().min() > 1e-4
 
 
+def test_kernels_in_another_float_type_are_told_so():
+    def into_zeros(first, row, column):
+        kernels = torch.zeros(len(first), first.shape[1], row.shape[-1], row.shape[-1])
+        kernels[:] = exercises.compose_by_einsum(first, row, column)
+        return kernels
+
+    assert message_on(exercises.compose, into_zeros) == "right, but in float32: compute in float64"
+
+    def in_double(*weights):
+        return exercises.compose_by_einsum(*(weight.double() for weight in weights))
+
+    assert message_on(exercises.compose, in_double) == "right, but in float64: return float32"
+
+
 # The module
-
-
-def inception_class(order=(0, 1, 2, 3), join=lambda parts, tokens: torch.cat(parts, -1)):
-    """Inception written with PyTorch's own layers, and its branches in ``order``."""
-
-    class Max(nn.Sequential):
-        def forward(self, tokens):
-            pooled = F.max_pool2d(tokens.permute(0, 3, 1, 2), 3, 1, 1)
-            return self[1](pooled.permute(0, 2, 3, 1))
-
-    class Written(nn.Module):
-        def __init__(self, channels):
-            super().__init__()
-            settings = channels, channels // 4
-            convolution = branch_class("row", "column", pads=RIGHT_PADS)
-            branches = [Max(nn.Identity(), nn.Linear(*settings))]
-            branches += [convolution(*settings, k) for k in (3, 5, 7)]
-            self.branches = nn.ModuleList(branches[i] for i in order)
-
-        def forward(self, tokens):
-            return join([branch(tokens) for branch in self.branches], tokens)
-
-    return Written
 
 
 @pytest.mark.parametrize("right", [Inception, inception_class()])
@@ -416,3 +407,13 @@ def test_the_menus_and_sliders_reach_every_layer_branch_and_channel(sweep):
     assert sweep(widget) == 4
     assert "channel 2 → 1" in widget.f(**widget.kwargs).axes[0].get_title()
     assert widget.kwargs == {"layer": "layer 1", "branch": "3", "output": 1, "source": 2}
+
+
+# The notebook
+
+
+def test_a_small_example_stands_before_each_high_step():
+    text = (NOTEBOOKS / "source" / "04_inception.py").read_text(encoding="utf-8")
+    section_5, section_7 = (text.split(f"## {n} ·")[1].split("\n# ## ")[0] for n in (5, 7))
+    assert "torch.einsum(" in section_5.split("**Exercise 3")[0]
+    assert "by_formula = " in section_7.split("**Prediction.**")[0]

@@ -3,40 +3,26 @@
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
 
 from glanet.course.lessons.shifted_windows import exercises, figures
 from glanet.course.lessons.shifted_windows.widgets import explore_reach
-from glanet.model.attention import WindowAttention, relative_position_index, shift_mask
-from tests.lessons.verdicts import assert_rejected, assert_right
+from glanet.model.attention import WindowAttention, shift_mask
+from tests.lessons.shifted_windows.variants import (
+    ByDefinition,
+    WindowByWindow,
+    by_counting,
+    cut_and_glued,
+    moved,
+    moving,
+    of_nine_regions,
+    one_by_one,
+    pair_by_pair,
+    parted,
+    were_no_neighbours,
+)
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right, message_on
 
 # The roll, by indices
-
-
-def moved(tokens, down, right):
-    """Pixel (r, c) goes to (r + down, c + right), around the edges."""
-    height, width = tokens.shape[1:3]
-    rows = (torch.arange(height) - down) % height
-    columns = (torch.arange(width) - right) % width
-    return tokens[:, rows][:, :, columns]
-
-
-def moving(away, back):
-    return lambda tokens, s, operation: moved(
-        operation(moved(tokens, away[0] * s, away[1] * s)), back[0] * s, back[1] * s
-    )
-
-
-def cut_and_glued(tokens, shift, operation):
-    for axis in (1, 2):
-        first, rest = tokens.split((shift, tokens.shape[axis] - shift), axis)
-        tokens = torch.cat((rest, first), axis)
-    tokens = operation(tokens)
-    for axis in (1, 2):
-        rest, last = tokens.split((tokens.shape[axis] - shift, shift), axis)
-        tokens = torch.cat((last, rest), axis)
-    return tokens
 
 
 def test_rolling_is_accepted_in_other_words():
@@ -77,41 +63,6 @@ def test_each_mistake_in_rolling_is_named(mistaken, says):
 # The mask, pair by pair
 
 
-def pair_by_pair(apart, value=-100.0):
-    """A mask from ``apart(a, b, sizes)``, where a and b are (row, column) in the rolled image."""
-
-    def mask(height, width, window, shift):
-        sizes = (height, width, window, shift)
-        windows = [
-            [(top + i, left + j) for i in range(window) for j in range(window)]
-            for top in range(0, height, window)
-            for left in range(0, width, window)
-        ]
-        return torch.tensor(
-            [[[[value if apart(a, b, sizes) else 0.0 for b in w] for a in w]] for w in windows]
-        )
-
-    return mask
-
-
-def parted(*axes, after=lambda size, window, shift: size - shift):
-    """Whether two pixels lie on two sides of a line across one of the ``axes``."""
-
-    def apart(a, b, sizes):
-        lines = [after(sizes[axis], *sizes[2:]) for axis in axes]
-        pairs = zip(axes, lines, strict=True)
-        return any((a[axis] >= line) != (b[axis] >= line) for axis, line in pairs)
-
-    return apart
-
-
-def were_no_neighbours(a, b, sizes):
-    """Whether the roll moved one of the two around an edge of the image and not the other."""
-    height, width, _, shift = sizes
-    (r, c), (t, u) = (((p[0] + shift) % height, (p[1] + shift) % width) for p in (a, b))
-    return (r - t, c - u) != (a[0] - b[0], a[1] - b[1])
-
-
 def corners_alike(a, b, sizes):
     height, width, _, shift = sizes
     far = [(p[0] >= height - shift) + (p[1] >= width - shift) for p in (a, b)]
@@ -121,15 +72,6 @@ def corners_alike(a, b, sizes):
 def test_the_mask_is_accepted_in_other_words():
     assert_right(exercises.shift_mask, pair_by_pair(were_no_neighbours))
     assert_right(exercises.shift_mask, pair_by_pair(parted(0, 1)))
-
-
-def of_nine_regions(height, width, window, shift):
-    region = torch.zeros(1, height, width, 1)
-    ends = (slice(-window), slice(-window, -shift), slice(-shift, None))
-    for number, (rows, columns) in enumerate((r, c) for r in ends for c in ends):
-        region[:, rows, columns] = number
-    cut = F.unfold(region.permute(0, 3, 1, 2), window, stride=window)[0].T  # (windows, N)
-    return -100.0 * (cut[:, None, :, None] != cut[:, None, None, :])
 
 
 def test_the_nine_regions_of_swin_transformer_are_accepted():
@@ -175,18 +117,19 @@ def test_a_mask_of_distant_pixels_is_named():
     assert_rejected(exercises.shift_mask, dilated, "distant pixels")
 
 
+def test_height_and_width_exchanged_is_named():
+    def exchanged(height, width, window, shift):
+        return of_nine_regions(width, height, window, shift)
+
+    assert_named(exercises.shift_mask, exchanged, "height and width are exchanged")
+
+
+def test_a_mask_in_float64_is_told_so():
+    says = "right, but in float64: return float32"
+    assert message_on(exercises.shift_mask, lambda *sizes: of_nine_regions(*sizes).double()) == says
+
+
 # Which window, position by position
-
-
-def one_by_one(number):
-    return lambda position, window, shift: torch.tensor(
-        [number(p, window, shift, len(position)) for p in position.tolist()]
-    )
-
-
-def by_counting(p, window, shift, _):
-    starts = [0, *range(shift, 100, window)] if shift else list(range(0, 100, window))
-    return max(number for number, start in enumerate(starts) if start <= p)
 
 
 def test_any_numbering_of_the_shifted_windows_is_accepted():
@@ -197,6 +140,7 @@ def test_any_numbering_of_the_shifted_windows_is_accepted():
 @pytest.mark.parametrize(
     ("number", "says"),
     [
+        (lambda p, m, s, n: (p - s) % 24 // m, "repeat after 24 positions"),
         (lambda p, m, s, n: p // m, "before the shift"),
         (lambda p, m, s, n: (p + s) // m, "the other way"),
         (lambda p, m, s, n: int((p - s) / m), "round down"),
@@ -210,45 +154,6 @@ def test_each_mistake_in_the_shifted_window_is_named(number, says):
 
 
 # SW-MSA over the image as it stands, from whom each pixel may see
-
-
-class ByDefinition(nn.Module):
-    """SW-MSA without roll, windows or mask; its methods are what a mutant gets wrong."""
-
-    def __init__(self, channels, heads, window, shift):
-        super().__init__()
-        self.heads, self.window, self.shift = heads, window, shift
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
-        self.bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
-
-    def forward(self, tokens):
-        batch, height, width = tokens.shape[:3]
-        parts = (
-            self.qkv(tokens).view(batch, height * width, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        )
-        rows = self.pairs(height)[:, None, :, None]
-        columns = self.pairs(width)[None, :, None, :]
-        together = (rows & columns).reshape(height * width, -1)
-        bias = self.score(height, width).masked_fill(~together, -torch.inf)
-        mixed = F.scaled_dot_product_attention(*parts, attn_mask=bias)
-        return self.proj(mixed.transpose(1, 2).reshape(tokens.shape))
-
-    def pairs(self, size):
-        """Which positions along one side share a window: (size, size)."""
-        number = (torch.arange(size) - self.shift).div(self.window, rounding_mode="floor")
-        return number[:, None] == number
-
-    def score(self, height, width):
-        """The position bias of all pairs: (heads, H·W, H·W)."""
-        row, column = self.steps(height), self.steps(width)
-        index = row[:, None, :, None] * (2 * self.window - 1) + column[None, :, None, :]
-        return self.bias_table[index.reshape(height * width, -1)].permute(2, 0, 1)
-
-    def steps(self, size):
-        """Along one side, the offset of two pixels in the table, around the edge: (size, size)."""
-        place = (torch.arange(size) - self.shift) % size % self.window  # in the rolled image
-        return place[:, None] - place + self.window - 1
 
 
 class Unshifted(ByDefinition):
@@ -271,7 +176,7 @@ class EdgesMeet(ByDefinition):
 
 class NoPositionBias(ByDefinition):
     def score(self, height, width):
-        return torch.zeros(height * width, height * width)
+        return torch.zeros(height * width, height * width).to(self.bias_table)
 
 
 def test_sw_msa_is_accepted_by_its_definition():
@@ -291,33 +196,17 @@ def test_mistakes_in_whom_a_pixel_sees_are_named(mistaken, says):
     assert_rejected(exercises.window_attention, mistaken, says)
 
 
-class WindowByWindow(ByDefinition):
-    """SW-MSA by rolling, and attention in one window after the other."""
-
-    def forward(self, tokens):
-        down, right = self.away()
-        rolled = moved(tokens, down, right)
-        out = torch.zeros_like(tokens)
-        m, channels = self.window, tokens.shape[-1]
-        masks = self.masks(*tokens.shape[1:3])
-        for number in range(len(masks)):
-            top, left = (m * k for k in divmod(number, tokens.shape[2] // m))
-            part = self.qkv(rolled[:, top : top + m, left : left + m]).flatten(1, 2)
-            heads = part.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-            bias = self.bias_table[relative_position_index(m)].permute(2, 0, 1) + masks[number]
-            mixed = F.scaled_dot_product_attention(*heads, attn_mask=bias)
-            mixed = mixed.transpose(1, 2).reshape(-1, m, m, channels)
-            out[:, top : top + m, left : left + m] = self.proj(mixed)
-        return moved(out, *self.back())
-
+class Unrolled(WindowByWindow):
     def away(self):
-        return -self.shift, -self.shift
+        return 0, 0
 
     def back(self):
-        return tuple(-step for step in self.away())
+        return self.shift, self.shift
 
+
+class MaskOfTheTurnedImage(WindowByWindow):
     def masks(self, height, width):
-        return of_nine_regions(height, width, self.window, self.shift)
+        return super().masks(width, height)
 
 
 class WholeWindow(WindowByWindow):
@@ -383,6 +272,8 @@ def test_sw_msa_is_accepted_window_by_window():
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
+        (Unrolled, "attention reads the tokens that are not rolled"),
+        (MaskOfTheTurnedImage, "height and width are exchanged in the mask"),
         (WholeWindow, "rolls by a whole window"),
         (WrongWay, "rolls the wrong way"),
         (NotBack, "does not roll back"),

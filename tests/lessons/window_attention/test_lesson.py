@@ -9,29 +9,24 @@ from torch import nn
 from glanet.course.lessons.window_attention import exercises, figures
 from glanet.course.lessons.window_attention.widgets import explore_attention
 from glanet.model.attention import WindowAttention, relative_position_index
-from tests.lessons.verdicts import assert_not_done, assert_rejected, assert_right
+from tests.lessons.verdicts import (
+    assert_named,
+    assert_not_done,
+    assert_rejected,
+    assert_right,
+    message_on,
+)
+from tests.lessons.window_attention.variants import (
+    ByHand,
+    cut_by_slicing,
+    fused,
+    join_by_slicing,
+    pair_by_pair,
+    pixel_by_pixel,
+    softmax,
+)
 
 # Attention, one query at a time
-
-
-def pixel_by_pixel(weigh, mean=lambda weights, value: weights @ value):
-    """attend from ``weigh(query (d,), keys (N, d), bias (N,))``, one query at a time."""
-
-    def attend(query, key, value, bias):
-        bias = bias.broadcast_to(*query.shape[:-1], query.shape[-2])
-        flat = [part.reshape(-1, *part.shape[-2:]) for part in (query, key, value, bias)]
-        return torch.stack(
-            [
-                torch.stack([mean(weigh(q, k, b), v) for q, b in zip(qs, bs, strict=True)])
-                for qs, k, v, bs in zip(*flat, strict=True)
-            ]
-        ).reshape(query.shape)
-
-    return attend
-
-
-def softmax(scores):
-    return scores.exp() / scores.exp().sum()
 
 
 def test_attention_is_accepted_in_other_words():
@@ -39,10 +34,7 @@ def test_attention_is_accepted_in_other_words():
         exercises.attend,
         pixel_by_pixel(lambda q, k, b: softmax((k * q).sum(1) / len(q) ** 0.5 + b)),
     )
-    assert_right(
-        exercises.attend,
-        lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
-    )
+    assert_right(exercises.attend, fused)
 
 
 def over_queries(query, key, value, bias):
@@ -72,14 +64,12 @@ def over_queries(query, key, value, bias):
             "added after the softmax",
         ),
         (
-            lambda q, k, v, bias: F.scaled_dot_product_attention(k, q, v, attn_mask=bias),
+            lambda q, k, v, bias: fused(k, q, v, bias),
             "queries and keys are exchanged",
         ),
         (pixel_by_pixel(lambda q, k, b: k @ q / len(q) ** 0.5 + b), "softmax is missing"),
         (
-            lambda q, k, v, bias: F.scaled_dot_product_attention(
-                q, k, torch.eye(len(bias[-1])).to(v), attn_mask=bias
-            ),
+            lambda q, k, v, bias: fused(q, k, torch.eye(v.shape[-2]).to(v), bias),
             "these are the weights",
         ),
     ],
@@ -88,28 +78,43 @@ def test_each_mistake_in_attention_is_named(mistaken, says):
     assert_rejected(exercises.attend, mistaken, says)
 
 
+def query_scaled_in_place(query, key, value, bias):
+    query *= query.shape[-1] ** -0.5
+    return (query @ key.mT + bias).softmax(-1) @ value
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (
+            lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
+            "fails where the bias is the number 0",
+        ),
+        (query_scaled_in_place, "writes into its input"),
+        (torch.no_grad()(fused), "no gradient"),
+        (lambda q, k, v, bias: fused(q, v, k, bias), "key and value are exchanged"),
+        (lambda q, k, v, bias: fused(v, k, q, bias), "query and value are exchanged"),
+    ],
+)
+def test_what_breaks_later_cells_is_rejected(mistaken, says):
+    assert_rejected(exercises.attend, mistaken, says)
+
+
+def test_an_index_in_numpy_is_told_so():
+    right = exercises.relative_position_index.reference
+    says = "right, but as a numpy array: return a torch tensor"
+    assert message_on(exercises.relative_position_index, lambda m: right(m).numpy()) == says
+
+
+def test_cutting_only_floats_is_named():
+    def by_unfold(tokens, window):
+        columns = F.unfold(tokens.permute(0, 3, 1, 2), window, stride=window)
+        return columns.unflatten(1, (tokens.shape[3], -1)).permute(0, 3, 2, 1)
+
+    assert_named(exercises.cut_windows, by_unfold, "it fails on integers")
+
+
 # Windows, by slicing
-
-
-def cut_by_slicing(tokens, window):
-    height, width = tokens.shape[1:3]
-    return torch.stack(
-        [
-            tokens[:, top : top + window, left : left + window].flatten(1, 2)
-            for top in range(0, height, window)
-            for left in range(0, width, window)
-        ],
-        dim=1,
-    )
-
-
-def join_by_slicing(windows, window, height):
-    tall = height // window
-    rows = [
-        torch.cat([part.unflatten(1, (window, window)) for part in row.unbind(1)], dim=2)
-        for row in windows.chunk(tall, dim=1)
-    ]
-    return torch.cat(rows, dim=1)
 
 
 def test_cutting_and_joining_are_accepted_in_other_words():
@@ -213,16 +218,6 @@ def test_each_mistake_in_joining_is_named(mistaken, says):
 # The index, pair by pair
 
 
-def pair_by_pair(number):
-    """An index from ``number(row, column, window)`` of the offset of pixel i from pixel j."""
-
-    def index(window):
-        places = [divmod(pixel, window) for pixel in range(window * window)]
-        return torch.tensor([[number(r - t, c - u, window) for t, u in places] for r, c in places])
-
-    return index
-
-
 def test_the_index_is_accepted_in_other_words():
     def by_counting(row, column, window):
         steps = range(1 - window, window)
@@ -270,50 +265,6 @@ def test_an_index_in_rows_and_columns_is_named():
 
 
 # W-MSA, window by window and head by head
-
-
-class ByHand(nn.Module):
-    """W-MSA in loops over windows and heads; its methods are what a mutant gets wrong."""
-
-    def __init__(self, channels, heads, window):
-        super().__init__()
-        self.heads, self.window = heads, window
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
-        self.bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
-
-    def forward(self, tokens):
-        out = torch.empty_like(tokens)
-        d = tokens.shape[-1] // self.heads
-        for number, place in enumerate(self.places(*tokens.shape[1:3])):
-            parts = self.parts(self.qkv(tokens[place]).flatten(1, 2))
-            found = [
-                self.mix(*(p[..., h * d : (h + 1) * d] for p in parts), self.bias(number, h))
-                for h in range(self.heads)
-            ]
-            out[place] = self.last(self.side_by_side(found)).view(out[place].shape)
-        return out
-
-    def places(self, height, width):
-        m = self.window
-        for top in range(0, height, m):
-            for left in range(0, width, m):
-                yield slice(None), slice(top, top + m), slice(left, left + m)
-
-    def parts(self, features):
-        return features.chunk(3, dim=-1)
-
-    def bias(self, number, head):
-        return self.bias_table[relative_position_index(self.window), head]
-
-    def mix(self, query, key, value, bias):
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-
-    def side_by_side(self, found):
-        return torch.cat(found, dim=-1)
-
-    def last(self, mixed):
-        return self.proj(mixed)
 
 
 class NoBias(ByHand):
@@ -404,9 +355,38 @@ class OverQueries(ByHand):
         return over_queries(query, key, value, bias)
 
 
+class KeyAndValueExchanged(ByHand):
+    def parts(self, features):
+        query, value, key = super().parts(features)
+        return query, key, value
+
+
+class ThreeInnermost(ByHand):
+    def parts(self, features):
+        per_head = features.unflatten(-1, (self.heads, -1, 3)).unbind(-1)
+        return [part.flatten(2) for part in per_head]
+
+
+class WholeImage(ByHand):
+    def places(self, height, width):
+        yield (slice(None),)
+
+    def bias(self, number, head):
+        return torch.zeros(())
+
+
+class BiasDetached(ByHand):
+    def bias(self, number, head):
+        return super().bias(number, head).detach()
+
+
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
+        (KeyAndValueExchanged, "key and value are exchanged"),
+        (ThreeInnermost, "q, k, v run fastest"),
+        (WholeImage, "attends to the whole image"),
+        (BiasDetached, "no gradient reaches `bias_table`"),
         (NoBias, "bias is missing"),
         (BiasOfTheWindow, "each window has its own bias"),
         (BiasTransposed, "bias is transposed"),

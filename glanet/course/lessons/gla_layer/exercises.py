@@ -1,11 +1,21 @@
 """Exercises of notebook 07: contributions, the MLP, stochastic depth, the GLA layer."""
 
+import math
 from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import (
+    AnswerError,
+    Exercise,
+    build_module,
+    passes_gradients,
+    random_weights,
+    run_module,
+    trains_alike,
+)
 from glanet.model import layer as package
 from glanet.model.config import INCEPTION_BRANCHES
 
@@ -60,14 +70,36 @@ def _outputs_for_inputs(v, weight):
     return torch.stack([parts[0] @ square, *branch_contributions(v, weight)[1:]])
 
 
-SHAPES = (((2, 3, 4), 20), ((6,), 40))  # the axes of V before its channels, and C
+# the axes of V before its channels, and C; 2C is a multiple of 5: then five equal parts run, and
+# the check can name this mistake
+SHAPES = ((2, 3, 4), 20), ((6,), 40), ((2, 5), 20)
+
+
+def _draw_fusions(rng):
+    """V and weights; float32 too, as the trained model has it."""
+    *exact, last = ((normal(rng, *shape, 2 * c), normal(rng, c, 2 * c)) for shape, c in SHAPES)
+    return [*exact, tuple(part.float() for part in last)]
+
+
+def _reordered(*order):
+    return lambda v, weight: branch_contributions(v, weight)[list(order)]
+
+
+def _parts(number):
+    """Products of ``number`` equal parts."""
+
+    def mistaken(v, weight):
+        pairs = zip(v.chunk(number, -1), weight.chunk(number, 1), strict=True)
+        return torch.stack([part @ columns.T for part, columns in pairs])
+
+    return mistaken
+
 
 contributions = Exercise(
     "gla_layer",
     "contributions",
     branch_contributions,
-    # 2C is a multiple of 5: then five equal parts run, and the check can name this mistake
-    lambda rng: [(normal(rng, *shape, 2 * c), normal(rng, c, 2 * c)) for shape, c in SHAPES],
+    _draw_fusions,
     {
         "the five parts are not equally wide: attention has C channels, the others C/4 each": (
             _split_as(lambda channels: [2 * channels // 5] * 5)
@@ -80,6 +112,36 @@ contributions = Exercise(
         ),
         "the matrix block of attention is not transposed: its rows are outputs, so multiply the "
         "features by W_b transposed": _outputs_for_inputs,
+        "V has five parts, not two: Inception's four branches are separate": _parts(2),
+        "attention is one part, not four: the widths are C, C/4, C/4, C/4, C/4": _parts(8),
+        "attention comes last: the order is attention, max, 3, 5, 7": _reordered(1, 2, 3, 4, 0),
+        "the order is reversed: it is attention, max, 3, 5, 7": _reordered(4, 3, 2, 1, 0),
+        "max comes last: the order is attention, max, 3, 5, 7": _reordered(0, 2, 3, 4, 1),
+        "7 comes before 5 and 3: the order is attention, max, 3, 5, 7": _reordered(0, 1, 4, 3, 2),
+        "the last branch is missing: there are five": _reordered(0, 1, 2, 3),
+        "all branches are multiplied by V's first channels: cut V, too": lambda v, weight: (
+            torch.stack(
+                [
+                    v[..., : columns.shape[1]] @ columns.T
+                    for columns in weight.split(branch_widths(len(weight)), 1)
+                ]
+            )
+        ),
+        "these are shares of the sum: return the products alone": lambda v, weight: (
+            branch_contributions(v, weight) / (v @ weight.T)
+        ),
+        "these are absolute values: keep the signs": lambda v, weight: branch_contributions(
+            v, weight
+        ).abs(),
+        "this is the energy: return the products, one for each channel": lambda v, weight: (
+            branch_contributions(v, weight).square().mean(-1)
+        ),
+        "the branches are on the second axis: put them first, torch.stack(..., dim=0)": (
+            lambda v, weight: branch_contributions(v, weight).movedim(0, 1)
+        ),
+        "the branches are on the last axis but one: put them first, torch.stack(..., dim=0)": (
+            lambda v, weight: branch_contributions(v, weight).movedim(0, -2)
+        ),
         "this is everything but the branch: keep its own columns and leave out the others": (
             lambda v, weight: v @ weight.T - branch_contributions(v, weight)
         ),
@@ -95,7 +157,11 @@ contributions = Exercise(
         "the five are joined along an existing axis: use torch.stack, which makes a new one": (
             lambda v, weight: torch.cat(list(branch_contributions(v, weight)), dim=-1)
         ),
+        "the five are joined along the first axis of V: use torch.stack, which makes a new one": (
+            lambda v, weight: torch.cat(list(branch_contributions(v, weight)))
+        ),
     },
+    tolerance=1e-5,  # float32
 )
 
 
@@ -114,8 +180,23 @@ def _draw_mlp(rng):
     cases = []
     for channels, ratio in ((6, 2.0), (5, 1.5), (4, 3)):
         weights = random_weights(package.MLP(channels, ratio), rng)
-        cases.append(((channels, ratio), weights, normal(rng, 2, 3, 4, channels).float()))
+        tokens = normal(rng, 2, 3, 4, channels)
+        cases.append(((channels, ratio), weights, tokens if ratio == 3 else tokens.float()))
     return cases
+
+
+def _run_mlp(cls, settings, weights, tokens):
+    """`run_module`, with the hidden width in words."""
+    module = cls(*settings)
+    first = module.state_dict().get("0.weight") if isinstance(module, nn.Module) else None
+    hidden = len(weights["0.weight"])
+    if first is not None and first.shape[1:] == tokens.shape[-1:] and len(first) != hidden:
+        channels, ratio = settings
+        raise AnswerError(
+            f"for {channels} channels and ratio {ratio} the hidden width is {len(first)}, expected "
+            f"int({channels} * {ratio}) = {hidden}"
+        )
+    return run_module(cls, settings, weights, tokens)
 
 
 mlp = Exercise(
@@ -128,6 +209,22 @@ mlp = Exercise(
         "the activation is a SiLU, x·sigmoid(x): use nn.GELU()": _with_activation(F.silu),
         "this is GELU's approximation by tanh: nn.GELU() without arguments is exact": (
             _with_activation(partial(F.gelu, approximate="tanh"))
+        ),
+        "this is GELU's approximation x·sigmoid(1.702x): use nn.GELU()": (
+            _with_activation(lambda hidden: hidden * (1.702 * hidden).sigmoid())
+        ),
+        "the activation is a sigmoid: use nn.GELU()": _with_activation(torch.sigmoid),
+        "the activation is a tanh: use nn.GELU()": _with_activation(torch.tanh),
+        "the activation is a LeakyReLU: use nn.GELU()": _with_activation(F.leaky_relu),
+        "the activation is an ELU: use nn.GELU()": _with_activation(F.elu),
+        "the activation is a softmax: use nn.GELU()": (
+            _with_activation(lambda hidden: hidden.softmax(-1))
+        ),
+        "the GELU is applied twice: once is enough": (
+            _with_activation(lambda hidden: F.gelu(F.gelu(hidden)))
+        ),
+        "the GELU multiplies its input again: nn.GELU() is x·Φ(x) already": (
+            _with_activation(lambda hidden: hidden * F.gelu(hidden))
         ),
         "the activation is missing: two linear layers in a row are one": (
             _with_activation(lambda hidden: hidden)
@@ -145,7 +242,8 @@ mlp = Exercise(
             _with_forward(lambda self, tokens: tokens + self[2](self[1](self[0](tokens))))
         ),
     },
-    run=run_module,
+    run=_run_mlp,
+    also=trains_alike,
     tolerance=1e-5,  # float32
 )
 
@@ -159,18 +257,23 @@ def _dropping(cls, probability, branch):
     """What a class does to ``branch`` (100, ...), in numbers that do not depend on chance.
 
     In this order: smallest and largest factor in eval mode; smallest and largest in training;
-    whether all numbers of a sample share a factor (1 or 0); whether all samples of a batch share
-    one draw (1 or 0); the share of dropped samples, in tenths. None if the class does nothing yet.
+    whether one draw is shared by all numbers of a sample, by the channels of a token, by the tokens
+    of a sample, by all samples of a batch, and by all calls (1 or 0 each); the share of dropped
+    samples, in tenths. None if the class does nothing yet, and one number if it changes the shape.
+
+    Raises:
+        AnswerError: the class writes into ``branch``, or returns fewer samples.
     """
     module = cls(probability)
-    calm = module.eval()(branch)
+    calm = module.eval()(branch.clone())
     if calm is None or calm is ...:
         return None
     module.train()
-    answers = torch.stack([module(branch.clone()) for _ in range(CALLS)])
+    answers = torch.stack([_called(module, branch) for _ in range(CALLS)])
     if answers.shape[1:] != branch.shape:
         return [-1.0]
     factors = answers / branch  # (CALLS, 100, ...)
+    by_token = factors.flatten(2, -2) if branch.ndim > 2 else factors[:, :, None]
     by_sample = factors.flatten(2)
     dropped = by_sample[..., 0] == 0
     one_draw_a_batch = bool((dropped == dropped[:, :1]).all())
@@ -180,11 +283,37 @@ def _dropping(cls, probability, branch):
         calm.max().item(),
         factors.min().item(),
         factors.max().item(),
-        float((by_sample - by_sample[..., :1]).abs().max() < 1e-9),
+        _alike(by_sample, -1),
+        _alike(by_token, -1),
+        _alike(by_token, -2),
         float(one_draw_a_batch),
+        _alike(dropped.double(), 0),
         # if a whole batch shares one draw, there are too few draws to count
         -1.0 if one_draw_a_batch and probability else round(dropped.double().mean().item(), 1),
     ]
+
+
+IN_PLACE = "it writes into the branch: use branch * ..., which makes a new tensor"
+FEWER_SAMPLES = "in training samples are left out: a dropped sample stays, with all its numbers 0"
+
+
+def _called(module, branch):
+    given = branch.clone()
+    answer = module(given)
+    if not torch.equal(given, branch):
+        raise AnswerError(IN_PLACE)
+    if len(answer) != len(branch):
+        raise AnswerError(FEWER_SAMPLES)
+    return answer
+
+
+def _alike(factors, axis):
+    """1.0 if the factors do not vary along an axis, else 0.0."""
+    return float((factors - factors.narrow(axis, 0, 1)).abs().max() < 1e-9)
+
+
+def _passes_gradients(cls, reference, probability, branch):
+    passes_gradients(cls(probability).train(), reference(probability).train(), branch)
 
 
 def _drop(*, keep=None, shape=None, scale=None, always=False):
@@ -216,6 +345,43 @@ class _ScaledInEval(package.StochasticDepth):
         return super().forward(branch) * survival
 
 
+class _Inverted(package.StochasticDepth):
+    def forward(self, branch):
+        if self.training:
+            return branch
+        survival = 1 - self.probability
+        kept = branch.new_empty(len(branch), *[1] * (branch.ndim - 1)).bernoulli_(survival)
+        return branch * kept / survival
+
+
+class _ZeroInEval(package.StochasticDepth):
+    def forward(self, branch):
+        return super().forward(branch) if self.training else 0 * branch
+
+
+class _AlwaysTheSame(package.StochasticDepth):
+    def forward(self, branch):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return super().forward(branch)
+
+
+class _InPlace(package.StochasticDepth):
+    def forward(self, branch):
+        return branch.copy_(super().forward(branch.clone()))
+
+
+class _Removed(package.StochasticDepth):
+    def forward(self, branch):
+        return branch[: len(branch) // 2] if self.training else branch
+
+
+class _Draws(package.StochasticDepth):
+    def forward(self, branch):
+        survival = 1 - self.probability
+        return torch.bernoulli(torch.full_like(branch, survival)) if self.training else branch
+
+
 # probability, and the shape of a sample; so likely that one draw a batch drops some of CALLS
 DROPS = ((0.3, (3, 2, 4)), (0.4, (5,)), (0.0, (2, 2)))
 
@@ -234,9 +400,53 @@ stochastic_depth = Exercise(
         "what survives is multiplied by 1 - probability: divide by it": (
             _drop(scale=lambda survival: survival)
         ),
+        "what survives is multiplied by probability: divide by 1 - probability": (
+            _drop(scale=lambda survival: 1 - survival)
+        ),
         "what survives is divided by probability: divide by 1 - probability": (
             _drop(scale=lambda survival: 1 / (1 - survival) if survival < 1 else 1)
         ),
+        "what survives is divided by probability, even by 0: divide by 1 - probability": (
+            _drop(scale=lambda survival: math.inf if survival == 1 else 1 / (1 - survival))
+        ),
+        "it keeps with `probability` and divides by it: keep with 1 - probability, and divide by "
+        "that": _drop(
+            keep=lambda probability: probability,
+            scale=lambda survival: 1 / (1 - survival) if survival < 1 else 1,
+        ),
+        "what survives is divided by the root of 1 - probability: divide by 1 - probability": (
+            _drop(scale=lambda survival: survival**-0.5)
+        ),
+        "the probability is always 0.1: use self.probability": (
+            _drop(keep=lambda probability: 0.9, scale=lambda survival: 1 / 0.9)
+        ),
+        "the probability is always 0.5: use self.probability": (
+            _drop(keep=lambda probability: 0.5, scale=lambda survival: 2)
+        ),
+        "nothing is dropped, but all is scaled: multiply by the draws, too": (
+            _drop(keep=lambda probability: 1)
+        ),
+        "everything is dropped in training: multiply by the draws, 1 to keep and 0 to drop": (
+            _drop(keep=lambda probability: 0)
+        ),
+        "train and eval are exchanged: drop where self.training is true": _Inverted,
+        "in eval mode everything is dropped: return the branch unchanged": _ZeroInEval,
+        "every call drops the same samples: draw anew in each call": _AlwaysTheSame,
+        IN_PLACE: _InPlace,
+        FEWER_SAMPLES: _Removed,
+        "the channels of one token share a draw: draw once a sample, (B, 1, ..., 1)": (
+            _drop(shape=lambda branch: [*branch.shape[:-1], 1])
+        ),
+        "each channel of a sample has its own draw: draw once a sample, (B, 1, ..., 1)": (
+            _drop(shape=lambda branch: [len(branch)] + [1] * (branch.ndim - 2) + [branch.shape[-1]])
+        ),
+        "each channel has one draw for the whole batch: draw once a sample, (B, 1, ..., 1)": (
+            _drop(shape=lambda branch: [1] * (branch.ndim - 1) + [branch.shape[-1]])
+        ),
+        "the draws are the same for all samples: draw once a sample, (B, 1, ..., 1)": (
+            _drop(shape=lambda branch: [1, *branch.shape[1:]])
+        ),
+        "these are the draws: multiply the branch by them, and divide by 1 - probability": _Draws,
         "it keeps with `probability`: drop with `probability`, keep with 1 - probability": (
             _drop(keep=lambda probability: probability)
         ),
@@ -253,6 +463,7 @@ stochastic_depth = Exercise(
         ),
     },
     run=_dropping,
+    also=_passes_gradients,
 )
 
 
@@ -301,6 +512,35 @@ class _NeverShifted(_Steps):
         super().__init__(channels, heads, window, 0, **options)
 
 
+class _AlwaysHalfAWindow(_Steps):
+    def __init__(self, channels, heads, window, shift, **options):
+        super().__init__(channels, heads, window, window // 2, **options)
+
+
+class _AttentionReads(_Steps):
+    """A layer whose attention reads something else than norm1 of the tokens."""
+
+    def forward(self, tokens):
+        if self.attention is None:
+            return super().forward(tokens)
+        seen = self.seen(tokens)
+        hook = self.attention.register_forward_pre_hook(lambda module, inputs: (seen,))
+        answer = super().forward(tokens)
+        hook.remove()
+        return answer
+
+
+class _AttentionReadsTokens(_AttentionReads):
+    def seen(self, tokens):
+        return tokens
+
+
+class _AttentionReadsInception(_AttentionReads):
+    def seen(self, tokens):
+        x = self.norm1(tokens)
+        return x if self.inception is None else self.inception(x)
+
+
 def _roll(self, x):
     shift = self.attention.shift if self.attention else 0
     return x.roll((-shift, -shift), dims=(1, 2))
@@ -311,20 +551,30 @@ CERTAIN = 1 - 1e-9  # drops every sample, up to a negligible chance
 
 def _run_layer(cls, settings, options, weights, tokens):
     """The answer in eval mode, and the answer in training when every residual branch is dropped."""
-    answer = run_module(partial(cls, **options), settings, weights, tokens)
+    try:
+        answer = run_module(partial(cls, **options), settings, weights, tokens)
+    except AnswerError as error:
+        switches = ", ".join(f"{name}={value}" for name, value in options.items())
+        raise AnswerError(f"with {switches}: {error}" if switches else str(error)) from error
     if answer is None or answer is ...:
         return None
-    module = cls(*settings, **options, drop_probability=CERTAIN)
-    module.load_state_dict(weights)
+    certain = partial(cls, **options, drop_probability=CERTAIN)
+    module = build_module(certain, settings, weights, [tokens])
     with torch.no_grad():
         return torch.stack([answer, module.train()(tokens)])
+
+
+def _layer_trains_alike(cls, reference, settings, options, weights, tokens):
+    mine, theirs = (partial(one, **options) for one in (cls, reference))
+    trains_alike(mine, theirs, settings, weights, tokens)
 
 
 def _draw_layers(rng):
     cases = []
     for settings, options, shape in LAYERS:
         weights = random_weights(package.GLALayer(*settings, **options), rng)
-        tokens = normal(rng, *shape, settings[0]).float()
+        tokens = normal(rng, *shape, settings[0])
+        tokens = tokens if "inception" in options else tokens.float()  # both types occur
         cases.append((settings, options, weights, tokens))
     return cases
 
@@ -387,6 +637,74 @@ gla_layer = Exercise(
                 second_residual=lambda self, tokens, x, m: self.norm2(m + self.drop(self.mlp(m))),
             )
         ),
+        "the norms come after attention and the MLP: put them before": (
+            _with(
+                first_norm=lambda self, tokens: tokens,
+                first_residual=lambda self, tokens, x, f: tokens + self.drop(self.norm1(f)),
+                second_residual=lambda self, tokens, x, m: m + self.drop(self.norm2(self.mlp(m))),
+            )
+        ),
+        "norm2 comes after the MLP: the MLP must read norm2 of the first sum": (
+            _with(second_residual=lambda self, tokens, x, m: m + self.drop(self.norm2(self.mlp(m))))
+        ),
+        "the MLP reads norm2(x), the norm of a norm: it must read norm2 of the first sum": (
+            _with(second_residual=lambda self, tokens, x, m: m + self.drop(self.mlp(self.norm2(x))))
+        ),
+        "the MLP reads norm2 of the fused features: it must read norm2 of the first sum": (
+            _with(
+                second_residual=lambda self, tokens, x, m: (
+                    m + self.drop(self.mlp(self.norm2(m - tokens)))
+                )
+            )
+        ),
+        "norm1 and norm2 are exchanged: norm1 is the first": (
+            _with(
+                first_norm=lambda self, tokens: self.norm2(tokens),
+                second_residual=lambda self, tokens, x, m: m + self.drop(self.mlp(self.norm1(m))),
+            )
+        ),
+        "norm1 is used twice: the MLP must read norm2": (
+            _with(second_residual=lambda self, tokens, x, m: m + self.drop(self.mlp(self.norm1(m))))
+        ),
+        "norm2 is used twice, or is the same module as norm1: attention and Inception must read "
+        "norm1, which has its own weights": (
+            _with(first_norm=lambda self, tokens: self.norm2(tokens))
+        ),
+        "both residuals are missing: add the input of each branch to its output": (
+            _with(
+                first_residual=lambda self, tokens, x, features: self.drop(features),
+                second_residual=lambda self, tokens, x, m: self.drop(self.mlp(self.norm2(m))),
+            )
+        ),
+        "the input tokens are added once more at the end: there are two residuals": (
+            _with(forward=lambda self, tokens: tokens + _Steps.forward(self, tokens))
+        ),
+        "the MLP is missing: it is the second residual branch": (
+            _with(second_residual=lambda self, tokens, x, m: m)
+        ),
+        "attention and Inception are missing: they are the first residual branch": (
+            _with(first_residual=lambda self, tokens, x, features: tokens)
+        ),
+        "attention and Inception are added: join them, and pass V to self.fuse": (
+            _with(pile=lambda self, z, y: z + y, mix=lambda self, v: v)
+        ),
+        "attention reads the tokens before norm1: it must read the same x as Inception": (
+            _AttentionReadsTokens
+        ),
+        "attention reads the output of Inception: it must read the same x as Inception": (
+            _AttentionReadsInception
+        ),
+        "there is a GELU after the fusion: only the MLP has one": (
+            _with(
+                first_residual=lambda self, tokens, x, features: (
+                    tokens + self.drop(F.gelu(features))
+                )
+            )
+        ),
+        "the layer rolls its tokens: WindowAttention rolls them itself, and back": (
+            _with(first_norm=lambda self, tokens: _roll(self, self.norm1(tokens)))
+        ),
+        "the shift is always half a window: pass `shift` to WindowAttention": _AlwaysHalfAWindow,
         "Inception comes first in V: attention is first, so cat([z, y])": (
             _with(pile=lambda self, z, y: torch.cat([y, z], dim=-1))
         ),
@@ -421,5 +739,6 @@ gla_layer = Exercise(
         ),
     },
     run=_run_layer,
+    also=_layer_trains_alike,
     tolerance=1e-4,  # float32 rounds differently in another order
 )

@@ -48,11 +48,12 @@ def loudness(panels, layers):
     return figure
 
 
-def loud_and_needed(shares, losses, layers):
+def loud_and_needed(shares, losses, layers, *, named=()):
     """The contribution of each branch against the PSNR lost without it, one point for each.
 
     ``shares`` (layers, 5) are energies relative to the output of the fusion, ``losses`` (layers, 5)
-    are in dB. Labels give the layer of the four largest losses.
+    are in dB. Labels give the layer of the four largest losses, and of the points ``named``, which
+    are pairs of a layer and a branch.
     """
     figure = new_figure(5.6, 3.8)
     axes = figure.subplots()
@@ -67,8 +68,10 @@ def loud_and_needed(shares, losses, layers):
             mec="black",
             mew=0.6,
         )
-    for flat in np.argsort(losses, axis=None)[-4:]:
-        layer, branch = np.unravel_index(flat, losses.shape)
+    largest = np.argsort(losses, axis=None)[-4:]
+    labelled = {np.unravel_index(flat, losses.shape) for flat in largest}
+    labelled |= {(layers.index(layer), BRANCHES.index(branch)) for layer, branch in named}
+    for layer, branch in sorted(labelled):
         axes.annotate(
             layers[layer],
             (shares[layer, branch], losses[layer, branch]),

@@ -1,9 +1,17 @@
 """Exercises of notebook 05: attention, windows, relative position bias, W-MSA."""
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import (
+    AnswerError,
+    Exercise,
+    passes_gradients,
+    random_weights,
+    run_module,
+    trains_alike,
+)
 from glanet.model import attention as package
 
 
@@ -15,15 +23,37 @@ def normal(rng, *shape):
 # Attention
 
 
+NO_NUMBER = "it fails where the bias is the number 0, as in section 5: add the bias to the scores"
+
+
 def _draw_attention(rng):
     shapes = ((5, 3), (5, 5)), ((2, 3, 4, 6), (3, 4, 4))  # without and with heads and batch
-    return [
+    cases = [
         (*(normal(rng, *tokens) for _ in range(3)), normal(rng, *bias)) for tokens, bias in shapes
     ]
+    with_a_number = *cases[1][:3], 0
+    return [*cases, with_a_number, tuple(part.float() for part in cases[0])]
+
+
+def _attend_with_any_bias(function, query, key, value, bias):
+    try:
+        return function(query, key, value, bias)
+    except Exception as error:
+        if isinstance(bias, torch.Tensor):
+            raise
+        raise AnswerError(NO_NUMBER) from error
 
 
 def _scores(query, key):
     return query @ key.mT * query.shape[-1] ** -0.5
+
+
+def _weights(query, key, bias):
+    return (_scores(query, key) + bias).softmax(-1)
+
+
+def _scaled_by(d):
+    return lambda q, k, v, bias: (q @ k.mT * d**-0.5 + bias).softmax(-1) @ v
 
 
 attend = Exercise(
@@ -35,6 +65,8 @@ attend = Exercise(
         "the softmax runs over the queries: each query's weights add up to 1, so dim=-1": (
             lambda q, k, v, bias: (_scores(q, k) + bias).softmax(-2) @ v
         ),
+        "the softmax runs over axis 0: with batch and heads in front, the keys are the last axis, "
+        "dim=-1": lambda q, k, v, bias: (_scores(q, k) + bias).softmax(0) @ v,
         "the softmax runs over axis 1: with batch and heads in front, the keys are the last axis, "
         "dim=-1": lambda q, k, v, bias: (_scores(q, k) + bias).softmax(1) @ v,
         "the scores are not scaled: multiply q kᵀ by d ** -0.5": (
@@ -61,13 +93,66 @@ attend = Exercise(
         "queries and keys are exchanged: entry (i, j) is query i times key j": (
             lambda q, k, v, bias: (_scores(k, q) + bias).softmax(-1) @ v
         ),
+        "key and value are exchanged: the scores are query times key": (
+            lambda q, k, v, bias: package.attend(q, v, k, bias)
+        ),
+        "query and value are exchanged: the scores are query times key": (
+            lambda q, k, v, bias: package.attend(v, k, q, bias)
+        ),
+        "this is the weighted mean of the keys: average the values": (
+            lambda q, k, v, bias: _weights(q, k, bias) @ k
+        ),
+        "this is the weighted mean of the queries: average the values": (
+            lambda q, k, v, bias: _weights(q, k, bias) @ q
+        ),
+        "the scale is always that of d = 2: d is the length of the last axis, query.shape[-1]": (
+            _scaled_by(2)
+        ),
+        "the scale is always that of d = 8: d is the length of the last axis, query.shape[-1]": (
+            _scaled_by(8)
+        ),
+        "the scale is always that of d = 64: d is the length of the last axis, query.shape[-1]": (
+            _scaled_by(64)
+        ),
+        "the output is scaled, too: scale the scores alone": lambda q, k, v, bias: (
+            package.attend(q, k, v, bias) * q.shape[-1] ** -0.5
+        ),
+        "the bias is subtracted: add it": lambda q, k, v, bias: package.attend(q, k, v, -bias),
+        "the bias is transposed: entry (i, j) is for query i, key j": lambda q, k, v, bias: (
+            package.attend(q, k, v, bias.mT if isinstance(bias, torch.Tensor) else bias)
+        ),
+        "the bias is a factor: add it to the scaled scores": (
+            lambda q, k, v, bias: (_scores(q, k) * bias).softmax(-1) @ v
+        ),
+        "the weights are transposed: weights @ value": (
+            lambda q, k, v, bias: _weights(q, k, bias).mT @ v
+        ),
+        "this is a sigmoid: a softmax divides each weight by the sum of its row": (
+            lambda q, k, v, bias: (_scores(q, k) + bias).sigmoid() @ v
+        ),
+        "the weights are not divided by their sum: use a softmax": (
+            lambda q, k, v, bias: (_scores(q, k) + bias).exp() @ v
+        ),
+        "these are logarithms of the weights: use softmax, not log_softmax": (
+            lambda q, k, v, bias: (_scores(q, k) + bias).log_softmax(-1) @ v
+        ),
+        "the query is added: attention has no residual": lambda q, k, v, bias: (
+            q + package.attend(q, k, v, bias)
+        ),
+        NO_NUMBER: lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
         "the softmax is missing: weights are positive and add up to 1": (
             lambda q, k, v, bias: (_scores(q, k) + bias) @ v
         ),
+        "these are the scores: take their softmax, and return weights @ value": (
+            lambda q, k, v, bias: _scores(q, k) + bias
+        ),
         "these are the weights: return the weighted mean of the values, weights @ value": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).softmax(-1)
+            lambda q, k, v, bias: _weights(q, k, bias)
         ),
     },
+    run=_attend_with_any_bias,
+    also=passes_gradients,
+    tolerance=1e-5,  # float32
 )
 
 
@@ -90,11 +175,29 @@ SHAPES = ((2, 4, 6, 3, 2), (1, 9, 3, 2, 3), (2, 6, 12, 1, 3))  # B, H, W, C, win
 
 
 def _draw_images(rng):
-    return [(normal(rng, b, h, w, c), m) for b, h, w, c, m in SHAPES]
+    """Also the types that the notebook cuts: numbered pixels, and a photograph."""
+    drawn = [normal(rng, b, h, w, c) for b, h, w, c, _ in SHAPES]
+    images = drawn[0], (100 * drawn[1]).long(), (40 * drawn[2] + 128).clamp(0, 255).byte()
+    return [(image, shape[-1]) for image, shape in zip(images, SHAPES, strict=True)]
 
 
 def _draw_windows(rng):
     return [(normal(rng, b, (h // m) * (w // m), m * m, c), m, h) for b, h, w, c, m in SHAPES]
+
+
+NO_INTEGERS = "it fails on integers: pixels may be integers, as in the next cells"
+
+
+def _cut_any_type(function, tokens, window):
+    try:
+        return function(tokens, window)
+    except NotImplementedError as error:
+        raise AnswerError(NO_INTEGERS) from error
+
+
+def _cut_by_unfold(tokens, m):
+    columns = F.unfold(rearrange(tokens, "b h w c -> b c h w"), m, stride=m)
+    return rearrange(columns, "b (c n) windows -> b windows n c", n=m * m)
 
 
 def _cut_by(pattern):
@@ -123,6 +226,36 @@ cut_windows = Exercise(
         "the pixels inside a window are counted column by column: use (i j), not (j i)": _cut_by(
             "b (h i) (w j) c -> b (h w) (j i) c"
         ),
+        "windows and pixels are both counted column by column: use (h w) and (i j)": _cut_by(
+            "b (h i) (w j) c -> b (w h) (j i) c"
+        ),
+        "the rows are split as (i h): split both sides alike, (h i) and (w j)": _cut_by(
+            "b (i h) (w j) c -> b (h w) (i j) c"
+        ),
+        "the columns are split as (j w): split both sides alike, (h i) and (w j)": _cut_by(
+            "b (h i) (j w) c -> b (h w) (i j) c"
+        ),
+        "the channels come before the pixels: keep c last": _cut_by(
+            "b (h i) (w j) c -> b (h w) c (i j)"
+        ),
+        NO_INTEGERS: _cut_by_unfold,
+        "channels and pixels are mixed: a reshape does not move the channels to the end": (
+            lambda tokens, m: _cut_by("b (h i) (w j) c -> b (h w) (c i j)")(tokens, m).reshape(
+                len(tokens), -1, m * m, tokens.shape[-1]
+            )
+        ),
+        "the pixels of a window are separate axes: bracket them as (i j)": _cut_by(
+            "b (h i) (w j) c -> b (h w) i j c"
+        ),
+        "rows and columns of windows are separate axes: bracket them as (h w)": _cut_by(
+            "b (h i) (w j) c -> b h w (i j) c"
+        ),
+        "this is the image as it was: the pattern must end in (h w) (i j) c": (
+            lambda tokens, m: tokens
+        ),
+        "these are bands of whole rows: split the columns, too": (
+            lambda tokens, m: rearrange(tokens, "b (h i) w c -> b h (i w) c", i=m)
+        ),
         "windows and their pixels are exchanged: windows first, (h w) (i j)": _cut_by(
             "b (h i) (w j) c -> b (i j) (h w) c"
         ),
@@ -136,6 +269,7 @@ cut_windows = Exercise(
             "b (h i) (w j) c -> b (h w) (i j c)"
         ),
     },
+    run=_cut_any_type,
 )
 
 join_windows = Exercise(
@@ -156,6 +290,29 @@ join_windows = Exercise(
         "the pixels of a window were counted row by row: use (i j), not (j i)": _join_by(
             "b (h w) (j i) c -> b (h i) (w j) c"
         ),
+        "windows and pixels were both counted row by row: use (h w) and (i j)": _join_by(
+            "b (w h) (j i) c -> b (h i) (w j) c"
+        ),
+        "the rows are joined as (i h): join both sides alike, (h i) and (w j)": _join_by(
+            "b (h w) (i j) c -> b (i h) (w j) c"
+        ),
+        "the columns are joined as (j w): join both sides alike, (h i) and (w j)": _join_by(
+            "b (h w) (i j) c -> b (h i) (j w) c"
+        ),
+        "all windows stand below each other: join them in rows, too": (
+            lambda windows, m, height: rearrange(windows, "b n (i j) c -> b (n i) j c", i=m)
+        ),
+        "all windows stand side by side: join them in columns, too": (
+            lambda windows, m, height: rearrange(windows, "b n (i j) c -> b i (n j) c", i=m)
+        ),
+        "the number of windows in a column is taken for the number in a row: give einops "
+        "h=height // window": lambda windows, m, height: rearrange(
+            windows, "b (h w) (i j) c -> b (h i) (w j) c", w=height // m, i=m, j=m
+        ),
+        "rows and columns are one axis: keep (h i) and (w j) apart": _join_by(
+            "b (h w) (i j) c -> b (h i w j) c"
+        ),
+        "the channels come first: keep c last": _join_by("b (h w) (i j) c -> b c (h i) (w j)"),
         "rows and columns of the image are exchanged": _join_by(
             "b (h w) (i j) c -> b (w j) (h i) c"
         ),
@@ -185,7 +342,7 @@ def _index_by(number):
 def _integers(candidate, window):
     answer = candidate(window)
     if isinstance(answer, torch.Tensor) and answer.is_floating_point():
-        raise TypeError(
+        raise AnswerError(
             f"the index is {answer.dtype}, expected integers, as torch.arange gives them"
         )
     return answer
@@ -208,6 +365,45 @@ relative_position_index = Exercise(
         ),
         "there are 2·window - 1 column offsets: multiply the row offset by that, "
         "not by window": _index_by(lambda row, column, m: (row + m - 1) * m + column + m - 1),
+        "the column offset starts below 0: add window - 1 to both": _index_by(
+            lambda row, column, m: (row + m - 1) * (2 * m - 1) + column
+        ),
+        "both offsets are 1 too large: add window - 1, not window": _index_by(
+            lambda row, column, m: (row + m) * (2 * m - 1) + column + m
+        ),
+        "there are 2·window - 1 column offsets, not 2·window + 1": _index_by(
+            lambda row, column, m: (row + m - 1) * (2 * m + 1) + column + m - 1
+        ),
+        "the row offset is always multiplied by 3, as for window 2: multiply by 2·window - 1": (
+            _index_by(lambda row, column, m: (row + m - 1) * 3 + column + m - 1)
+        ),
+        "the row offset is always multiplied by 15, as for window 8: multiply by 2·window - 1": (
+            _index_by(lambda row, column, m: (row + m - 1) * 15 + column + m - 1)
+        ),
+        "opposite offsets get the same number: keep their signs, and add window - 1": _index_by(
+            lambda row, column, m: row.abs() * (2 * m - 1) + column.abs()
+        ),
+        "the column offset is missing: row offset times 2·window - 1, plus column offset": (
+            _index_by(lambda row, column, m: (row + m - 1) * (2 * m - 1))
+        ),
+        "this is the row offset alone: multiply it by 2·window - 1 and add the column offset": (
+            _index_by(lambda row, column, m: row + m - 1)
+        ),
+        "this is the difference of the pixels' numbers: rows and columns have an offset each": (
+            lambda m: torch.arange(m * m)[:, None] - torch.arange(m * m)
+        ),
+        "every pair has its own number: pairs with the same offset share one": (
+            lambda m: torch.arange(m**4).reshape(m * m, m * m)
+        ),
+        "this is the index of the rows of one window: number all window² pixels": (
+            lambda m: package.relative_position_index(m)[:m, :m]
+        ),
+        "this is one pixel's row of the index: compare all pixels with all": (
+            lambda m: package.relative_position_index(m)[0]
+        ),
+        "the table is one long row: its shape is (N, N)": (
+            lambda m: package.relative_position_index(m).flatten()
+        ),
         "there are 2·window - 1 column offsets, not 2·window": _index_by(
             lambda row, column, m: (row + m - 1) * 2 * m + column + m - 1
         ),
@@ -260,14 +456,43 @@ def _with(**steps):
     return type("Mistaken", (_Steps,), steps)
 
 
+def _split_channels(self, features):
+    pattern = "b windows n (three heads d) -> three b windows heads n d"
+    return rearrange(features, pattern, three=3, heads=self.heads)
+
+
+def _on_strips(self, tokens):
+    features = self.qkv(tokens).reshape(len(tokens), -1, self.window**2, 3 * tokens.shape[-1])
+    mixed = package.attend(*_split_channels(self, features), self.gather())
+    return self.proj(rearrange(mixed, "b w h n d -> b w n h d").reshape(tokens.shape))
+
+
+def _whole_image(self, tokens):
+    pattern = "b h w (three heads d) -> three b heads (h w) d"
+    parts = rearrange(self.qkv(tokens), pattern, three=3, heads=self.heads)
+    mixed = package.attend(*parts, 0)
+    return self.proj(rearrange(mixed, "b heads (h w) d -> b h w (heads d)", h=tokens.shape[1]))
+
+
+def _left_in_windows(self, tokens):
+    return windows_of(_Steps.forward(self, tokens), self.window)
+
+
+def _with_one_head(self, tokens):
+    parts = windows_of(self.qkv(tokens), self.window).chunk(3, -1)
+    return self.proj(
+        image_of(package.attend(*parts, self.gather()[0]), self.window, tokens.shape[1])
+    )
+
+
 def _draw_w_msa(rng):
     # as many windows as heads: then a bias on the wrong axis runs, and the check can name it
     cases = []
     for settings, height, width in (((6, 2, 2), 2, 4), ((12, 6, 2), 4, 6), ((8, 4, 3), 6, 6)):
         weights = random_weights(package.WindowAttention(*settings), rng)
-        tokens = normal(rng, 2, height, width, settings[0]).float()
+        tokens = normal(rng, 2, height, width, settings[0])
         cases.append((settings, weights, tokens))
-    return cases
+    return [(*cases[0][:2], cases[0][2].float()), *cases[1:]]
 
 
 window_attention = Exercise(
@@ -299,8 +524,34 @@ window_attention = Exercise(
                 join="b (h w) heads (i j) d -> b (h i) (w j) (d heads)",
             )
         ),
+        "q, k, v run fastest in the channels of qkv: they come first, so (three heads d)": (
+            _with(cut="b (h i) (w j) (heads d three) -> three b (h w) heads (i j) d")
+        ),
+        "q, k, v and the heads run fastest in the channels of qkv: use (three heads d)": (
+            _with(cut="b (h i) (w j) (d heads three) -> three b (h w) heads (i j) d")
+        ),
+        "d comes first in the channels of qkv: q, k, v come first, so (three heads d)": (
+            _with(cut="b (h i) (w j) (d three heads) -> three b (h w) heads (i j) d")
+        ),
+        "the channels of qkv are split as (three d heads), but joined as (heads d): use "
+        "(three heads d)": (
+            _with(cut="b (h i) (w j) (three d heads) -> three b (h w) heads (i j) d")
+        ),
+        "the windows are counted column by column in the cut, row by row in the join: use (h w) "
+        "in both": _with(cut="b (h i) (w j) (three heads d) -> three b (w h) heads (i j) d"),
+        "the pixels of a window are counted column by column in the cut: use (i j), as the index "
+        "does": _with(cut="b (h i) (w j) (three heads d) -> three b (h w) heads (j i) d"),
+        "the pixels of a window are counted column by column: use (i j), as the index does": (
+            _with(
+                cut="b (h i) (w j) (three heads d) -> three b (h w) heads (j i) d",
+                join="b (h w) heads (j i) d -> b (h i) (w j) (heads d)",
+            )
+        ),
         "the heads are joined in another order than they were split: use (heads d)": (
             _with(join="b (h w) heads (i j) d -> b (h i) (w j) (d heads)")
+        ),
+        "the windows are joined column by column, cut row by row: use (h w) in both": _with(
+            join="b (w h) heads (i j) d -> b (h i) (w j) (heads d)"
         ),
         "the windows are made of distant pixels: split the image as (h i) (w j)": (
             _with(
@@ -311,6 +562,28 @@ window_attention = Exercise(
         "the windows are not put back where they were cut: read the pattern of the cut backwards": (
             _with(join="b (h w) heads (i j) d -> b (i h) (j w) (heads d)")
         ),
+        "the windows are strips: a reshape does not cut an image into windows": _with(
+            forward=_on_strips
+        ),
+        "every pixel attends to the whole image: cut it into windows": _with(forward=_whole_image),
+        "the windows are not joined: put them back to their places in the image": _with(
+            forward=_left_in_windows
+        ),
+        "the output is (B, C, H, W): return tokens, (B, H, W, C)": _with(
+            project=lambda self, mixed: self.proj(mixed).permute(0, 3, 1, 2)
+        ),
+        "there is one head of all channels: split them into self.heads": _with(
+            forward=_with_one_head
+        ),
+        "key and value are exchanged: qkv gives query, key, value in this order": (
+            _with(roles=lambda self, query, key, value: (query, value, key))
+        ),
+        "qkv gives query, key, value in this order, and you use them as key, value, query": (
+            _with(roles=lambda self, query, key, value: (value, query, key))
+        ),
+        "qkv gives query, key, value in this order, and you use them as value, query, key": (
+            _with(roles=lambda self, query, key, value: (key, value, query))
+        ),
         "query and key are exchanged: qkv gives query, key, value in this order": (
             _with(roles=lambda self, query, key, value: (key, query, value))
         ),
@@ -319,6 +592,53 @@ window_attention = Exercise(
         ),
         "proj is missing: it mixes the outputs of the heads": (
             _with(project=lambda self, mixed: mixed)
+        ),
+        "proj is applied twice: once is enough": (
+            _with(project=lambda self, mixed: self.proj(self.proj(mixed)))
+        ),
+        "proj is applied to the tokens: apply it to the joined output of the heads": _with(
+            forward=lambda self, tokens: _Steps.forward(self, self.proj(tokens)),
+            project=lambda self, mixed: mixed,
+        ),
+        "the tokens are added: the residual belongs to the layer around attention": _with(
+            forward=lambda self, tokens: tokens + _Steps.forward(self, tokens)
+        ),
+        "the bias is subtracted: attend adds it": _with(gather=lambda self: -_Steps.gather(self)),
+        "the bias is added twice: attend adds it": _with(
+            gather=lambda self: 2 * _Steps.gather(self)
+        ),
+        "all heads share the mean bias: the table has a column for each head": _with(
+            gather=lambda self: _Steps.gather(self).mean(0)
+        ),
+        "a reshape does not move the heads to the front: use rearrange": _with(
+            gather=lambda self: self.bias_table[self.bias_index].reshape(
+                self.heads, self.window**2, self.window**2
+            )
+        ),
+        "the bias is scaled, too: attend scales q kᵀ, and then adds the bias": _with(
+            mix=lambda self, query, key, value, bias: package.attend(
+                query, key, value, bias * query.shape[-1] ** -0.5
+            )
+        ),
+        "the bias is added after the softmax: pass it to attend": _with(
+            mix=lambda self, query, key, value, bias: (
+                (_scores(query, key).softmax(-1) + bias) @ value
+            )
+        ),
+        "the scores are scaled twice: attend scales them": _with(
+            mix=lambda self, query, key, value, bias: package.attend(
+                query * query.shape[-1] ** -0.5, key, value, bias
+            )
+        ),
+        "the softmax runs over the heads: each query's weights add up to 1, so dim=-1": _with(
+            mix=lambda self, query, key, value, bias: (
+                (_scores(query, key) + bias).softmax(2) @ value
+            )
+        ),
+        "the softmax runs over the windows: each query's weights add up to 1, so dim=-1": _with(
+            mix=lambda self, query, key, value, bias: (
+                (_scores(query, key) + bias).softmax(1) @ value
+            )
         ),
         "the scale uses all channels: each head has only d = channels / heads": (
             _with(
@@ -343,5 +663,6 @@ window_attention = Exercise(
         ),
     },
     run=run_module,
+    also=trains_alike,
     tolerance=1e-5,  # fused and step by step round differently
 )
