@@ -347,13 +347,13 @@ def from_the_wrong_end(of_left, of_right):
         b = right[..., right.shape[-1] - overlap :] if of_right else right[..., :overlap]
         own_left = left[..., overlap:] if of_left else left[..., :start]
         own_right = right[..., : right.shape[-1] - overlap] if of_right else right[..., overlap:]
-        return torch.cat([own_left, torch.lerp(a, b, shares.double()), own_right], dim=-1)
+        return torch.cat([own_left, torch.lerp(a, b, shares.to(a.dtype)), own_right], dim=-1)
 
     return blend
 
 
 def empty_at_0(left, right, overlap):
-    shares = torch.tensor([middles(j, overlap) for j in range(overlap)]).double()
+    shares = torch.tensor([middles(j, overlap) for j in range(overlap)]).to(left.dtype)
     middle = torch.lerp(left[..., left.shape[-1] - overlap :], right[..., :overlap], shares)
     return torch.cat([left[..., :-overlap], middle, right[..., overlap:]], dim=-1)
 

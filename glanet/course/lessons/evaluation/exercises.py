@@ -428,10 +428,12 @@ def _run_blend(function, left, right, overlap):
 
 def _draw_tiles(rng):
     shapes = (((2, 3, 4, 9), (2, 3, 4, 7), 4), ((1, 6, 8), (1, 6, 11), 6), ((5, 3), (5, 4), 0))
-    return [
+    cases = [
         (*(torch.from_numpy(rng.standard_normal(shape)) for shape in (a, b)), overlap)
         for a, b, overlap in shapes
     ]
+    left, right, overlap = cases[0]
+    return [*cases, (left.float(), right.float(), overlap)]  # later cells blend both types
 
 
 blend = Exercise(
