@@ -45,7 +45,7 @@ def sweep():
     """
 
     def draw_all(widget):
-        assert widget.auto_display  # without it, ipywidgets shows the controls and no figure
+        assert len(widget.out.outputs) == 1  # the figure, below the controls
         controls = [child for child in widget.children if hasattr(child, "value")]
         controls = [child for child in controls if not isinstance(child, ipywidgets.Output)]
         for control in controls:

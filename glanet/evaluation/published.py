@@ -7,6 +7,8 @@ older tables do not convert ``bridge``, the only greyscale image of Set14, to Y,
 Set14 scores by 0.09 dB.
 """
 
+from glanet import networks
+
 SETS = ("Set5", "Set14", "B100", "Urban100", "Manga109")
 
 # method, trained on ("291": T91 and BSDS200), then PSNR and SSIM for each of SETS; "-": not known
@@ -59,6 +61,20 @@ _TABLES = {
         PFT-light    DIV2K  32.63 .9002  28.97 .7899  27.78 .7442  27.20 .8171  31.51 .9204
     """,
 }
+
+
+_ROWS = {"NLSN": "NLSA"}  # titles of the register that are called otherwise in Table 1
+
+
+def row_of(config) -> str | None:
+    """The name of the row that released weights of this config should reproduce.
+
+    None if the published network of its kind has another size.
+    """
+    network = networks.find(config.network)
+    if config != network.config.preset("paper", config.scale):
+        return None
+    return _ROWS.get(network.title, network.title)
 
 
 def published(scale: int) -> list[tuple[str, str, dict[str, tuple[float, float]]]]:

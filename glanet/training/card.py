@@ -1,6 +1,7 @@
 """The model card: what people need to know about weights that were trained here."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 from glanet import networks
 from glanet.data.degradations import BICUBIC
@@ -62,8 +63,9 @@ The weights are a moving average. The recipe:
 
 
 def names(sets) -> str:
-    """Image sets, folders and files in a few words."""
-    return " and ".join(sets) if len(sets) <= LISTED else f"{len(sets)} files"
+    """Image sets, folders and files in a few words, without the folders of this machine."""
+    few = len(sets) <= LISTED
+    return " and ".join(Path(name).name for name in sets) if few else f"{len(sets)} files"
 
 
 def _score(name, score):

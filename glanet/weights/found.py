@@ -1,6 +1,7 @@
 """All available weights: shipped with the package, trained here, released by others."""
 
 import filecmp
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from glanet.weights import WeightsError, load, shipped_names
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
 RUN_WEIGHTS = "weights"  # the folder of the weights in the folder of a run
+CARD = "README.md"
 
 # the files under the names that their authors publish them under, and what each of them holds
 RELEASED = {
@@ -54,6 +56,18 @@ def find_weights(*, runs, released) -> list[Found]:
         if file.suffix in (".pth", ".pt")
     ]
     return found
+
+
+def card(found) -> dict[str, str]:
+    """What the model card of shipped or trained weights says, for example "trained on".
+
+    The rows of its table and the fields of its recipe, by name; empty without a card.
+    """
+    file = (SHIPPED / found.name if found.kind == "shipped" else Path(found.source)) / CARD
+    if not file.is_file():
+        return {}
+    text = file.read_text(encoding="utf-8")
+    return dict(re.findall(r"^(?:\| |- )([\w ]+?)(?: \||:) (.+?)(?: \|)?$", text, re.MULTILINE))
 
 
 def broken_promise(file_name, config) -> str:

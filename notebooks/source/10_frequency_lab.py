@@ -462,16 +462,47 @@ print("y", y.tolist())
 # and its steps are as fine as pixels get. The windows made these steps. A ratio of amplitudes
 # counts them as if attention had let them through.
 #
-# So measure how much of $Y$ *came from* $Z$. Both are complex numbers at each frequency. Take many
-# of them. If $Y$ is $Z$ times a constant factor, $Y \overline{Z}$ always has the same angle; if the
-# two are unrelated, its angle is random, and the mean is near 0. This defines the *coherent gain*
-# and the *coherence*:
+# So measure how much of $Y$ *came from* $Z$. Begin with plain numbers. Which factor predicts $y$ from
+# $z$ best? For $z = 1, 2, 3$ and $y = 2, 4, 6$ it is 2. Now add 1, −2 and 1 to the three $y$. These
+# additions have nothing to do with $z$: multiplied by it they add up to $1 - 4 + 3 = 0$. The best factor
+# is the mean of $y z$ divided by the mean of $z^2$, so the additions do not change it:
+
+# %% tags=["nbval-check-output"]
+z = torch.tensor([1.0, 2, 3])
+for y in (torch.tensor([2.0, 4, 6]), torch.tensor([3.0, 2, 7])):
+    factor = (y * z).mean() / z.square().mean()
+    explained = (factor * z).square().mean() / y.square().mean()
+    print(f"y {y.tolist()}  factor {factor:.1f}, explains {explained:.2f} of y's power")
+
+# %% [markdown]
+# The factor says *how much* gets through. The share says how much of the output it *explains*: all of
+# the first $y$, but only 0.90 of the second.
+#
+# At each frequency of an image there is a wave. Its Fourier transform is a *complex* number there,
+# which has an amplitude and an angle: the angle says where the wave is. Multiplying by the conjugate,
+# $Y \overline{Z}$, multiplies the amplitudes and subtracts the angles. So what remains is how far $Y$
+# is turned against $Z$. Here are the waves of four images, at four places. One $Y$ is $Z$ with half the
+# amplitude, moved by a quarter of a wave; the other one is always at the same place, wherever $Z$ is:
+
+# %% tags=["nbval-check-output"]
+z = torch.tensor([1, 2j, -1, -2j])
+for name, y in {"half, moved": 0.5j * z, "unrelated": torch.tensor([1 + 0j, 2, 1, 2])}.items():
+    products = y * z.conj()
+    print(
+        f"{name:12}", [complex(p) + 0 for p in products.tolist()], "mean", complex(products.mean())
+    )
+
+# %% [markdown]
+# If $Y$ is $Z$ times a constant factor, $Y \overline{Z}$ has the same angle in all images, and its mean
+# stays large. If the two are unrelated, its angle is different each time, and the mean is near 0. That
+# is why the mean has to come *before* the absolute value. With means over many images and over
+# neighbouring frequencies, written $E$, the factor and the share are called the *coherent gain* and
+# the *coherence*:
 #
 # $$H_1 = \frac{E[Y \overline{Z}]}{E|Z|^2}, \qquad
 # \gamma^2 = \frac{\big|E[Y \overline{Z}]\big|^2}{E|Y|^2 \cdot E|Z|^2}$$
 #
-# $H_1$ is the factor that best predicts $Y$ from $Z$. $\gamma^2$ is the share of the power of $Y$
-# that it predicts. By hand, with $z = 1, 1$ and $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and
+# They are the factor and the share from above, for complex numbers. By hand, with $z = 1, 1$ and $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and
 # $\gamma^2 = 2^2/(5 \cdot 1) = 0.8$.
 #
 # **Exercise 3 · Coherent gain** ★★☆, 10 minutes. `coherent(y, z, mean)` takes two complex tensors

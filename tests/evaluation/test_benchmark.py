@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glanet import ModelConfig, networks
 from glanet.data.degradation import imresize, modcrop
 from glanet.evaluation.benchmark import (
     BenchmarkError,
@@ -13,7 +14,7 @@ from glanet.evaluation.benchmark import (
     table,
 )
 from glanet.evaluation.metrics import psnr_y, ssim_y
-from glanet.evaluation.published import SETS, published
+from glanet.evaluation.published import SETS, published, row_of
 
 
 @pytest.fixture
@@ -179,3 +180,10 @@ def test_what_is_not_reported_is_left_out():
             "Urban100": (31.27, 0.9196),
         },
     )
+
+
+def test_each_network_of_the_register_has_the_row_that_its_released_weights_reproduce():
+    rows = {method for method, _, _ in published(2)}
+    for name, network in networks.NETWORKS.items():
+        assert row_of(network.config.preset("paper", 2)) in rows, name
+    assert row_of(ModelConfig.preset("tiny", 2)) is None

@@ -203,8 +203,8 @@ def test_running_a_notebook_measures_it_and_leaves_no_trace(monkeypatch, tmp_pat
 
 def test_what_a_widget_draws_is_not_reported_to_the_kernel():
     cells = [
-        "from glanet.course.kit.explore import explore\n"
-        "widget = explore(lambda n: print('drawn', n), n=(1, 3))\nwidget",
+        "from ipywidgets import interactive\n"
+        "widget = interactive(lambda n: print('drawn', n), n=(1, 3))\nwidget",
         "print('the kernel heard of', len(widget.out.outputs), 'outputs')",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])

@@ -82,3 +82,9 @@ def test_it_says_how_lr_images_were_made(config, recipe, settings, says):
     about["images"] = "2 images, 0123456789ab"
     options = {"steps": 1, "seconds": 1.0, "where": "a CPU", "left_out": 0, "scores": {}}
     assert says in model_card("mine", about, **options)
+
+
+def test_a_card_names_files_without_their_folders(card):
+    text = card(data=("/home/me/photos/cat.png", "T91"))
+    assert rows(text)["trained on"].startswith("cat.png and T91 (91 images)")
+    assert "/home" not in text

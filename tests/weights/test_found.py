@@ -1,12 +1,13 @@
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
 
 from glanet import GLANet, ModelConfig
 from glanet.weights import load, shipped_names
-from glanet.weights.found import RELEASED, broken_promise, find_weights
+from glanet.weights.found import RELEASED, broken_promise, card, find_weights
 from glanet.weights.pretrained import SHIPPED
 from tests.golden_cases import released_state
 
@@ -115,3 +116,12 @@ def test_other_files_in_the_folder_are_left_alone(folders):
     for name in ("README.txt", "._GLA-Netx2.pth", "GLA-Netx2.pth.part"):
         (folders["released"] / name).write_text("none of our business")
     assert {weights.kind for weights in find_weights(**folders)} == {"shipped"}
+
+
+def test_a_card_says_what_weights_were_trained_and_watched_on(tmp_path):
+    (tiny,) = (f for f in find_weights(runs=tmp_path, released=tmp_path) if f.name == "tiny-x2")
+    says = card(tiny)
+    assert says["trained on"] == "T91 and BSDS200 (291 images); LR by MATLAB's bicubic"
+    assert "Set5" in says["validation"]
+    assert says["steps"] == "6000"
+    assert card(replace(tiny, kind="yours", source=str(tmp_path))) == {}

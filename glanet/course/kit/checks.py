@@ -10,16 +10,18 @@ function.
 import copy
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
 from torch import nn
 
+from glanet.config import Config
 from glanet.course.kit import progress
 from glanet.course.kit.lines import short_lines
 from glanet.errors import GlanetError
 
+LONGEST = 160  # letters that one argument may take in a message
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
 
@@ -429,6 +431,10 @@ def _given(case):
 
 
 def _describe(argument):
+    if isinstance(argument, Config) and len(repr(argument)) > LONGEST:
+        changed = [f.name for f in fields(argument) if getattr(argument, f.name) != f.default]
+        texts = (f"{name}={getattr(argument, name)!r}" for name in changed)
+        return f"{type(argument).__name__}({', '.join(texts)})"
     if isinstance(argument, np.ndarray):
         return f"a {argument.dtype} array {argument.shape}"
     if isinstance(argument, torch.Tensor):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from glanet import ModelConfig
 from glanet.course import report
 from glanet.course.kit import progress
 from glanet.course.kit.checks import (
@@ -369,3 +370,20 @@ def test_progress_that_was_kept_by_number_still_counts():
 def test_no_two_exercises_share_a_key():
     keys = [exercise.key for exercise in report.all_exercises()]
     assert len(keys) == len(set(keys)) > 0
+
+
+def test_a_plain_list_beside_other_layers_is_named():
+    class Mine(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.inside = nn.Linear(channels, channels)
+            self.rest = [nn.Linear(channels, channels)]
+
+    assert "in the plain list `rest`" in module_exercise.judge(Mine).message
+
+
+def test_a_long_config_is_described_by_what_differs_from_its_defaults():
+    config = ModelConfig(channels=8, heads=2)
+    of_config = Exercise("99", "wide", lambda config: config.channels, lambda rng: [(config,)])
+    message = of_config.judge(lambda config: 5.5).message
+    assert message.startswith("for ModelConfig(channels=8, heads=2) it returns 5.5")

@@ -1,3 +1,5 @@
+import ast
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -7,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from glanet import ModelConfig
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.dense_blocks import exercises, figures
 from glanet.course.lessons.dense_blocks.widgets import explore_gradients
 from glanet.model.block import GLABlock
@@ -24,10 +27,12 @@ class Block(nn.Module):
     shifted, spared = "odd", "each"  # which layers are shifted; which probability they get
     order, before, behind, between = 1, False, True, False
     skips, inner, outside = 1, 0, False  # what passes by; residuals of layers; convolution after
+    container, forgets, half = nn.ModuleList, (), None  # of layers; options not passed on; a shift
 
     def __init__(self, channels, heads, window, drop_probabilities, **options):
         super().__init__()
-        count, half = len(drop_probabilities), window // 2
+        count, half = len(drop_probabilities), self.half or window // 2
+        options = {name: value for name, value in options.items() if name not in self.forgets}
         shifts = {"odd": [0, half], "even": [half, 0], "none": [0, 0], "all": [half, half]}
         drops = {
             "each": drop_probabilities,
@@ -36,7 +41,7 @@ class Block(nn.Module):
             "last": drop_probabilities[-1:] * count,
             "backwards": drop_probabilities[::-1],
         }
-        self.layers = nn.ModuleList()
+        layers = []
         for i in range(count):
             layer = GLALayer(
                 channels,
@@ -46,7 +51,8 @@ class Block(nn.Module):
                 drop_probability=drops[self.spared][i],
                 **options,
             )
-            self.layers.append(layer)
+            layers.append(layer)
+        self.layers = self.container(layers)
         self.conv = nn.Conv2d(channels, channels, 3)
 
     def convolve(self, tokens):
@@ -92,9 +98,39 @@ def test_the_block_built_another_way_is_right():
         (block(spared="first"), "first probability"),
         (block(spared="last"), "last probability"),
         (block(spared="backwards"), "in reverse order"),
+        (block(half=1), "shifted by 1"),
+        (
+            block(container=staticmethod(lambda ls: nn.ModuleList(ls[:1] * len(ls)))),
+            "the same module",
+        ),
     ],
 )
 def test_each_mistake_in_the_block_is_named(mutant, says):
+    assert_rejected(exercises.gla_block, mutant, says)
+
+
+def changes_its_input(self, tokens):
+    tokens += self.convolve(reduce(self.step, self.layers, tokens))
+    return tokens
+
+
+class Unpadded(GLABlock):
+    def __init__(self, *sizes, **options):
+        super().__init__(*sizes, **options)
+        self.conv = TokenConv(sizes[0], sizes[0], kernel_size=3)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (block(container=list), "in the plain list `layers`"),
+        *((block(forgets=(name,)), f"`{name}={name}`") for name in exercises.DEFAULTS),
+        (block(forward=changes_its_input), "writes into its input"),
+        (block(forward=torch.no_grad()(Block.forward)), "no gradient reaches"),
+        (Unpadded, "padding=1"),
+    ],
+)
+def test_a_block_that_cannot_be_trained_or_built_is_told_why(mutant, says):
     assert_rejected(exercises.gla_block, mutant, says)
 
 
@@ -163,6 +199,14 @@ def all_outputs(tokens, blocks, transitions):
         ),
         (repeats_the_newest, "copies of the newest"),
         (
+            lambda t, blocks, transitions: reduce(lambda t, block: block(t), blocks, t),
+            "plain chain",
+        ),
+        (
+            lambda t, *rest: pile_up(t, *(several[:-1] for several in rest)),
+            "last block is left out",
+        ),
+        (
             lambda t, blocks, transitions: pile_up(
                 t, [lambda x, b=b: x + b(x) for b in blocks], transitions
             ),
@@ -178,6 +222,21 @@ def all_outputs(tokens, blocks, transitions):
 )
 def test_each_mistake_in_the_dense_connections_is_named(mutant, says):
     assert_rejected(exercises.dense, mutant, says)
+
+
+def joined_along(axis):
+    def mutant(tokens, blocks, transitions):
+        pile = [tokens]
+        for block, transition in zip(blocks, transitions, strict=True):
+            pile.insert(0, block(transition(torch.cat(pile, axis))))
+        return pile[0]
+
+    return mutant
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_transition_that_gets_too_few_channels_says_so(axis):
+    assert_rejected(exercises.dense, joined_along(axis), "expected 8: concatenate all outputs")
 
 
 # Exercise 3
@@ -219,6 +278,18 @@ def test_transition_counts_add_up_to_the_papers():
         (lambda *s: [n for n in built(*s) if n], "block 1 has no entry"),
         (lambda *s: np.sum(built(*s)), "that is the sum"),
         (lambda *s: np.cumsum(built(*s)), "cumulative sum"),
+        (lambda *s: built(*s, width=lambda i: i - 1), "i counts from 0"),
+        (
+            lambda c, *s: [n and n - c + n // c**2 * c for n in built(c, *s)],
+            "a bias for each input",
+        ),
+        (lambda *s: built(*s)[::-1], "starts with the last block"),
+        (lambda *s: built(*s)[:-1], "the last block has no entry"),
+        (lambda *s: built(*s, width=lambda i: i**2), "squared together with i"),
+        (lambda c, b, first: built(c, b, not first), "the wrong way round"),
+        (lambda *s: dict(enumerate(built(*s))), "it returns a dict"),
+        (lambda *s: (n for n in built(*s)), "it returns a generator"),
+        (lambda *s: torch.tensor(built(*s)), "it returns a Tensor: return a list"),
     ],
 )
 def test_each_mistake_in_the_count_is_named(mutant, says):
@@ -298,6 +369,78 @@ def test_the_trunk_built_another_way_is_right():
     assert_right(exercises.trunk, MyTrunk)
 
 
+def plain_chain(self, tokens):
+    return reduce(lambda t, block: block(t), self.blocks, tokens)
+
+
+class Copies(MyTrunk):
+    def through(self, tokens):
+        if not self.transitions:
+            return super().through(tokens)
+        return repeats_the_newest(tokens, self.blocks, self.transitions)
+
+
+class NormedIfDense(MyTrunk):
+    def forward(self, shallow):
+        if self.transitions:
+            return super().forward(shallow)
+        return self.conv(self.norm_out(plain_chain(self, shallow)))
+
+
+class OneForAll(MyTrunk):
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = nn.ModuleList(list(self.blocks)[:1] * config.blocks)
+
+
+class Shrinks(MyTrunk):
+    def __init__(self, config):
+        super().__init__(config)
+        self.conv = TokenConv(config.channels, config.channels, kernel_size=3)
+
+
+def with_config(**changes):
+    """A trunk that is built for another config than it gets."""
+
+    class Mine(MyTrunk):
+        def __init__(self, config):
+            super().__init__(replace(config, **changes))
+
+    return Mine
+
+
+def with_widths(width):
+    class Mine(MyTrunk):
+        def __init__(self, config):
+            super().__init__(config)
+            c = config.channels
+            for i, old in enumerate(self.transitions):
+                if isinstance(old, TokenConv1x1):
+                    self.transitions[i] = TokenConv1x1(width(i) * c, c)
+
+    return Mine
+
+
+@pytest.mark.parametrize(
+    ("mutant", "says"),
+    [
+        (with_config(mlp_ratio=2.0), "`mlp_ratio=config.mlp_ratio`"),
+        (with_config(inception=True), "`inception=config.inception`"),
+        (with_config(attention=True), "`attention=config.attention`"),
+        (with_config(dense=True), "leave the list empty"),
+        (with_config(dense=False), "with config.dense each block has one"),
+        (with_config(first_transition=True), "use nn.Identity()"),
+        (with_config(first_transition=False), "it is a TokenConv1x1"),
+        (with_widths(lambda i: 1), "every transition reads C channels"),
+        (with_widths(lambda i: i or 1), "reads i·C channels: it reads (i + 1)·C"),
+        (with_widths(lambda i: i + 2), "reads (i + 2)·C channels"),
+        (type("Mine", (MyTrunk,), {"forward": torch.no_grad()(MyTrunk.forward)}), "no gradient"),
+    ],
+)
+def test_a_trunk_of_another_build_is_told_what_differs(mutant, says):
+    assert_rejected(exercises.trunk, mutant, says)
+
+
 def test_probabilities_rounded_to_float32_leave_something_to_survive():
     class Rounded(Trunk):
         def __init__(self, config):
@@ -325,13 +468,18 @@ def test_probabilities_rounded_to_float32_leave_something_to_survive():
         (my_trunk(chain="side by side"), "reads the same tokens"),
         (my_trunk(rises="over each"), "starts over in every block"),
         (my_trunk(rises="never"), "stochastic depth of the last"),
+        (Copies, "copies of the newest"),
+        (my_trunk(behind=False, through=plain_chain), "with config.dense too"),
+        (NormedIfDense, "norm_in is used only with config.dense"),
+        (OneForAll, "the same module"),
+        (Shrinks, "so the map shrinks: padding=1"),
     ],
 )
 def test_each_mistake_in_the_trunk_is_named(mutant, says):
     assert_rejected(exercises.trunk, mutant, says)
 
 
-def test_a_plain_list_of_blocks_is_rejected_by_weight():
+def test_a_plain_list_of_blocks_is_told_of_a_module_list():
     class Mine(MyTrunk):
         def __init__(self, config):
             super().__init__(config)
@@ -339,7 +487,7 @@ def test_a_plain_list_of_blocks_is_rejected_by_weight():
             del self.blocks
             self.blocks = blocks
 
-    assert_rejected(exercises.trunk, Mine, "blocks.0")
+    assert_rejected(exercises.trunk, Mine, "in the plain list `blocks`: use nn.ModuleList")
 
 
 # Figures and widget
@@ -406,3 +554,33 @@ def test_the_controls_show_every_quantity_absolute_and_relative(curves, sweep):
     chosen = explore_gradients(measured, quantity="of parameters")
     assert chosen.kwargs == {"quantity": "of parameters", "relative": False}
     assert sweep(chosen) == 2
+
+
+# The verdict of the notebook
+
+
+def function_of_the_notebook(name):
+    """A function that notebook 08 defines, which uses numpy alone."""
+    text = (NOTEBOOKS / "source" / "08_dense_blocks.py").read_text(encoding="utf-8")
+    (found,) = (
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    names = {"np": np}
+    exec(compile(ast.Module([found], []), name, "exec"), names)
+    return names[name]
+
+
+@pytest.mark.parametrize(
+    ("gains", "says"),
+    [
+        ((0.03, 0.02, 0.01), "decides nothing: no larger"),  # one sign, but seeds differ by 0.2
+        ((0.5, 0.4, -0.1), "decides nothing: the seeds differ in sign"),
+        ((0.5, 0.4, 0.3), "dense is higher"),
+        ((-0.5, -0.5, -0.4), "dense is lower"),
+    ],
+)
+def test_the_cell_prints_what_the_seeds_decide(gains, says):
+    plain = np.array([30.0, 30.1, 30.2])
+    assert function_of_the_notebook("verdict")(plain, plain + gains).startswith(says)

@@ -31,6 +31,7 @@ from glanet.evaluation.metrics import psnr_y
 from glanet.evaluation.published import SETS, published
 from glanet.inference import upscale
 from glanet.networks import count_parameters
+from glanet.weights.found import card, find_weights
 from tests.lessons.verdicts import assert_rejected, assert_right, message_on
 
 # A row
@@ -87,6 +88,11 @@ def first_of_each(scores):
     return row
 
 
+def sorts_them(scores):
+    scores.sort(key=lambda score: score.set)
+    return benchmark.mean_scores(scores)
+
+
 def in_order_of_names(scores):
     return groups_as_they_come(sorted(scores, key=lambda score: score.set))
 
@@ -108,6 +114,9 @@ def in_order_of_names(scores):
         (by_sets(lambda p, s: (float(f"{p.mean():.2f}"), float(f"{s.mean():.4f}"))), "rounded"),
         (lambda scores: [(s.psnr_y, s.ssim_y) for s in scores], "returns a list: return a dict"),
         (by_sets(lambda psnr, ssim: psnr.mean()), "must be two numbers"),
+        (lambda scores: {"all": benchmark.mean_scores(scores)["H"]}, "the keys are all, expected"),
+        (lambda scores: dict(list(benchmark.mean_scores(scores).items())[1:]), "expected the sets"),
+        (sorts_them, "the list of scores is changed"),
     ],
 )
 def test_each_mistake_in_a_row_is_named(mistaken, says):
@@ -135,6 +144,15 @@ def matching(pattern):
     return outputs_of
 
 
+def unescaped(name, outputs, scale):
+    return [output for output in outputs if re.match(f"{name}(x{scale})?(_|$)", output)]
+
+
+def blind_to_case(name, outputs, scale):
+    pattern = re.compile(f"{re.escape(name)}(x{scale})?(_.*)?", re.IGNORECASE)
+    return [output for output in outputs if pattern.fullmatch(output)]
+
+
 def test_pairing_may_be_written_in_other_ways():
     assert_right(evaluation.outputs_of, matching("NAME(xSCALE)?(_.*)?"))
 
@@ -143,12 +161,23 @@ def test_pairing_may_be_written_in_other_ways():
         return [out for out, rest in rests if out.startswith(name) and (not rest or rest[0] == "_")]
 
     assert_right(evaluation.outputs_of, by_removing)
+    in_another_order = (
+        lambda *given: by_removing(*given)[::-1],
+        lambda *given: set(by_removing(*given)),
+        lambda name, outputs, scale: by_removing(name, sorted(outputs), scale),
+    )
+    for right in in_another_order:
+        assert_right(evaluation.outputs_of, right)
 
 
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [
         (matching("NAME.*"), "everything that starts with the name"),
+        (unescaped, "use re.escape(name)"),
+        (blind_to_case, "capital letters"),
+        (lambda name, outputs, scale: "boat", "it returns a str"),
+        (lambda name, outputs, scale: [f"{name}x{scale}", f"{name}.png"], "none of the outputs"),
         (matching(".*NAME.*"), "everything that contains the name"),
         (
             matching("NAME(_.*)?|NAMExSCALE.*"),
@@ -220,6 +249,24 @@ def unmirrored_last(answer, turns, mirror):
     return answer.flip(-1) if mirror else answer
 
 
+def both_mirrors(answer, turns, mirror):
+    return turned(answer.flip(-2) if mirror else answer, -turns)
+
+
+def of_some(views):
+    """The mean over some orientations: pairs of quarter turns and whether it is mirrored."""
+
+    def mistaken(model, image):
+        answers = []
+        for turns, mirror in views:
+            view = turned(image, turns)
+            answer = model(view.flip(-1)).flip(-1) if mirror else model(view)
+            answers.append(turned(answer, -turns))
+        return sum(answers) / len(answers)
+
+    return mistaken
+
+
 def last_view(model, image):
     for turns in range(4):
         for mirror in (False, True):
@@ -257,6 +304,12 @@ def test_self_ensemble_may_be_written_in_other_ways():
         (of_views(lambda views: torch.from_numpy(np.median(views, axis=0))), "the median"),
         (of_views(lambda views: views.sort(0).values[3]), "the lower median"),
         (of_views(lambda views: views[1:].mean(0)), "the unchanged image is missing"),
+        (of_turns(both_mirrors), "undo flip(3)"),
+        (of_some([(0, 0), (1, 0)]), "only the image and its quarter turn"),
+        (of_some([(0, 0), (2, 0)]), "only the image and its half turn"),
+        (of_some([(0, 0), (0, 1)]), "only the image and its mirror image"),
+        (of_some([(0, 0), (0, 1), (1, 0), (1, 1)]), "only the first two of the four turns"),
+        (of_some([(turns, 1) for turns in range(4)]), "only the mirrored answers"),
         (last_view, "only the last orientation"),
         (of_views(lambda views: views.clip(0, 1).mean(0)), "you clamp each answer"),
         (of_views(lambda views: views.mean(0).clip(0, 1)), "you clamp the mean"),
@@ -294,13 +347,13 @@ def from_the_wrong_end(of_left, of_right):
         b = right[..., right.shape[-1] - overlap :] if of_right else right[..., :overlap]
         own_left = left[..., overlap:] if of_left else left[..., :start]
         own_right = right[..., : right.shape[-1] - overlap] if of_right else right[..., overlap:]
-        return torch.cat([own_left, torch.lerp(a, b, shares.double()), own_right], dim=-1)
+        return torch.cat([own_left, torch.lerp(a, b, shares.to(a.dtype)), own_right], dim=-1)
 
     return blend
 
 
 def empty_at_0(left, right, overlap):
-    shares = torch.tensor([middles(j, overlap) for j in range(overlap)]).double()
+    shares = torch.tensor([middles(j, overlap) for j in range(overlap)]).to(left.dtype)
     middle = torch.lerp(left[..., left.shape[-1] - overlap :], right[..., :overlap], shares)
     return torch.cat([left[..., :-overlap], middle, right[..., overlap:]], dim=-1)
 
@@ -351,6 +404,16 @@ def test_blend_may_be_written_in_other_ways():
 )
 def test_each_mistake_in_blend_is_named(mistaken, says):
     assert_rejected(evaluation.blend, mistaken, says)
+
+
+def test_a_blend_into_its_own_input_is_told():
+    def into_the_left(left, right, overlap):
+        start = left.shape[-1] - overlap
+        share = (torch.arange(overlap) + 0.5) / overlap
+        left[..., start:] = (1 - share) * left[..., start:] + share * right[..., :overlap]
+        return torch.cat([left, right[..., overlap:]], dim=-1)
+
+    assert_rejected(evaluation.blend, into_the_left, "writes into its input")
 
 
 def test_two_blended_tiles_are_what_the_package_makes_of_them():
@@ -522,7 +585,6 @@ def test_the_widget_makes_a_page_of_every_photograph_and_size(photo):
     hr, images = photo
     turned_images = {name: image.swapaxes(0, 1) for name, image in images.items()}
     shown = explore_crops({"a": photo, "b": (hr.swapaxes(0, 1), turned_images)}, side=16)
-    assert shown.auto_display
     menu, slider = shown.children[:2]
     assert isinstance(menu, Dropdown)
     assert (slider.min, slider.max) == (16, 64)
@@ -539,7 +601,7 @@ def test_the_widget_makes_a_page_of_every_photograph_and_size(photo):
 def prose():
     """The notebook's text, on one line."""
     text = (NOTEBOOKS / "source" / "13_evaluation.py").read_text(encoding="utf-8")
-    return re.sub(r"\s*\n# ?", " ", text)
+    return re.sub(r"\s+", " ", text.replace("\n#", "\n"))
 
 
 def test_the_rows_above_the_papers_are_those_that_the_notebook_names():
@@ -570,3 +632,20 @@ def test_the_light_networks_that_the_notebook_names_are_the_rows_after_the_paper
     assert f"light networks of 2024 and 2025: {', '.join(first)} and {last}." in prose()
     assert round(count_parameters(ModelConfig.preset("paper", 2)) / 1e6) == 18
     assert "while GLA-Net has 18 million" in prose()
+
+
+def test_all_who_knew_woman_are_named():
+    knew = {method for scale in (2, 4) for method, images, _ in published(scale) if images == "291"}
+    shipped = find_weights(runs="none", released="none")
+    knew |= {f"`{found.name}`" for found in shipped if "BSDS200" in card(found)["trained on"]}
+    sentence = re.search(r"knew one of Set5's five images: (.*?)\.", prose())[1]
+    named = set(re.split(r", and all four [^,]*, |, | and ", sentence))
+    assert named == knew
+
+
+def test_the_gains_that_stand_in_the_prose_are_the_published_ones():
+    rows = {method: scores["Set5"][0] for method, _, scores in published(2)}
+    assert f"over bicubic's {rows['bicubic']:.2f} dB" in prose()
+    for method in ("SRCNN", "VDSR", "EDSR", "GLA-Net"):
+        gain = f"{rows[method] - rows['bicubic']:.2f} dB"
+        assert re.search(f"{method}( gained)? {gain}", prose()), method

@@ -4,6 +4,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from einops import reduce
 from PIL import Image
 
 from glanet.analysis.coherence import Coherence, coherent
@@ -68,6 +70,15 @@ def zero_in_the_middle(power):
     return means()(torch.fft.ifftshift(power))
 
 
+def from_the_middle(power):
+    rows, columns = (np.linspace(-0.5, 0.5, size) for size in power.shape)
+    radius = np.hypot(rows[:, None], columns) + 1e-10  # a radius on a border is in the outer ring
+    rings = [
+        power[torch.from_numpy((radius >= n / 32) & (radius < (n + 1) / 32))] for n in range(16)
+    ]
+    return torch.stack([ring.mean() for ring in rings])
+
+
 def in_rounds_of_the_map(power):
     height, width = power.shape
     scale = 1 / max(height, width)
@@ -88,6 +99,9 @@ def in_rounds_of_the_map(power):
         (means(top=0.5 * 2**0.5), "reach to 0.707"),
         (beyond_the_last, "beyond 0.5 are in the last ring"),
         (means(start=1), "the first ring is missing"),
+        (lambda p: means()(torch.fft.fftshift(p)), "in FFT order both have"),
+        (from_the_middle, "the frequencies run from -0.5 to 0.5"),
+        (means(radius=lambda v, u: (v * v + u * u) ** 0.5 + 1 / 64), "half a ring too low"),
     ],
 )
 def test_each_mistake_with_rings_is_named(mistaken, says):
@@ -162,6 +176,57 @@ def test_each_mistake_with_probes_is_named(mistaken, says):
     assert_rejected(exercises.record, mistaken, says)
 
 
+class Swallows(Recorder):
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        return True
+
+
+class Clears(Recorder):
+    def __exit__(self, *error):
+        for module in self.modules.values():
+            module._forward_hooks.clear()
+
+
+class TakesTuples(Recorder):
+    def __enter__(self):
+        heard = super().__enter__()
+        for name, module in self.modules.items():
+            self.handles.append(
+                module.register_forward_hook(
+                    lambda module, inputs, output, name=name: heard.update({name: (inputs, output)})
+                )
+            )
+        return heard
+
+
+@contextmanager
+def keyed_by_module(modules):
+    with Recorder({module: module for module in modules.values()}) as heard:
+        yield heard
+
+
+@contextmanager
+def listed(modules):
+    with Recorder(modules):
+        yield []
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "says"),
+    [
+        (Swallows, "an exception in the block is swallowed"),
+        (Clears, "on your own handles only"),
+        (TakesTuples, "so record inputs[0]"),
+        (keyed_by_module, "the keys are not the names"),
+        (listed, "it yields a list"),
+        (lambda modules: Recorder(modules, keep=lambda x, y: y), "a Tensor is recorded"),
+    ],
+)
+def test_probes_that_leave_a_trace_or_note_something_else_are_told(mistaken, says):
+    assert_rejected(exercises.record, mistaken, says)
+
+
 @contextmanager
 def without_yield(modules): ...
 
@@ -194,9 +259,12 @@ def complex_share(y, z, mean):
     )
 
 
-@pytest.mark.parametrize("right", [by_parts, complex_share])
-def test_coherent_gain_in_other_words_is_right(right):
-    assert_right(exercises.coherent, right)
+def test_coherent_gain_in_other_words_is_right():
+    assert_right(exercises.coherent, by_parts)
+
+
+def test_a_complex_coherence_is_told_to_be_real():
+    assert_rejected(exercises.coherent, complex_share, "return its real part")
 
 
 def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
@@ -213,6 +281,11 @@ def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
 def magnitude_first(y, z, mean):
     size = mean(y.abs() * z.abs())
     return size / mean(z.abs() ** 2), size**2 / mean(y.abs() ** 2) / mean(z.abs() ** 2)
+
+
+def unsquared(y, z, mean):
+    cross, of_y, of_z = mean(y * z.conj()), mean(y.abs()), mean(z.abs())
+    return cross / of_z, cross.abs() ** 2 / of_y / of_z
 
 
 def ratio_first(y, z, mean):
@@ -234,6 +307,10 @@ def ratio_first(y, z, mean):
         (lambda y, z, mean: tuple(reversed(by_parts(y, z, mean))), "the two results are swapped"),
         (ratio_first, "the mean of the ratio"),
         (changed(share=lambda g, s, y, z: torch.ones_like(s)), "always 1"),
+        (lambda y, z, mean: by_parts(y, z, lambda v: v.mean(0)), "`mean` is not used"),
+        (unsquared, "the amplitudes are not squared"),
+        (changed(share=lambda g, s, y, z: s * z), "by E|Y|² alone"),
+        (lambda y, z, mean: by_parts(y, z, mean)[0], "return the pair"),
     ],
 )
 def test_each_mistake_with_coherent_gain_is_named(mistaken, says):
@@ -286,6 +363,20 @@ def counts(values, window):
     return whole(values, window)[:, ::window, ::window].numel() // len(values)
 
 
+def filled_up(values, window):
+    height, width = (-side % window for side in values.shape[1:])
+    return fold_by_slices(F.pad(values, (0, width, 0, height)), window)
+
+
+def not_cut(values, window):
+    return reduce(values, "b (h i) (w j) -> b i j", "mean", i=window, j=window)
+
+
+def not_cut_but_reshaped(values, window):
+    h, w = (side // window for side in values.shape[1:])
+    return values.reshape(len(values), h, window, w, window).mean((1, 3))
+
+
 def from_the_end(values, window):
     turned = values.flip(1, 2)
     return fold_by_slices(turned, window).flip(1, 2)
@@ -302,6 +393,9 @@ def from_the_end(values, window):
         (reshaped("hiwj", (2, 4)), "one number for each window"),
         (lambda v, w: fold_by_slices(v, w).mean(0), "the images are averaged"),
         (from_the_end, "start at the bottom right"),
+        (filled_up, "filled up with zeros"),
+        (not_cut, "cut off the incomplete windows"),
+        (not_cut_but_reshaped, "cut off the incomplete windows"),
         (
             lambda v, w: whole(v, w).reshape(len(v), -1, w * w).mean(1).reshape(len(v), w, w),
             "reshape alone",

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from glanet.course.kit.paths import NOTEBOOKS, results
 from glanet.course.lessons.full_training import exercises, figures
 from glanet.course.lessons.full_training.widgets import PATCHES, explore_shares
 from glanet.data.patches import PatchStore
@@ -48,6 +50,8 @@ def bytes_of(text):
         ("(h // s) * (w // s) * (s * s + 1)", "a pixel takes three bytes"),
         ("3 * ((h // s) * (w // s) + (h // s) * (w // s) * s)", "scale² times the pixels"),
         ("3 * (h * w + (h // s) * (w // s))", "cropped to multiples of the scale first"),
+        ("3 * (h * w + h / s * (w / s))", "you divide with /"),
+        ("3 * (h // s) * (w // s) * (2 + s * s)", "the LR images count twice"),
         ("3 * ceil(h / s) * ceil(w / s) * (1 + s * s)", "you round up"),
         ("3 * (h * w // (s * s)) * (1 + s * s)", "crop each of them by itself"),
         ("12 * (h // s) * (w // s) * (1 + s * s)", "the bytes of float32"),
@@ -86,6 +90,10 @@ def test_shares_are_accepted_in_other_words():
         (lambda b, r, w: np.arange(b).reshape(-1, w)[:, r], "deal the patches out in turn"),
         (lambda b, r, w: [b // w * (r - 1) + i for i in range(b // w)], "ranks count from 0"),
         (lambda b, r, w: np.arange(b), "the whole batch"),
+        (lambda b, r, w: np.arange(1, b + 1).reshape(w, -1)[r], "patches count from 0"),
+        (lambda b, r, w: (r * b // w, (r + 1) * b // w), "these are the start and the end"),
+        (lambda b, r, w: [r * b // w, (r + 1) * b // w - 1], "the first and the last patch"),
+        (lambda b, r, w: b // w, "this is the number of patches"),
         (lambda b, r, w: [i for i in range(b) if i < b // w], "every process takes the first part"),
         (
             lambda b, r, w: np.arange(b).reshape(w, -1)[::-1][r],
@@ -162,6 +170,8 @@ def test_a_start_that_fails_is_described(monkeypatch):
         lambda command, output: subprocess.Popen(["/no/such/program"]).pid,
         "it raised FileNotFoundError",
     )
+    returns_nothing = start_of(RIGHT_START.replace("process.pid", "None"))
+    assert_rejected(exercises.start, returns_nothing, "return process.pid")
     monkeypatch.setattr(exercises, "PATIENCE", 0.1)
     assert_rejected(exercises.start, lambda command, output: 12345, "the command was not started")
 
@@ -217,6 +227,7 @@ RIGHT_PACE = "(b['seconds'] - a['seconds']) / (b['step'] - a['step'])"
         (left_of(RIGHT_PACE.replace("a[", "d[")), "take 21"),
         (left_of(RIGHT_PACE, "n"), "the time for all steps"),
         (left_of(RIGHT_PACE, "b['step']"), "steps already done"),
+        (lambda e, n: e[-1]["seconds"] + by_numpy(e, n), "from the start to the end"),
         (left_of(f"1 / ({RIGHT_PACE})"), "the pace is inverted"),
         (left_of(f"{RIGHT_PACE} / 60 / 60"), "these are hours"),
         (left_of(f"{RIGHT_PACE} / 60"), "these are minutes"),
@@ -273,3 +284,14 @@ def test_share_widget_offers_worlds_that_share_equally(store, sweep):
         widget.f(step=3, world=2).axes[5].images[0].get_array(),
         store.batch(0, 3, PATCHES)[0][5].permute(1, 2, 0).numpy(),
     )
+
+
+def test_what_the_notebook_says_of_a_gpu_was_measured():
+    text = (NOTEBOOKS / "source" / "12_full_training.py").read_text(encoding="utf-8")
+    prose = re.sub(r"\s+", " ", text.replace("\n#", "\n"))
+    run, light = results("paper-run"), results("train-step-light-cuda")
+    assert f"trained its first {run['steps']} steps" in prose
+    assert f"{run['images_per_second']:.0f} images per second" in prose
+    assert f"with {run['memory_gb']:.0f} GB of GPU memory" in prose
+    assert f"all steps take {run['hours_for_all_steps']:.0f} hours" in prose
+    assert f"a step of `light` {light['value']['speed']:.1f} times as fast" in prose

@@ -12,6 +12,7 @@ from glanet.course.lessons.the_whole_network import exercises, figures
 from glanet.course.lessons.the_whole_network.figures import GROUPS, Terms, account, by_group
 from glanet.course.lessons.the_whole_network.widgets import explore_parameters
 from glanet.model import GLANet
+from glanet.model.network import check_image
 from glanet.model.reconstruction import SubPixel
 from tests.lessons.verdicts import assert_rejected, assert_right
 
@@ -51,6 +52,12 @@ def back_and_forth(size, multiple, turns):
         (
             lambda n, m: [i if i < n else 2 * (n - 1) - i for i in range(len(walk(n, m)))],
             "goes past 0",
+        ),
+        (lambda n, m: (walk(n, 2 * n - 1) + [0] * m * n)[: len(walk(n, m))], "then stays at 0"),
+        (lambda n, m: walk(n, 2 * n - 1)[: len(walk(n, m))], "and then it ends"),
+        (
+            lambda n, m: back_and_forth(n, m, list(range(n - 2, -1, -1))),
+            "the first pixel comes twice",
         ),
         (lambda n, m: np.array(walk(n, m)[n:], dtype=int), "start with the row itself"),
         (lambda n, m: walk(n, m, length=n // m * m + m), "it needs no padding"),
@@ -98,6 +105,12 @@ def head(**knobs):
     return type("Mine", (Head,), knobs)
 
 
+class Reshapes(Head):
+    def forward(self, tokens):
+        batch, height, width, channels = tokens.shape
+        return super().forward(tokens.view(batch, channels, height, width).movedim(1, -1))
+
+
 def test_the_head_computed_from_its_tensors_is_right():
     assert_right(exercises.paper_head, Head)
 
@@ -108,6 +121,9 @@ def test_the_head_computed_from_its_tensors_is_right():
         (head(before=False), "activation is missing"),
         (head(slope=0.0), "ReLU sets negative numbers to 0"),
         (head(slope=0.2), "negative numbers by 0.2"),
+        (head(slope=0.1), "negative numbers by 0.1"),
+        (head(leak=lambda self, features: F.gelu(features)), "the activation is a GELU"),
+        (Reshapes, "reshape mixes pixels and channels"),
         (head(before=False, after=True), "after the sub-pixel steps"),
         (head(after=True), "one activation too many"),
         (head(shared=True), "the same module"),
@@ -122,7 +138,7 @@ def test_each_mistake_in_the_head_is_named(mutant, says):
     assert_rejected(exercises.paper_head, mutant, says)
 
 
-def test_a_head_with_one_step_of_four_is_rejected_by_weight():
+def test_a_head_with_one_step_of_four_is_told_of_two():
     class OneStep(Head):
         def __init__(self, channels, scale):
             super().__init__(channels, scale)
@@ -131,7 +147,7 @@ def test_a_head_with_one_step_of_four_is_rejected_by_weight():
     assert_rejected(
         exercises.paper_head,
         OneStep,
-        "upsample.0.0.weight is (1024, 64, 3, 3), expected (256, 64, 3, 3)",
+        "there are two steps of 2",
     )
 
 
@@ -173,6 +189,7 @@ def built(
 
     class Mine(GLANet):
         def forward(self, image):
+            check_image(image)
             padded = pad(image - before * self.mean, multiple or self.config.window)
             shallow = self.shallow(padded)
             enlarged = after * self.mean + features(self, shallow, self.trunk(shallow))
@@ -191,6 +208,7 @@ def test_the_network_in_another_order_of_its_steps_is_right():
 def test_padding_before_the_mean_is_subtracted_is_right_too():
     class Mine(GLANet):
         def forward(self, image):
+            check_image(image)
             padded = mirrored(image, self.config.window) - self.mean
             shallow = self.shallow(padded)
             enlarged = self.reconstruct(self.trunk(shallow) + shallow)
@@ -223,6 +241,8 @@ def test_padding_before_the_mean_is_subtracted_is_right_too():
         ),
         (built(wants=lambda model: False), "I_CSR is missing"),
         (built(wants=lambda model: True), "even where config.bilinear_base is False"),
+        (built(wants=lambda model: not model.config.bilinear_base), "the wrong way round"),
+        (built(after=2), "the mean is added twice"),
         (
             built(
                 base=lambda model, image, padded: bilinear(
@@ -263,6 +283,20 @@ def test_each_mistake_in_the_network_is_named(mutant, says):
     assert_rejected(exercises.gla_net, mutant, says)
 
 
+@pytest.mark.parametrize("before", [1, 0])
+def test_a_network_that_takes_anything_is_told_to_check(monkeypatch, before):
+    monkeypatch.setattr(f"{__name__}.check_image", lambda image: None)
+    assert_rejected(exercises.gla_net, built(before=before), "keep check_image(image)")
+
+
+def test_a_network_that_passes_no_gradient_is_told_so():
+    class Detached(GLANet):
+        def forward(self, image):
+            return super().forward(image).detach()
+
+    assert_rejected(exercises.gla_net, Detached, "no gradient reaches the weights")
+
+
 def test_padding_that_fails_on_small_images_is_described():
     def torchs(image, multiple):
         missing = [-side % multiple for side in image.shape[-2:]]
@@ -289,11 +323,13 @@ def layer(
     fusion=1,
     ratio=None,
     linears=2,
+    whole=int,
 ):
     """A count of a layer as a list of matrices: (how many, inputs, outputs)."""
 
-    def count(c, h, w, r):
-        width, hidden = c // parts, int(c * (ratio or r))
+    def count(channels, heads, window, mlp_ratio):
+        c, h, w = channels, heads, window
+        width, hidden = c // parts, whole(c * (ratio or mlp_ratio))
         matrices = [(1, c, qkv * c), (proj, c, c), (openings, c, width), (fusion, fused * c, c)]
         matrices += [(1, c, hidden), (linears - 1, hidden, c)]
         total = sum(times * (a * b + bias * b) for times, a, b in matrices)
@@ -329,6 +365,8 @@ def test_a_count_by_matrices_is_right():
         (layer(proj=0), "output projection is missing"),
         (layer(qkv=1), "it is C to 3·C"),
         (layer(ratio=2), "always 2·C"),
+        (layer(whole=round), "the hidden width is rounded"),
+        (layer(whole=float), "not a whole number"),
         (layer(linears=1), "second layer is missing"),
     ],
 )

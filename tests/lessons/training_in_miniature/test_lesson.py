@@ -51,6 +51,8 @@ def l1_of(function):
         (lambda o, t: F.l1_loss(o, t, reduction="none") / np.prod(o.shape), "share of the loss"),
         (l1_of(lambda o, t: F.l1_loss(o, t, reduction="sum") / o.shape[0]), "number of images"),
         (lambda o, t: by_autograd(o, t).sum(), "this is one number"),
+        (lambda o, t: ((o > t).float() * 2 - 1) / o.numel(), "are equal the gradient is 0"),
+        (lambda o, t: by_autograd(o, t) * len(o), "the values of one image"),
     ],
 )
 def test_each_mistake_in_the_gradient_is_named(mistaken, says_so):
@@ -114,6 +116,12 @@ def mistaken(w, g, m, v, t, rate):
         ({"0.1 * g": "g", "0.001 * g": "g"}, "grow without bound"),
         ({", m, v\n": ", a, b\n"}, "you return m̂ and v̂"),
         ({"b ** 0.5 + 1e-8": "(b + 1e-8) ** 0.5"}, "outside the root"),
+        ({" / (1 - 0.999 ** t)": ""}, "only m is divided"),
+        ({" / (1 - 0.9 ** t)": ""}, "only v is divided"),
+        ({"return w": "return m, v, w", "1e-8), m, v": "1e-8)"}, "in this order"),
+        ({"rate * a": "a"}, "does not depend on `rate`"),
+        ({", m, v\n": "\n"}, "return three tensors"),
+        ({"m = 0.9 * m + 0.1 * g": "m.mul_(0.9).add_(g, alpha=0.1)"}, "writes into its input"),
     ],
 )
 def test_each_mistake_in_adam_is_named(change, says_so):
@@ -191,6 +199,7 @@ TRAIN = "model.train()"
 RATE = "adam.param_groups[0]['lr'] = rate"
 LOSS = "loss = F.l1_loss(model(lr), hr)"
 CLEAR, BACKWARD, STEP = "adam.zero_grad()", "loss.backward()", "adam.step()"
+ALL = (TRAIN, RATE, LOSS, CLEAR, BACKWARD, STEP)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +221,25 @@ CLEAR, BACKWARD, STEP = "adam.zero_grad()", "loss.backward()", "adam.step()"
             (TRAIN, RATE, CLEAR, "loss = (model(lr) - hr).abs().sum()", BACKWARD, STEP),
             "the sum over all values",
         ),
+        (("adam = __import__('torch').optim.Adam(model.parameters())", *ALL), "built anew"),
+        ((*ALL, "loss = F.l1_loss(model(lr), hr)"), "the changed weights"),
     ],
 )
 def test_each_mistake_in_a_step_is_named(lines, says_so):
     assert_rejected(exercises.train_step, step_of(*lines), says_so)
+
+
+def test_a_step_that_returns_the_graph_of_its_loss_is_told():
+    def heavy(model, adam, lr, hr, rate):
+        model.train()
+        adam.param_groups[0]["lr"] = rate
+        loss = F.l1_loss(model(lr), hr)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        return loss
+
+    assert_rejected(exercises.train_step, heavy, "the loss is a tensor")
 
 
 def test_a_step_that_returns_no_loss_is_wrong_not_undone():
@@ -248,6 +272,23 @@ def test_the_schedule_is_accepted_in_other_words():
 
 def without_warm_up(config, step):
     return schedule.learning_rate(replace(config, warm_up=0), step)
+
+
+def one_step_longer(config, step):
+    if config.warm_up and step <= config.warm_up:
+        return config.learning_rate * (step + 1) / config.warm_up
+    return schedule.learning_rate(config, step)
+
+
+def warm_up_only(kind):
+    def mistaken(config, step):
+        warm = config.warm_up if config.schedule == kind else 0
+        if step < warm or config.schedule == "halving":
+            return schedule.learning_rate(replace(config, warm_up=warm), step)
+        share = (step - config.warm_up) / (config.steps - config.warm_up)
+        return config.learning_rate * (1 + math.cos(math.pi * share)) / 2
+
+    return mistaken
 
 
 def cosine_or_halving(cosine):
@@ -290,6 +331,17 @@ def passed(step, config):
     ("mistaken", "says_so"),
     [
         (without_warm_up, "the warm-up is missing"),
+        (one_step_longer, "take <, not <="),
+        (warm_up_only("cosine"), "halving warms up too"),
+        (warm_up_only("halving"), "the cosine warms up too"),
+        (
+            halving(lambda t, c: 0.5 ** sum(t >= m for m in c.milestones)),
+            "milestones are fractions",
+        ),
+        (
+            lambda c, t: schedule.learning_rate(replace(c, learning_rate=1.0), t),
+            "share of the rate",
+        ),
         (
             lambda config, step: (
                 step / config.warm_up * config.learning_rate
@@ -427,7 +479,40 @@ def first_only(self, model):
     self.n_averaged += 1
 
 
+def counts_each_tensor(self, model):
+    for mine, theirs in pairs(self, model):
+        mine.lerp_(theirs, 1 - self.decay if self.n_averaged else 1.0)
+        self.n_averaged += 1
+
+
+def shares_memory(self, model):
+    for mine, theirs in pairs(self, model):
+        mine.data = (
+            self.decay * mine + (1 - self.decay) * theirs if self.n_averaged else theirs.data
+        )
+    self.n_averaged += 1
+
+
+def warming_decay(self, model):
+    kept = min(self.decay, (1 + self.n_averaged) / (10 + self.n_averaged))
+    for mine, theirs in pairs(self, model):
+        mine.lerp_(theirs, 1 - kept if self.n_averaged else 1.0)
+    self.n_averaged += 1
+
+
+def writes_into_the_model(self, model):
+    for mine, theirs in pairs(self, model):
+        theirs.lerp_(mine, self.decay if self.n_averaged else 0.0)
+    self.n_averaged += 1
+
+
 class FirstOnly(average_that(first_only)):
+    def __init__(self, model, decay):
+        super().__init__(model, decay)
+        self.module.load_state_dict(model.state_dict())
+
+
+class CountsEachTensor(average_that(counts_each_tensor)):
     def __init__(self, model, decay):
         super().__init__(model, decay)
         self.module.load_state_dict(model.state_dict())
@@ -454,6 +539,10 @@ def test_an_average_is_accepted_in_other_words():
         (average_that(plain_mean), "the plain mean"),
         (average_that(not_shrunk), "keeps growing"),
         (FirstOnly, "only the first tensor"),
+        (CountsEachTensor, "n_averaged counts each tensor"),
+        (average_that(warming_decay), "the decay grows"),
+        (average_that(shares_memory), "share their numbers"),
+        (average_that(writes_into_the_model), "the model changes"),
     ],
 )
 def test_each_mistake_in_the_average_is_named(mistaken, says_so):

@@ -1,12 +1,17 @@
 """Notebook 08: the GLA block, dense connections, their transitions, the trunk."""
 
-from functools import partial
+import inspect
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial, reduce
 
+import numpy as np
 import torch
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import AnswerError, Exercise, random_weights, run_module
 from glanet.model.block import GLABlock
 from glanet.model.config import ModelConfig
+from glanet.model.layer import GLALayer
 from glanet.model.tokens import TokenConv1x1
 from glanet.model.trunk import Trunk
 from glanet.networks import count_parameters
@@ -20,14 +25,46 @@ def normal(rng, *shape):
     return torch.from_numpy(rng.standard_normal(shape))
 
 
-def _in_both_modes(module, weights, tokens):
+# what a layer is made with where an option is not passed on to it
+DEFAULTS = {
+    name: inspect.signature(GLALayer).parameters[name].default
+    for name in ("mlp_ratio", "inception", "attention")
+}
+
+
+def _shapes(module):
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+
+
+def _in_both_modes(module, weights, tokens, alike):
     """The outputs in eval and in training mode, (2, ...); None if nothing is written yet.
 
-    Drop probabilities of 0 and of almost 1 make training mode deterministic.
+    Drop probabilities of 0 and of almost 1 make training mode deterministic. ``alike`` maps
+    messages to functions that build a module with the weights of a known mistake.
+
+    Raises:
+        AnswerError: the weights have other names or shapes, or the module writes into its input.
     """
-    answer = run_module(lambda: module, (), weights, tokens)
+    before = tokens.clone()
+    try:
+        answer = run_module(lambda: module, (), weights, tokens)
+    except AnswerError as error:
+        own = _shapes(module)
+        if own != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
+            for message, build in alike.items():
+                if own == _shapes(build()):
+                    raise AnswerError(message) from error
+        raise
+    except RuntimeError as error:
+        if getattr(module.conv, "padding", None) == (0, 0):
+            raise AnswerError(
+                "the convolution has no padding, so the map shrinks: padding=1"
+            ) from error
+        raise
     if answer is None or answer is ...:
         return None
+    if not torch.equal(tokens, before):
+        raise AnswerError("it writes into its input: make a new tensor with a + b, not with a += b")
     with torch.no_grad():
         return torch.stack([answer, module.train()(tokens)])
 
@@ -77,8 +114,20 @@ def _residual_around_each(self, tokens):
     return tokens + self.conv(inside)
 
 
+class _OneLayer(GLABlock):
+    def __init__(self, channels, heads, window, **options):
+        super().__init__(channels, heads, window, **options)
+        self.layers = torch.nn.Sequential(*[self.layers[0]] * len(self.layers))
+
+
 def _run_block(cls, settings, options, weights, tokens):
-    return _in_both_modes(partial(cls, **options)(*settings), weights, tokens)
+    alike = {
+        f"the layers are built without `{name}`: pass `{name}={name}` to each": partial(
+            GLABlock, *settings, **options | {name: value}
+        )
+        for name, value in DEFAULTS.items()
+    }
+    return _in_both_modes(partial(cls, **options)(*settings), weights, tokens, alike)
 
 
 def _draw_blocks(rng):
@@ -147,6 +196,10 @@ gla_block = Exercise(
         "every layer is shifted: shift only every other one": (
             _block(shift=lambda self, number, half: half)
         ),
+        "the odd layers are shifted by 1: shift them by half a window, window // 2": (
+            _block(shift=lambda self, number, half: number % 2)
+        ),
+        "all layers are one and the same module: build a new one in each round": _OneLayer,
         "the layers get no stochastic depth: pass each its entry of drop_probabilities": (
             _block(probability=lambda self, number, given: 0.0)
         ),
@@ -210,9 +263,22 @@ def _transition_after(tokens, blocks, transitions):
 
 
 def _run_dense(candidate, tokens, weights):
-    """``weights``: the matrices of the blocks, (C, C), and of the transitions, ((i + 1)·C, C)."""
+    """``weights``: the matrices of the blocks, (C, C), and of the transitions, ((i + 1)·C, C).
+
+    Raises:
+        AnswerError: a transition is called with another number of channels than it reads.
+    """
+
+    def transition(number, matrix, pile):
+        if pile.shape[-1] != len(matrix):
+            raise AnswerError(
+                f"transition {number}, counted from 0, gets {pile.shape[-1]} channels, expected "
+                f"{len(matrix)}: concatenate all outputs so far and the input along the last axis"
+            )
+        return pile @ matrix
+
     blocks = [lambda t, m=m: t + torch.tanh(t @ m) for m in weights["blocks"]]
-    transitions = [lambda v, m=m: v @ m for m in weights["transitions"]]
+    transitions = [partial(transition, i, m) for i, m in enumerate(weights["transitions"])]
     return candidate(tokens, blocks, transitions)
 
 
@@ -256,6 +322,12 @@ dense = Exercise(
                 cat=lambda collected, number: torch.cat([collected[0]] * (number + 1), dim=-1)
             )
         ),
+        "this is the plain chain: each block reads all outputs before it, through its transition": (
+            lambda tokens, blocks, transitions: reduce(lambda t, block: block(t), blocks, tokens)
+        ),
+        "the last block is left out: go through all blocks": (
+            lambda tokens, blocks, transitions: densely(tokens, blocks[:-1], transitions[:-1])
+        ),
         "a residual goes around each block: a block already has its own inside": (
             _mistaken_dense(around=lambda block, read: read + block(read))
         ),
@@ -288,18 +360,41 @@ def count_transitions(channels, blocks, first_transition):
     return counts if first_transition else [0, *counts[1:]]
 
 
-def _counts(width=lambda i: i, outputs=lambda i: 1, biases=1, area=1, first=None, more=0):
+def _counts(
+    width=lambda i: i,
+    outputs=lambda i: 1,
+    biases=1,
+    area=1,
+    first=None,
+    more=0,
+    extra=lambda i, channels: 0,
+):
     """Counts by a formula: i counts from 1, widths are in C, ``first`` overrides the switch."""
 
     def count(channels, blocks, first_transition):
         counts = [
-            area * width(i) * outputs(i) * channels**2 + biases * outputs(i) * channels
+            area * width(i) * outputs(i) * channels**2
+            + biases * outputs(i) * channels
+            + extra(i, channels)
             for i in range(1, blocks + 1 + more)
         ]
         has_first = first_transition if first is None else first
         return counts if has_first else [0, *counts[1:]]
 
     return count
+
+
+def _run_counts(candidate, channels, blocks, first_transition):
+    """The list.
+
+    Raises:
+        AnswerError: the answer is something else.
+    """
+    answer = candidate(channels, blocks, first_transition)
+    if isinstance(answer, dict | Iterator | torch.Tensor):
+        kind = type(answer).__name__
+        raise AnswerError(f"it returns a {kind}: return a list with one number for each block")
+    return answer
 
 
 def _draw_trunks(rng):
@@ -316,6 +411,15 @@ transition_parameters = Exercise(
         "the biases are missing: each transition has C": _counts(biases=0),
         "the chain's input is left out: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: max(i - 1, 1))
+        ),
+        "i counts from 0: block i, counted from 1, reads i·C channels": (
+            _counts(width=lambda i: i - 1)
+        ),
+        "a bias for each input is counted: a transition has one for each output, C": (
+            _counts(biases=0, extra=lambda i, channels: i * channels)
+        ),
+        "the list starts with the last block: start with block 1": (
+            lambda *settings: count_transitions(*settings)[::-1]
         ),
         "each transition reads C channels too many: block i, counted from 1, reads i·C channels": (
             _counts(width=lambda i: i + 1)
@@ -335,6 +439,15 @@ transition_parameters = Exercise(
         "the last concatenation has a transition too: there is one transition for each block": (
             _counts(more=1)
         ),
+        "the last block has no entry: there is one number for each block": (
+            lambda *settings: count_transitions(*settings)[:-1]
+        ),
+        "C is squared together with i: i·C inputs for each of C outputs are i·C² weights": (
+            _counts(width=lambda i: i**2)
+        ),
+        "the switch is read the wrong way round: with first_transition block 1 has a transition": (
+            lambda channels, blocks, first: count_transitions(channels, blocks, not first)
+        ),
         "block 1 has a transition even where first_transition is False": _counts(first=True),
         "block 1 never has a transition: it has one where first_transition is True": (
             _counts(first=False)
@@ -348,9 +461,10 @@ transition_parameters = Exercise(
             lambda *settings: sum(count_transitions(*settings))
         ),
         "that is a cumulative sum: return each transition's own number": (
-            lambda *settings: torch.tensor(count_transitions(*settings)).cumsum(0)
+            lambda *settings: np.cumsum(count_transitions(*settings))
         ),
     },
+    run=_run_counts,
 )
 
 
@@ -414,6 +528,28 @@ class _SameForAll(_StartsOver):
                 layer.drop.probability = config.stochastic_depth
 
 
+class _NoPadding(_Trunk):
+    def __init__(self, config):
+        super().__init__(config)
+        self.conv.padding = (0, 0)
+
+
+class _OneBlock(_Trunk):
+    def __init__(self, config):
+        super().__init__(config)
+        self.blocks = torch.nn.ModuleList([self.blocks[0]] * config.blocks)
+
+
+def _norms_only_if_dense(self, shallow):
+    if self.transitions:
+        return _Trunk.forward(self, shallow)
+    return self.conv(self.norm_out(self.chain(shallow)))
+
+
+def _reads_the_newest(self, number, collected):
+    return self.transitions[number](torch.cat([collected[0]] * (number + 1), dim=-1))
+
+
 def _transition_behind(self, shallow):
     tokens = self.norm_in(shallow)
     outputs = []
@@ -429,22 +565,60 @@ def _first_skipped(self, number, collected):
     return _Trunk.read(self, number, collected) if number else collected[0]
 
 
-def _run_trunk(cls, settings, weights, tokens):
-    return _in_both_modes(cls(*settings), weights, tokens)
+class _Transitions(Trunk):
+    """A trunk whose transition i, counted from 0, reads ``width(i)`` times C channels."""
+
+    def __init__(self, config, width):
+        super().__init__(config)
+        for i, old in enumerate(self.transitions):
+            if not isinstance(old, torch.nn.Identity):
+                self.transitions[i] = TokenConv1x1(width(i) * config.channels, config.channels)
+
+
+def _run_trunk(cls, config, weights, tokens):
+    alike = {
+        f"the blocks are built without `{name}`: pass `{name}=config.{name}` to each": partial(
+            Trunk, replace(config, **{name: value})
+        )
+        for name, value in DEFAULTS.items()
+    } | {
+        "there are transitions without config.dense: leave the list empty": (
+            lambda: Trunk(replace(config, dense=True))
+        ),
+        "there are no transitions: with config.dense each block has one": (
+            lambda: Trunk(replace(config, dense=False))
+        ),
+        "the first transition reads C channels even without config.first_transition: "
+        "use nn.Identity()": lambda: Trunk(replace(config, first_transition=True)),
+        "there is no first transition: with config.first_transition it is a TokenConv1x1": (
+            lambda: Trunk(replace(config, first_transition=False))
+        ),
+        "every transition reads C channels: transition i, counted from 0, reads (i + 1)·C": (
+            lambda: _Transitions(config, lambda i: 1)
+        ),
+        "transition i, counted from 0, reads i·C channels: it reads (i + 1)·C": (
+            lambda: _Transitions(config, lambda i: max(i, 1))
+        ),
+        "transition i, counted from 0, reads (i + 2)·C channels: it reads (i + 1)·C": (
+            lambda: _Transitions(config, lambda i: i + 2)
+        ),
+    }
+    return _in_both_modes(cls(config), weights, tokens, alike)
 
 
 def _draw_whole(rng):
     small = {"channels": 8, "heads": 2, "window": 2}
     cases = []
     for options in (
-        {"blocks": 3, "layers": 1, "stochastic_depth": 0.0},
+        {"blocks": 3, "layers": 1, "stochastic_depth": 0.0, "mlp_ratio": 1.5},
         {"blocks": 2, "layers": 1, "stochastic_depth": 0.0, "first_transition": False}
         | {"attention": False},
-        {"blocks": 2, "layers": 1, "stochastic_depth": CERTAIN, "dense": False},
+        {"blocks": 2, "layers": 1, "stochastic_depth": CERTAIN, "dense": False}
+        | {"inception": False},
     ):
         config = ModelConfig(**small, **options)
         weights = random_weights(Trunk(config), rng)
-        cases.append(((config,), weights, normal(rng, 2, 4, 6, 8).float()))
+        cases.append((config, weights, normal(rng, 2, 4, 6, 8).float()))
     return cases
 
 
@@ -484,6 +658,17 @@ trunk = Exercise(
         "the transition comes after its block: a block reads the output of its transition": (
             _trunk(forward=_transition_behind)
         ),
+        "with config.dense too, the blocks form a plain chain: each reads its transition": (
+            _trunk(read=lambda self, number, collected: collected[0])
+        ),
+        "each block reads copies of the newest output: it reads all outputs so far": (
+            _trunk(read=_reads_the_newest)
+        ),
+        "norm_in is used only with config.dense: it comes before the plain chain too": (
+            _trunk(forward=_norms_only_if_dense)
+        ),
+        "all blocks are one and the same module: build a new one for each": _OneBlock,
+        "the last convolution has no padding, so the map shrinks: padding=1": _NoPadding,
         "block 1 reads its input without its transition: with first_transition it has one": (
             _trunk(read=_first_skipped)
         ),

@@ -1,5 +1,7 @@
 """The exercises of notebook 13: mean scores, pairing by name, self-ensemble, blended tiles."""
 
+import re
+from collections.abc import Iterable
 from operator import itemgetter
 from statistics import median
 
@@ -8,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from glanet.config import SCALES
-from glanet.course.kit.checks import Exercise
+from glanet.course.kit.checks import AnswerError, Exercise
 from glanet.evaluation import benchmark
 from glanet.evaluation.benchmark import Score, fitting_outputs
 from glanet.inference.upscale import self_ensemble as package_ensemble
@@ -43,18 +45,23 @@ def _as_rows(function, scores):
     """The answer as an array with a row (set, PSNR, SSIM) for each set.
 
     Raises:
-        TypeError: the answer is no dictionary, or its values are no pairs.
+        AnswerError: the answer is no dictionary from each set to a pair, or the list is changed.
     """
-    names = [score.set for score in scores]
+    names, before = [score.set for score in scores], list(scores)
     answer = function(scores)
     if answer is None or answer is ...:
         return answer
     if not isinstance(answer, dict):
-        raise TypeError(
+        raise AnswerError(
             f"it returns a {type(answer).__name__}: return a dict with one entry per set"
         )
+    if scores != before:
+        raise AnswerError("the list of scores is changed: later cells need it as it is")
+    if set(answer) != set(names):
+        found, expected = (", ".join(map(str, keys)) for keys in (answer, dict.fromkeys(names)))
+        raise AnswerError(f"the keys are {found or 'none'}, expected the sets: {expected}")
     if any(np.shape(pair) != (2,) for pair in answer.values()):
-        raise TypeError("the value of each set must be two numbers, its PSNR and its SSIM")
+        raise AnswerError("the value of each set must be two numbers, its PSNR and its SSIM")
     return np.array([[names.index(name), *pair] for name, pair in answer.items()])
 
 
@@ -146,9 +153,10 @@ mean_scores = Exercise(
 
 def _draw_outputs(rng):
     cases = []
-    for name, scale in (("boat", 2), ("boat2", 4), ("img_1", 3), ("img_10", 2)):
+    names = ("boat", "boat2", "img_1", "img_10", "a.b", "shot (1)")
+    for name, scale in zip(names, (2, 4, 3, 2, 2, 3), strict=True):
         outputs = []
-        for n in ("boat", "boat2", "img_1", "img_10", "tugboat"):
+        for n in (*names, "tugboat", "Boat", "acb", "shot 1"):
             heads = [n, f"{n}x2", f"{n}x3", f"{n}x4", f"{n}x20", f"{n}-x{scale}"]
             outputs += [*heads, *(f"{head}_mine" for head in heads), f"{n}x{scale}b"]
         shuffled = _Many(map(str, rng.permutation(outputs)), "outputs")
@@ -160,9 +168,13 @@ def _as_places(function, name, outputs, scale):
     answer = function(name, outputs, scale)
     if answer is None or answer is ...:
         return answer
-    if isinstance(answer, str | bool):
-        raise TypeError(f"it returns a {type(answer).__name__}: return a list of names")
-    return [outputs.index(found) for found in answer]
+    if isinstance(answer, str | bool | dict) or not isinstance(answer, Iterable):
+        raise AnswerError(f"it returns a {type(answer).__name__}: return a list of names")
+    answer = list(answer)
+    for found in answer:
+        if found not in outputs:
+            raise AnswerError(f"it returns {found!r}, which is none of the outputs")
+    return sorted(outputs.index(found) for found in answer)  # any order is right
 
 
 def _where(belongs):
@@ -190,6 +202,17 @@ outputs_of = Exercise(
         "the check for an underscore after the scale is missing: boatx20 is not boatx2": _where(
             lambda out, name, scaled: (
                 out == name or out.startswith(f"{name}_") or out.startswith(scaled)
+            )
+        ),
+        "the name is read as a pattern, so a.b finds acb too: use re.escape(name)": (
+            lambda name, outputs, scale: [
+                out for out in outputs if re.fullmatch(rf"{name}(x{scale})?(_.*)?", out)
+            ]
+        ),
+        "you do not tell capital letters from small ones: Boat is not boat": _where(
+            lambda out, name, scaled: any(
+                out.lower() == head.lower() or out.lower().startswith(f"{head.lower()}_")
+                for head in (name, scaled)
             )
         ),
         "you find only NAME itself: it may be followed by the scale, a suffix or both": _where(
@@ -268,6 +291,16 @@ def _mirrored(model, image, *, before, after):
     return (answers[0] + sum(answers[1:])) / 2
 
 
+def _mirrored_by(model, image, axis, back):
+    """A mean whose mirrored answers are mirrored back along another axis."""
+    answers = []
+    for turns in range(4):
+        turned = image.rot90(turns, (2, 3))
+        answers.append(model(turned).rot90(-turns, (2, 3)))
+        answers.append(model(turned.flip(axis)).flip(back).rot90(-turns, (2, 3)))
+    return torch.stack(answers).mean(0)
+
+
 def _flips(model, image):
     axes = ((), (2,), (3,), (2, 3))
     return torch.stack([model(image.flip(a)).flip(a) for a in axes]).mean(0)
@@ -286,6 +319,23 @@ self_ensemble = Exercise(
             lambda model, image: _answers(model, image, mirror=False).mean(0)
         ),
         "only the four mirrors are there: the quarter turns are missing": _flips,
+        "only the image and its quarter turn are there: take four turns, each also mirrored": (
+            lambda model, image: _answers(model, image)[[0, 2]].mean(0)
+        ),
+        "only the image and its half turn are there: take four turns, each also mirrored": (
+            lambda model, image: _answers(model, image)[[0, 4]].mean(0)
+        ),
+        "only the image and its mirror image are there: take four turns, each also mirrored": (
+            lambda model, image: _answers(model, image)[:2].mean(0)
+        ),
+        "only the first two of the four turns are there: go on to three quarter turns": (
+            lambda model, image: _answers(model, image)[:4].mean(0)
+        ),
+        "only the mirrored answers are there: take those of the unmirrored image too": (
+            lambda model, image: _answers(model, image)[1::2].mean(0)
+        ),
+        "the mirrored answers are mirrored top to bottom when they are mirrored back: undo flip(3) "
+        "with flip(3)": lambda model, image: _mirrored_by(model, image, 3, 2),
         "you turn the answers further instead of back: turn by -turns": (
             lambda model, image: _answers(model, image, lambda a, t: a.rot90(t, (2, 3))).mean(0)
         ),
@@ -365,7 +415,7 @@ def _run_blend(function, left, right, overlap):
     """The answer.
 
     Raises:
-        ValueError: the function failed at an overlap of 0; the message names the usual cause.
+        AnswerError: the function failed at an overlap of 0; the message names the usual cause.
     """
     try:
         return function(left, right, overlap)
@@ -373,15 +423,17 @@ def _run_blend(function, left, right, overlap):
         if overlap:
             raise
         why = "left[..., -0:] is the whole tile: count from the front"
-        raise ValueError(f"for an overlap of 0: {error}. {why}") from error
+        raise AnswerError(f"for an overlap of 0: {error}. {why}") from error
 
 
 def _draw_tiles(rng):
     shapes = (((2, 3, 4, 9), (2, 3, 4, 7), 4), ((1, 6, 8), (1, 6, 11), 6), ((5, 3), (5, 4), 0))
-    return [
+    cases = [
         (*(torch.from_numpy(rng.standard_normal(shape)) for shape in (a, b)), overlap)
         for a, b, overlap in shapes
     ]
+    left, right, overlap = cases[0]
+    return [*cases, (left.float(), right.float(), overlap)]  # later cells blend both types
 
 
 blend = Exercise(

@@ -3,12 +3,13 @@
 from contextlib import contextmanager
 from functools import partial
 
+import numpy as np
 import torch
 from einops import reduce
 from torch import nn
 
 from glanet.analysis import coherence, footprint, probes, spectrum
-from glanet.course.kit.checks import Exercise
+from glanet.course.kit.checks import AnswerError, Exercise
 
 BANDS = spectrum.BANDS
 
@@ -52,9 +53,20 @@ def _radius_from_corner(height, width):
     return torch.hypot(torch.arange(height)[:, None] / height, torch.arange(width) / width).double()
 
 
+def _radius_from_the_middle(height, width):
+    rows, columns = (torch.linspace(-0.5, 0.5, n, dtype=torch.float64) for n in (height, width))
+    return torch.hypot(rows[:, None], columns)
+
+
 def _radius_in_bins(height, width):
     rows, columns = _frequencies(height, width)
     return torch.hypot(height * rows, width * columns) / max(height, width)
+
+
+def _as_tensor(function, power):
+    """The answer; an array of numpy is as good as a tensor in what follows."""
+    answer = function(power)
+    return torch.from_numpy(answer) if isinstance(answer, np.ndarray) else answer
 
 
 by_ring = Exercise(
@@ -70,6 +82,13 @@ by_ring = Exercise(
         "torch.fft.fftfreq": _rings(_radius_from_corner),
         "the zero frequency is taken to be in the middle: in FFT order it is in the corner": (
             _rings(lambda *size: torch.fft.fftshift(_radius(*size)))
+        ),
+        "the power is shifted, the radius is not: in FFT order both have the zero frequency in the "
+        "corner": _rings(lambda *size: torch.fft.ifftshift(_radius(*size))),
+        "the frequencies run from -0.5 to 0.5: in FFT order they start at 0, as in "
+        "torch.fft.fftfreq": _rings(_radius_from_the_middle),
+        "the borders of the rings are half a ring too low: ring n is from n to n + 1 ring widths": (
+            _rings(lambda *size: _radius(*size) + 0.25 / BANDS)
         ),
         "the rings are square: the radius is the root of the sum of squares": (
             _rings(lambda *size: torch.maximum(*(f.abs() for f in _frequencies(*size))))
@@ -93,6 +112,7 @@ by_ring = Exercise(
         ),
         "the first ring is missing: it begins at 0": _rings(_radius, first=1),
     },
+    run=_as_tensor,
     tolerance=1e-5,
 )
 
@@ -122,9 +142,16 @@ def run_recorder(record, tokens, seed):
     """What ``record`` notes of two modules, NaN for nothing, and the hooks it leaves: float (n,).
 
     The last two numbers are the hooks left after a block without and with an exception.
+
+    Raises:
+        AnswerError: what is noted is no pair of tensors for each name; an exception of the block is
+            swallowed; or hooks of others are removed.
     """
     torch.manual_seed(seed)
     model = _Pair()
+    others = [
+        module.register_forward_hook(lambda *_: None) for module in (model.first, model.second)
+    ]
     modules = {"first": model.first, "second": model.second}
     recorder = record(modules)
     # contextmanager has no generator as long as the function does not yield
@@ -134,18 +161,46 @@ def run_recorder(record, tokens, seed):
         if heard is None or heard is ...:
             return None
         model(tokens)
-    noted = [
-        part.detach().flatten()
-        for name in modules
-        for part in heard.get(name, (torch.full((1,), torch.nan),))
-    ]
+    noted = [part.detach().flatten() for name in modules for part in _noted(heard, name)]
+    if any(
+        other.id not in m._forward_hooks for other, m in zip(others, modules.values(), strict=True)
+    ):
+        raise AnswerError(
+            "hooks that were there before are gone: call remove() on your own handles only"
+        )
+    for hook in others:
+        hook.remove()
     broken = _Pair()
     try:
         with record({"first": broken.first, "second": broken.second}):
             broken(tokens * torch.nan)
     except FloatingPointError:
         pass
+    else:
+        raise AnswerError(
+            "an exception in the block is swallowed: `finally` passes it on, `except` does not"
+        )
     return torch.cat([*noted, torch.tensor([float(_hooks(model)), float(_hooks(broken))])])
+
+
+def _noted(heard, name):
+    """What is noted of the module ``name``: tensors, NaN for nothing."""
+    if not isinstance(heard, dict):
+        kind = type(heard).__name__
+        raise AnswerError(f"it yields a {kind}: yield a dictionary that maps each name to a pair")
+    if heard and not all(isinstance(key, str) for key in heard):
+        raise AnswerError("the keys are not the names: `modules` maps names to modules")
+    if name not in heard:
+        return [torch.full((1,), torch.nan)]
+    pair = heard[name]
+    if not isinstance(pair, tuple | list):
+        kind = type(pair).__name__
+        raise AnswerError(f"a {kind} is recorded for each name: record the pair (input, output)")
+    if any(isinstance(part, tuple) for part in pair):
+        raise AnswerError(
+            "the recorded input is a tuple: a hook gets all arguments, so record inputs[0]"
+        )
+    return pair
 
 
 def _hooks(model):
@@ -229,22 +284,31 @@ def _draw_waves(rng):
         return torch.complex(_normal(rng, *shape), _normal(rng, *shape))
 
     z = waves(7, 5)
-    return [(waves(4, 3), waves(4, 3)), (z * (1 - 2j) + 0.3 * waves(7, 5), z)]
+    return [
+        (waves(4, 3), waves(4, 3), 0),
+        (z * (1 - 2j) + 0.3 * waves(7, 5), z, 0),
+        (waves(4, 4), waves(4, 4), 1),  # the expectation need not be over the first axis
+    ]
 
 
-def _mean(values):
-    return values.mean(0)
+def run_coherent(function, y, z, axis):
+    """The real and imaginary part of H₁, and γ²: (3, frequencies).
 
-
-def run_coherent(function, y, z):
-    """The real and imaginary part of H₁, and γ²: (3, frequencies)."""
-    answer = function(y, z, _mean)
+    Raises:
+        AnswerError: the answer is no pair, or γ² is complex.
+    """
+    answer = function(y, z, lambda values: values.mean(axis))
     if answer is None or answer is ...:
         return None
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        kind = type(answer).__name__
+        raise AnswerError(f"it returns a {kind}: return the pair H₁, γ²")
     gain, share = answer
     gain = torch.as_tensor(gain).to(torch.complex128)
     share = torch.as_tensor(share)
-    if share.is_complex():  # a complex γ² with imaginary part 0 is right
+    if share.is_complex():
+        if share.imag.abs().max() < 1e-9:
+            raise AnswerError("γ² is real, but of a complex type: return its real part")
         share = torch.where(share.imag.abs() < 1e-9, share.real, torch.nan)
     return torch.stack([gain.real, gain.imag, share.double()])
 
@@ -302,6 +366,18 @@ coherent = Exercise(
         "the gain is the mean of the ratio Y / Z: take the means first, then divide": (
             lambda y, z, mean: (mean(y / z), coherence.coherent(y, z, mean)[1])
         ),
+        "`mean` is not used: the expectation is not always over the first axis": (
+            lambda y, z, mean: coherence.coherent(y, z, lambda values: values.mean(0))
+        ),
+        "the amplitudes are not squared: the powers are E|Y|² and E|Z|²": (
+            lambda y, z, mean: (
+                mean(y * z.conj()) / mean(z.abs()),
+                mean(y * z.conj()).abs().square() / (mean(y.abs()) * mean(z.abs())),
+            )
+        ),
+        "γ² is divided by E|Y|² alone: divide by the product of both powers": (
+            _coherent(share=lambda cross, of_y, of_z: cross.abs().square() / of_y)
+        ),
         "γ² is computed for each number separately, so it is always 1: take the means first": (
             lambda y, z, mean: (
                 coherence.coherent(y, z, mean)[0],
@@ -336,6 +412,39 @@ def _as_if_rows_were_windows(values, window):
     return cut.reshape(len(cut), -1, window, window).mean(1)
 
 
+def _padded(values, window):
+    height, width = (-size % window for size in values.shape[1:])
+    return reduce(
+        nn.functional.pad(values, (0, width, 0, height)),
+        "b (h i) (w j) -> b i j",
+        "mean",
+        i=window,
+        j=window,
+    )
+
+
+def run_fold(function, values, window):
+    """The answer.
+
+    Raises:
+        AnswerError: the function fails where a side is no multiple of the window, and only there.
+    """
+    try:
+        return function(values, window)
+    except Exception as error:
+        whole = _whole_windows(values, window)
+        try:
+            found = torch.as_tensor(function(whole, window))
+        except Exception:
+            raise error from None
+        if found.shape == (len(values), window, window):
+            raise AnswerError(
+                "a side need not be a multiple of the window: cut off the incomplete windows at "
+                "the bottom and right first"
+            ) from error
+        raise
+
+
 fold = Exercise(
     "frequency_lab",
     "fold",
@@ -363,6 +472,7 @@ fold = Exercise(
         "that is one number for each window: average over windows, not inside them": (
             _folded("b (h i) (w j) -> b h w")
         ),
+        "incomplete windows are filled up with zeros: cut them off": _padded,
         "the images are averaged too: keep the first axis": _folded("b (h i) (w j) -> i j"),
         "reshape alone splits the image row by row: rows and columns need axes of their own": (
             _as_if_rows_were_windows
@@ -373,4 +483,5 @@ fold = Exercise(
             )
         ),
     },
+    run=run_fold,
 )

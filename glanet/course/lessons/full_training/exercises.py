@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from glanet.config import SCALES
-from glanet.course.kit.checks import Exercise
+from glanet.course.kit.checks import AnswerError, Exercise
 from glanet.data import patches
 from glanet.training import follow, launch
 
@@ -57,6 +59,12 @@ decoded_bytes = Exercise(
         "you round up, but the images are cropped: // rounds down": _bytes_of(
             lambda h, w, s: -(-h // s) * -(-w // s) * (1 + s**2)
         ),
+        "you divide with /, so no image is cropped: // rounds down": (
+            lambda sizes, scale: 3 * sum(h * w for h, w in sizes) * (1 + 1 / scale**2)
+        ),
+        "the LR images count twice: each LR pixel comes with scale² HR pixels": _bytes_of(
+            lambda h, w, s: _lr(h, w, s) * (2 + s**2)
+        ),
         "you crop the product of height and width: crop each of them by itself": _bytes_of(
             lambda h, w, s: h * w // s**2 * (1 + s**2)
         ),
@@ -99,6 +107,18 @@ share = Exercise(
         ),
         "ranks count from 0: the first share starts with patch 0": (
             lambda batch, rank, world: [i - batch // world for i in consecutive(batch, rank, world)]
+        ),
+        "patches count from 0: the first share starts with patch 0": (
+            lambda batch, rank, world: [i + 1 for i in consecutive(batch, rank, world)]
+        ),
+        "these are the start and the end: return the numbers of all patches between them": (
+            lambda batch, rank, world: (rank * (batch // world), (rank + 1) * (batch // world))
+        ),
+        "these are the first and the last patch: return the numbers of all patches": (
+            lambda batch, rank, world: consecutive(batch, rank, world)[:: batch // world - 1]
+        ),
+        "this is the number of patches: return their numbers": (
+            lambda batch, rank, world: batch // world
         ),
         "every process takes the whole batch: each should have its own part": (
             lambda batch, rank, world: list(range(batch))
@@ -153,20 +173,24 @@ def run_start(candidate, earlier):
     started.
 
     Raises:
-        TimeoutError: a value was returned, but the process did not report within ``PATIENCE``.
+        AnswerError: a process was started, but nothing is returned; or a value was returned, but
+            the process did not report within ``PATIENCE``.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         output, told, report = (Path(folder, name) for name in ("output", "told", "report"))
         output.write_text(earlier)
         command = [sys.executable, "-S", "-c", _CHILD, str(told), str(report)]
+        before = set(psutil.Process().children())
         pid = candidate(command, output)
-        if pid is None or pid is ...:
-            return None
         told.touch()
+        if pid is None or pid is ...:
+            if report.exists() or set(psutil.Process().children()) - before:
+                raise AnswerError("you start the process, but return nothing: return process.pid")
+            return None
         started = time.monotonic()
         while not report.exists():
             if time.monotonic() - started > PATIENCE:
-                raise TimeoutError("the command was not started")
+                raise AnswerError("a number is returned, but the command was not started")
             time.sleep(0.01)
         facts = json.loads(report.read_text())
         text = output.read_text()
@@ -288,6 +312,9 @@ seconds_left = Exercise(
         ),
         "the pace is inverted: take seconds per step, not steps per second": (
             _left(lambda entries: 1 / _late(entries))
+        ),
+        "this is the time from the start to the end: only steps - last step are left": (
+            lambda entries, steps: entries[-1]["seconds"] + follow.seconds_left(entries, steps)
         ),
         "these are hours: return seconds": _left(_late, unit=3600),
         "these are minutes: return seconds": _left(_late, unit=60),

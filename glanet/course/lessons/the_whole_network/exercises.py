@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import AnswerError, Exercise, random_weights, run_module
 from glanet.model.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.model.inception import KERNEL_SIZES
 from glanet.model.layer import GLALayer
-from glanet.model.network import GLANet, reflect_to_multiple
+from glanet.model.network import GLANet, check_image, reflect_to_multiple
 from glanet.model.reconstruction import PaperHead, coarse_image
 from glanet.networks import count_parameters
 
@@ -24,6 +24,12 @@ def pixels_after_padding(size, multiple):
     return reflect_to_multiple(row, multiple)[0, 0, 0]
 
 
+def _run_indices(function, size, multiple):
+    """The answer; a list or an array chooses pixels as well as a tensor does."""
+    answer = function(size, multiple)
+    return torch.tensor(answer) if isinstance(answer, list | np.ndarray) else answer
+
+
 def _draw_sizes(rng):
     # reflected once, several times, one pixel, no padding, more than one multiple, random
     sizes = [(5, 8), (3, 8), (2, 7), (1, 8), (8, 8), (9, 4)]
@@ -32,6 +38,12 @@ def _draw_sizes(rng):
 
 def _pad(size, before=0, after=0, mode="reflect"):
     return np.pad(np.arange(size), (before, after), mode=mode)
+
+
+def _back_and_forth(size, multiple, back):
+    """The row and the way ``back``, again and again."""
+    length = size + -size % multiple
+    return ([*range(size), *back] * length)[:length]
 
 
 reflected_indices = Exercise(
@@ -52,6 +64,19 @@ reflected_indices = Exercise(
         "it turns around at the last pixel, then goes past 0: turn around at 0 too": (
             lambda size, multiple: size - 1 - abs(np.arange(-(size - 1), -size % multiple + 1))
         ),
+        "the row turns around only once, and then it ends: turn around at 0 too, and go on": (
+            lambda size, multiple: [*range(size), *range(size - 2, -1, -1)][
+                : size + -size % multiple
+            ]
+        ),
+        "it turns around only once, and then stays at 0: turn around there too": (
+            lambda size, multiple: np.maximum(
+                size - 1 - abs(np.arange(-(size - 1), -size % multiple + 1)), 0
+            )
+        ),
+        "the first pixel comes twice where the row turns around at 0: after 1 0 comes 1": (
+            lambda size, multiple: _back_and_forth(size, multiple, range(size - 2, -1, -1))
+        ),
         "only the padding is returned: start with the row itself": (
             lambda size, multiple: _pad(size, after=-size % multiple)[size:]
         ),
@@ -65,6 +90,7 @@ reflected_indices = Exercise(
             lambda size, multiple: _pad(size, before=-size % multiple)
         ),
     },
+    run=_run_indices,
 )
 
 # Exercise 2: the head
@@ -86,6 +112,18 @@ class _SteepLeak(PaperHead):
     def __init__(self, channels, scale):
         super().__init__(channels, scale)
         self.reduce[1] = nn.LeakyReLU(0.2)
+
+
+class _TenfoldLeak(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[1] = nn.LeakyReLU(0.1)
+
+
+class _GELU(PaperHead):
+    def __init__(self, channels, scale):
+        super().__init__(channels, scale)
+        self.reduce[1] = nn.GELU()
 
 
 class _ActivationAfterSteps(_NoActivation):
@@ -123,6 +161,13 @@ class _Transposed(PaperHead):
         return super().forward(tokens.transpose(1, 2))
 
 
+class _Reshaped(PaperHead):
+    def forward(self, tokens):
+        batch, height, width, channels = tokens.shape
+        image = tokens.reshape(batch, channels, height, width)
+        return super().forward(image.permute(0, 2, 3, 1))
+
+
 class _ReturnsTokens(PaperHead):
     def forward(self, tokens):
         return super().forward(tokens).permute(0, 2, 3, 1)
@@ -142,6 +187,19 @@ def _draw_heads(rng):
     return cases
 
 
+def _run_head(cls, settings, weights, tokens):
+    """As `run_module`.
+
+    Raises:
+        AnswerError: at ×4, there is one step of 4.
+    """
+    module = cls(*settings)
+    first = module.state_dict().get("upsample.0.0.weight")
+    if settings[1] == 4 and first is not None and len(first) == 16 * 64:
+        raise AnswerError("at ×4 there is one step of 4: there are two steps of 2")
+    return run_module(lambda: module, (), weights, tokens)
+
+
 paper_head = Exercise(
     "the_whole_network",
     "PaperHead",
@@ -151,6 +209,8 @@ paper_head = Exercise(
         "the activation is missing: a LeakyReLU follows the first convolution": _NoActivation,
         "ReLU sets negative numbers to 0: LeakyReLU(0.01) multiplies them by 0.01": _ReLU,
         "the LeakyReLU multiplies negative numbers by 0.2, expected 0.01": _SteepLeak,
+        "the LeakyReLU multiplies negative numbers by 0.1, expected 0.01": _TenfoldLeak,
+        "the activation is a GELU: it is a LeakyReLU(0.01)": _GELU,
         "the activation comes after the sub-pixel steps: it belongs before them": (
             _ActivationAfterSteps
         ),
@@ -159,10 +219,13 @@ paper_head = Exercise(
         "the first convolution has no padding, so the image shrinks: padding=1": _NoPaddingFirst,
         "the last convolution has no padding, so the image shrinks: padding=1": _NoPaddingLast,
         "rows and columns are swapped: (B, H, W, C) to (B, C, H, W) is (0, 3, 1, 2)": (_Transposed),
+        "reshape mixes pixels and channels: move the channels' axis with permute(0, 3, 1, 2)": (
+            _Reshaped
+        ),
         "it returns (B, sH, sW, 3): the head returns an image, (B, 3, sH, sW)": (_ReturnsTokens),
         "the result is clamped: Θ is added to I_CSR, so it must be able to be negative": _Clamped,
     },
-    run=run_module,
+    run=_run_head,
     tolerance=1e-4,  # float32 rounds differently in another order
 )
 
@@ -173,6 +236,7 @@ class _Steps(GLANet):
     """GLANet with a method for each step, so that a mistake replaces one method."""
 
     def forward(self, image):
+        check_image(image)
         centred = self.centre(image)
         padded = self.pad(centred)
         shallow = self.shallow(padded)
@@ -265,6 +329,16 @@ class _AlwaysBase(_Steps):
         return True
 
 
+class _BaseInverted(_Steps):
+    def wants_base(self):
+        return not self.config.bilinear_base
+
+
+class _TwoMeans(_Steps):
+    def uncentre(self, upscaled):
+        return upscaled + 2 * self.mean
+
+
 class _BaseWithMean(_Steps):
     def add_base(self, upscaled, image, padded):
         return super().add_base(upscaled, image, padded + self.mean)
@@ -307,6 +381,35 @@ class _ClampedImage(_Steps):
         return super().crop(upscaled, height, width, scale).clamp(0, 1)
 
 
+def _rejects(model, wrong):
+    try:
+        model(wrong)
+    except (TypeError, ValueError):
+        return True
+    except Exception:  # it failed later, in a layer
+        return False
+    return False
+
+
+def _run_network(cls, settings, weights, image):
+    """As `run_module`.
+
+    Raises:
+        AnswerError: the network takes what is no image.
+    """
+    model = cls(*settings)
+    answer = run_module(lambda: model, (), weights, image)
+    if answer is None or answer is ...:
+        return None
+    for wrong in (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), torch.zeros(1, 1, 4, 4)):
+        if not _rejects(model, wrong):
+            raise AnswerError(
+                f"a {str(wrong.dtype)[6:]} tensor {tuple(wrong.shape)} is taken for an image: "
+                "keep check_image(image) as the first line"
+            )
+    return answer
+
+
 def _draw_networks(rng):
     small = {"channels": 8, "blocks": 1, "layers": 1, "heads": 2, "window": 4}
     cases = []
@@ -341,6 +444,8 @@ gla_net = Exercise(
         "the head runs on F_s and F_d separately: add them first, since Θ is not linear": _TwoHeads,
         "I_CSR is missing: add the coarse image, Eq. 4": _NoBase,
         "I_CSR is added even where config.bilinear_base is False": _AlwaysBase,
+        "config.bilinear_base is read the wrong way round: add I_CSR where it is on": _BaseInverted,
+        "the mean is added twice: add it once, at the end": _TwoMeans,
         "I_CSR includes the mean, which is then added twice: make it from the centred image": (
             _BaseWithMean
         ),
@@ -357,7 +462,7 @@ gla_net = Exercise(
             _ClampedImage
         ),
     },
-    run=run_module,
+    run=_run_network,
     tolerance=1e-4,  # float32 rounds differently in another order
 )
 
@@ -373,7 +478,9 @@ def count_layer(channels, heads, window, mlp_ratio):
 def _draw_layers(rng):
     heads = int(rng.integers(2, 6))
     channels = 4 * heads * int(rng.integers(2, 5))
-    return [(180, 6, 8, 2.0), (24, 3, 4, 1.5), (channels, heads, int(rng.integers(3, 9)), 4.0)]
+    window = int(rng.integers(3, 9))
+    # 2.7 · 28 is 75.6, which int() cuts off
+    return [(180, 6, 8, 2.0), (24, 3, 4, 1.5), (channels, heads, window, 4.0), (28, 7, 4, 2.7)]
 
 
 def _plus(extra):
@@ -388,6 +495,12 @@ def _plus(extra):
         return right + extra(C=channels, B=width, h=heads, w=window, M=hidden)
 
     return count
+
+
+def _hidden(channels, heads, window, mlp_ratio, hidden):
+    """The number with another width of the MLP's hidden layer."""
+    wider = hidden - int(channels * mlp_ratio)
+    return count_layer(channels, heads, window, mlp_ratio) + wider * (2 * channels + 1)
 
 
 layer_parameters = Exercise(
@@ -453,6 +566,19 @@ layer_parameters = Exercise(
         ),
         "the hidden width is always 2·C: it is mlp_ratio·C": (
             _plus(lambda C, B, h, w, M: (2 * C - M) * (2 * C + 1))
+        ),
+        "the hidden width is rounded: it is int(mlp_ratio * channels), which cuts off": (
+            lambda channels, heads, window, ratio: _hidden(
+                channels, heads, window, ratio, round(channels * ratio)
+            )
+        ),
+        "the hidden width is not a whole number: it is int(mlp_ratio * channels)": (
+            lambda channels, heads, window, ratio: _hidden(
+                channels, heads, window, ratio, channels * ratio
+            )
+        ),
+        "the biases of the two layers of the MLP are missing": (
+            _plus(lambda C, B, h, w, M: -(M + C))
         ),
         "the MLP's second layer is missing: it has two, C to hidden and hidden to C": (
             _plus(lambda C, B, h, w, M: -(M * C + C))

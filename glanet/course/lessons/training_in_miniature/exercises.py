@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from glanet.course.kit.checks import Exercise, random_weights
+from glanet.course.kit.checks import AnswerError, Exercise, random_weights
 from glanet.training import schedule
 from glanet.training.recipe import Recipe
 
@@ -53,6 +53,12 @@ l1_gradient = Exercise(
         "this is each value's share of the loss, not the gradient: use sign instead of abs": (
             lambda output, target: (output - target).abs() / output.numel()
         ),
+        "where output and target are equal the gradient is 0: sign() gives that": (
+            lambda output, target: torch.where(output > target, 1.0, -1.0) / output.numel()
+        ),
+        "you divide by the values of one image: the mean is over all values of all images": (
+            lambda output, target: (output - target).sign() / output[0].numel()
+        ),
         "you divide by the number of images: the mean is over all values of all images": (
             lambda output, target: (output - target).sign() / len(output)
         ),
@@ -84,7 +90,15 @@ def adam(weight, gradient, m, v, step, rate):
 
 
 def _adam_mistaken(
-    *, betas=BETAS, fresh=(0.1, 0.001), power=2, first_step=0, corrected=True, root=True, sign=-1
+    *,
+    betas=BETAS,
+    fresh=(0.1, 0.001),
+    power=2,
+    first_step=0,
+    corrected=(True, True),
+    root=True,
+    sign=-1,
+    of_rate=lambda rate: rate,
 ):
     """An Adam with one of these mistakes."""
 
@@ -92,10 +106,11 @@ def _adam_mistaken(
         m = betas[0] * m + fresh[0] * gradient
         v = betas[1] * v + fresh[1] * gradient.abs() ** power
         counted = step + first_step
-        shares = [1 - beta**counted if corrected else 1 for beta in betas]
+        shares = [1 - b**counted if done else 1 for b, done in zip(betas, corrected, strict=True)]
         size = v / shares[1]
         return (
-            weight + sign * rate * (m / shares[0]) / ((size.sqrt() if root else size) + EPSILON),
+            weight
+            + sign * of_rate(rate) * (m / shares[0]) / ((size.sqrt() if root else size) + EPSILON),
             m,
             v,
         )
@@ -124,17 +139,25 @@ def _draw_adam(rng):
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     cases = []
     # the first step, an early and a late one; gradients so small that the place of epsilon matters
-    for step, size in ((1, 1.0), (3, 1.0), (400, 1.0), (5, 1e-4)):
+    for step, size, rate in ((1, 1.0, 0.1), (3, 1.0, 0.02), (400, 1.0, 0.3), (5, 1e-4, 0.1)):
         weight, gradient, m, v = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
         started = 0 if step == 1 else size
-        cases.append((weight, size * gradient, started * m, started * size * v**2, step, 0.1))
+        cases.append((weight, size * gradient, started * m, started * size * v**2, step, rate))
     return cases
 
 
 def run_adam(candidate, *arguments):
-    """Weight, m and v as one tensor."""
+    """Weight, m and v as one tensor.
+
+    Raises:
+        AnswerError: the answer is not these three.
+    """
     found = candidate(*arguments)
-    return found if found is None or found is ... else torch.stack(list(found))
+    if found is None or found is ...:
+        return found
+    if not isinstance(found, tuple | list) or len(found) != 3:
+        raise AnswerError("return three tensors: the new weight, m and v")
+    return torch.stack(list(found))
 
 
 adam_step = Exercise(
@@ -144,7 +167,19 @@ adam_step = Exercise(
     _draw_adam,
     {
         "m and v start at 0 and are too small at first: divide by 1 − β to the power of step": (
-            _adam_mistaken(corrected=False)
+            _adam_mistaken(corrected=(False, False))
+        ),
+        "only m is divided by 1 − β₁ to the power of step: divide v by 1 − β₂ to it too": (
+            _adam_mistaken(corrected=(True, False))
+        ),
+        "only v is divided by 1 − β₂ to the power of step: divide m by 1 − β₁ to it too": (
+            _adam_mistaken(corrected=(False, True))
+        ),
+        "m and v come first: return the new weight, m and v, in this order": (
+            lambda *arguments: (*adam(*arguments)[1:], adam(*arguments)[0])
+        ),
+        "the step does not depend on `rate`: multiply by it": (
+            _adam_mistaken(of_rate=lambda rate: 1)
         ),
         "step already counts from 1: take β to the power of step, not step + 1": (
             _adam_mistaken(first_step=1)
@@ -207,8 +242,8 @@ def run_step(candidate, weights, lrs, hrs, rates):
     """The loss of each step, then the weights after the last one, as one tensor.
 
     Raises:
-        ValueError: the candidate trains but does not return the loss.
-        RuntimeError: autograd failed; the message names the likely cause.
+        AnswerError: the candidate trains but does not return the loss as a number, or calls
+            adam.step() before backward.
     """
     model = _Toy().eval()
     model.load_state_dict(weights)
@@ -220,12 +255,16 @@ def run_step(candidate, weights, lrs, hrs, rates):
             losses.append(candidate(model, adam, *batch))
         except RuntimeError as error:
             if "modified by an inplace operation" in str(error):
-                raise RuntimeError("adam.step() comes before loss.backward(): swap them") from error
+                raise AnswerError("adam.step() comes before loss.backward(): swap them") from error
             raise
     if losses[0] is None and not torch.equal(_flat(model), before):
-        raise ValueError("the weights change, but you do not return the loss: return loss.item()")
+        raise AnswerError("the weights change, but you do not return the loss: return loss.item()")
     if losses[0] is None or losses[0] is ...:
         return None
+    if isinstance(losses[0], torch.Tensor):
+        raise AnswerError(
+            "the loss is a tensor, which keeps in memory all that backward needed: loss.item()"
+        )
     return torch.cat([torch.tensor([float(loss) for loss in losses]), _flat(model)])
 
 
@@ -261,6 +300,15 @@ def _step_mistaken(
     return mistaken
 
 
+def _new_adam(model, adam, lr, hr, rate):
+    return one_step(model, torch.optim.Adam(model.parameters()), lr, hr, rate)
+
+
+def _loss_afterwards(model, adam, lr, hr, rate):
+    one_step(model, adam, lr, hr, rate)
+    return F.l1_loss(model(lr), hr).item()
+
+
 def _draw_steps(rng):
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     lrs = torch.rand(4, 2, 3, 4, 5, generator=generator)
@@ -282,6 +330,12 @@ train_step = Exercise(
         ),
         "adam.step() uses the gradients of the previous step: call backward first": (
             _step_mistaken(order=("step", "forward", "zero", "backward"))
+        ),
+        "Adam is built anew in each step, and forgets m and v: use the `adam` that you get": (
+            _new_adam
+        ),
+        "the loss is that of the changed weights: return the loss that backward used": (
+            _loss_afterwards
         ),
         "the rate is not used: put it into adam.param_groups[0]['lr']": (
             _step_mistaken(sets_rate=False)
@@ -313,6 +367,7 @@ class _Recipe(Recipe):
 def _schedule_mistaken(
     *,
     early=lambda recipe, step: (step + 1) / recipe.warm_up,
+    warms=lambda recipe, step: step < recipe.warm_up,
     cosine=lambda share: 0.5 * (1 + math.cos(math.pi * share)),
     from_start=False,
     halved=lambda passed: 0.5**passed,
@@ -321,7 +376,7 @@ def _schedule_mistaken(
     """A schedule with one of these mistakes."""
 
     def mistaken(recipe, step):
-        if early is not None and step < recipe.warm_up:
+        if early is not None and warms(recipe, step):
             return recipe.learning_rate * early(recipe, step)
         if recipe.schedule == "cosine":
             start = 0 if from_start else recipe.warm_up
@@ -356,6 +411,21 @@ learning_rate = Exercise(
         ),
         "the warm-up lacks its own case: while step < recipe.warm_up, the rate rises": (
             _schedule_mistaken(early=None)
+        ),
+        "at step recipe.warm_up the warm-up is over: take <, not <=": (
+            _schedule_mistaken(warms=lambda recipe, step: recipe.warm_up and step <= recipe.warm_up)
+        ),
+        "only the cosine warms up: halving warms up too": _schedule_mistaken(
+            warms=lambda recipe, step: recipe.schedule == "cosine" and step < recipe.warm_up
+        ),
+        "only halving warms up: the cosine warms up too": _schedule_mistaken(
+            warms=lambda recipe, step: recipe.schedule == "halving" and step < recipe.warm_up
+        ),
+        "milestones are fractions: multiply them by recipe.steps": (
+            _schedule_mistaken(reached=lambda recipe, step, share: step >= share)
+        ),
+        "this is the share of the rate: multiply it by recipe.learning_rate": (
+            lambda recipe, step: schedule.learning_rate(recipe, step) / recipe.learning_rate
         ),
         "step 0 has rate 0 and learns nothing: the warm-up rises with step + 1": (
             _schedule_mistaken(early=lambda recipe, step: step / recipe.warm_up)
@@ -404,6 +474,9 @@ def run_average(cls, decay, history):
     """The average's weights after each update, or None if no update changed anything.
 
     ``history`` maps a step to the weights of the model at that step; step 0 is the start.
+
+    Raises:
+        AnswerError: the average shares memory with the model, or changes it.
     """
     model = nn.Linear(3, 2)
     model.load_state_dict(history[0])
@@ -412,6 +485,14 @@ def run_average(cls, decay, history):
     for step in range(1, len(history)):
         model.load_state_dict(history[step])
         average.update_parameters(model)
+        pairs = zip(average.module.parameters(), model.parameters(), strict=True)
+        if any(mine.data_ptr() == theirs.data_ptr() for mine, theirs in pairs):
+            raise AnswerError(
+                "the average and the model share their numbers, so the average changes with each "
+                "step: write into its tensors with copy_"
+            )
+        if any(not torch.equal(t, history[step][name]) for name, t in model.state_dict().items()):
+            raise AnswerError("the model changes: write into the tensors of self.module")
         found.append(_flat(average.module))
     done = average.n_averaged > 0 or not all(torch.equal(weights, start) for weights in found)
     return torch.stack(found) if done else None
@@ -467,6 +548,18 @@ class _NotShrunk(_MistakenAverage):
         return mine + (1 - self.decay) * theirs if count else theirs
 
 
+class _CountsEachTensor(_MistakenAverage):
+    def mix(self, mine, theirs, count):
+        self.n_averaged += 1  # before the next tensor, which then finds it above 0
+        return self.decay * mine + (1 - self.decay) * theirs if count else theirs
+
+
+class _DecayGrows(_MistakenAverage):
+    def mix(self, mine, theirs, count):
+        kept = min(self.decay, (1 + count) / (10 + count))
+        return kept * mine + (1 - kept) * theirs if count else theirs
+
+
 class _FirstTensorOnly(_MistakenAverage):
     def mix(self, mine, theirs, count):
         is_first = mine is next(self.module.parameters())
@@ -497,6 +590,10 @@ Average = Exercise(
         ),
         "this is the plain mean of all weights so far: old weights should fade": _PlainMean,
         "the average keeps growing: multiply the old average by decay": _NotShrunk,
+        "n_averaged counts each tensor: add 1 after the loop, once in each update": (
+            _CountsEachTensor
+        ),
+        "the decay grows with the number of updates: here it is constant": _DecayGrows,
         "only the first tensor is averaged: go through all parameters": _FirstTensorOnly,
     },
     run=run_average,
