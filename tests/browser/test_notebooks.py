@@ -1,0 +1,74 @@
+"""Every notebook runs to its end in JupyterLab, its widgets move, and nothing is cut off."""
+
+from pathlib import Path
+
+import pytest
+
+from glanet.course.kit.lessons import LESSONS
+from tests.browser.lab import changed, pixels
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+
+CONTROLS = ".noUi-handle, select, input[type=checkbox], .widget-output [role=slider]"
+STEPS = {"SELECT": ("ArrowDown", "ArrowUp"), "INPUT": ("Space",)}
+ARROWS = ("ArrowRight", "ArrowLeft")  # of sliders
+VALUE = "(control) => control.ariaValueText ?? `${control.checked} ${control.value}`"
+FOCUSED = "(control) => control === document.activeElement"
+
+
+@pytest.fixture(scope="module", params=[lesson.stem for lesson in LESSONS])
+def notebook(lab, request):
+    """JupyterLab with a notebook of which all cells were run; and its name."""
+    lab.open(request.param)
+    lab.run_all()
+    return lab, request.param
+
+
+def test_all_cells_run_without_an_error(notebook):
+    lab, _ = notebook
+    assert lab.errors() == []
+
+
+def move(lab, control):
+    """Move a control that has the focus by one step, back if it is at its end."""
+    before = control.evaluate(VALUE)
+    for key in STEPS.get(control.evaluate("(control) => control.tagName"), ARROWS):
+        lab.page.keyboard.press(key)
+        if control.evaluate(VALUE) != before:
+            return
+    pytest.fail(f"no key moves the control {control.evaluate('(c) => c.outerHTML')}")
+
+
+def test_keys_reach_and_move_every_control_and_the_picture_changes(notebook):
+    lab, _ = notebook
+    widgets = lab.page.locator(".widget-interact")
+    assert widgets.count() > 0
+    for widget in widgets.all():
+        controls, picture = widget.locator(CONTROLS), widget.locator(".widget-output")
+        lab.select(lab.number(widget))
+        for place in range(controls.count()):
+            control = controls.nth(place)
+            before = pixels(picture)
+            for _ in range(3):  # between two sliders there is the number of the first, to type over
+                lab.page.keyboard.press("Tab")
+                if control.evaluate(FOCUSED):
+                    break
+            else:
+                pytest.fail(f"Tab does not reach control {place} of {widget.inner_text()!r}")
+            move(lab, control)
+            assert changed(picture, before), f"control {place} of {widget.inner_text()!r}"
+            assert picture.locator("img, canvas").count() > 0  # and no error in its place
+        assert lab.errors() == []
+
+
+def test_nothing_overflows_on_screens_of_900_and_1280_pixels_light_or_dark(notebook):
+    lab, stem = notebook
+    SCREENSHOTS.mkdir(exist_ok=True)
+    found = {}
+    for dark in (False, True):
+        for width in (900, 1280):
+            lab.lay_out(width, dark=dark)
+            name = f"{stem}-{width}-{'dark' if dark else 'light'}"
+            lab.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+            found |= {name: overflows} if (overflows := lab.overflows()) else {}
+    assert found == {}
