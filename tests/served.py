@@ -1,4 +1,4 @@
-"""`make lab`, served for the tests that ask it."""
+"""`make lab`, run for the tests that visit it."""
 
 import json
 import os

@@ -274,7 +274,7 @@ from functools import partial
 
 @contextmanager
 def record(modules):
-    """Record the inputs and outputs of modules: yields {name: (input, output)}."""
+    """Record what modules get and return: {name: (input, output)}."""
     # >>>
     heard, handles = {}, []
 

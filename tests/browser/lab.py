@@ -130,8 +130,8 @@ class Lab:
         self.page.wait_for_function(
             f"document.body.dataset.jpThemeLight === '{str(not dark).lower()}'"
         )
-        for _ in range(3):  # cells that come into view correct the height that was assumed for them
-            height = 100 + self.page.evaluate(HEIGHT)
+        height = 0
+        while height != (height := 100 + self.page.evaluate(HEIGHT)):  # drawn cells are measured
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.wait_for_function(LAID_OUT)
             self.page.evaluate(DECODED)
