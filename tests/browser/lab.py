@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-PATIENCE = 40.0  # seconds for one thing to happen: a machine that tests is a busy one
+PATIENCE = 120.0  # seconds for one thing to happen: a machine that tests is a busy one
 
 WINDOW = {"width": 1280, "height": 900}  # pixels
 
@@ -39,7 +39,10 @@ ERRORS = f"""() => {CELLS}.flatMap((cell, number) =>
   (cell.outputArea?.model.toJSON() ?? []).filter((output) => output.output_type === "error")
     .map(({{ename, evalue}}) => `cell ${{number}}: ${{ename}}: ${{evalue}}`))"""
 LAID_OUT = f"() => {CELLS}.every((cell) => !cell.isPlaceholder()) && {IDLE}"
-HEIGHT = f"() => {PANEL}.node.querySelector('.jp-WindowedPanel-outer').scrollHeight"
+HEIGHT = f"""() => {{
+  const cells = {CELLS}.map((cell) => cell.node.getBoundingClientRect());
+  return Math.ceil(cells.at(-1).bottom - cells[0].top);
+}}"""
 DECODED = "() => Promise.all([...document.images].map((image) => image.decode().catch(() => {})))"
 # What is cut off or has to be scrolled sideways, hints and solutions unfolded. Formulas count as
 # one: MathJax hides parts of theirs that nobody sees.
@@ -131,7 +134,7 @@ class Lab:
             f"document.body.dataset.jpThemeLight === '{str(not dark).lower()}'"
         )
         height = 0
-        while height != (height := 100 + self.page.evaluate(HEIGHT)):  # drawn cells are measured
+        while height != (height := 200 + self.page.evaluate(HEIGHT)):  # drawn cells are measured
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.wait_for_function(LAID_OUT)
             self.page.evaluate(DECODED)
@@ -146,11 +149,11 @@ def pixels(locator):
     return np.asarray(Image.open(BytesIO(locator.screenshot())).convert("RGB"))
 
 
-def changed(locator, before) -> bool:
-    """Whether other pixels than ``before`` are drawn there, now or before patience ends."""
+def differs(locator, before, *, wanted=True) -> bool:
+    """Whether other pixels than ``before`` are drawn there; waits for it to be as ``wanted``."""
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    while True:
         now = pixels(locator)
-        if now.shape != before.shape or (now != before).any():
-            return True
-    return False
+        other = now.shape != before.shape or bool((now != before).any())
+        if other == wanted or time.monotonic() > until:
+            return other

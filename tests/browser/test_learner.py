@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from tests.browser.lab import changed, pixels
+from tests.browser.lab import differs, pixels
 
 CROPS = """
 import numpy as np
@@ -67,7 +67,7 @@ def test_the_square_is_a_slider_whose_text_is_its_place(lab, square):
     lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press("ArrowRight")
     assert place(square) == "row 1, column 1"
-    assert changed(picture, before)
+    assert differs(picture, before)
 
 
 def test_the_square_follows_the_pointer_while_its_button_is_down(lab, square):
@@ -80,7 +80,7 @@ def test_the_square_follows_the_pointer_while_its_button_is_down(lab, square):
     before = pixels(picture)
     lab.page.mouse.move(box["x"], box["y"])
     assert place(square) == "row 0, column 0"
-    assert changed(picture, before)
+    assert differs(picture, before)
     lab.page.mouse.up()
     lab.page.mouse.move(x, y)
     assert place(square) == "row 0, column 0"

@@ -5,13 +5,17 @@ from pathlib import Path
 import pytest
 
 from glanet.course.kit.lessons import LESSONS
-from tests.browser.lab import changed, pixels
+from tests.browser.lab import differs, pixels
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 
 CONTROLS = ".noUi-handle, select, input[type=checkbox], .widget-output [role=slider]"
-STEPS = {"SELECT": ("ArrowDown", "ArrowUp"), "INPUT": ("Space",)}
-ARROWS = ("ArrowRight", "ArrowLeft")  # of sliders
+# keys that move a control, each with the key that takes the move back
+ARROWS = {"ArrowRight": "ArrowLeft", "ArrowLeft": "ArrowRight"}
+STEPS = {
+    "SELECT": {"ArrowDown": "ArrowUp", "ArrowUp": "ArrowDown"},
+    "INPUT": {"Space": "Space"},
+}
 VALUE = "(control) => control.ariaValueText ?? `${control.checked} ${control.value}`"
 FOCUSED = "(control) => control === document.activeElement"
 
@@ -29,14 +33,15 @@ def test_all_cells_run_without_an_error(notebook):
     assert lab.errors() == []
 
 
-def move(lab, control):
-    """Move a control that has the focus by one step, back if it is at its end."""
+def move(lab, control) -> str:
+    """Move a control that has the focus by one step; return the key that takes the step back."""
     before = control.evaluate(VALUE)
-    for key in STEPS.get(control.evaluate("(control) => control.tagName"), ARROWS):
+    keys = STEPS.get(control.evaluate("(control) => control.tagName"), ARROWS)
+    for key, back in keys.items():
         lab.page.keyboard.press(key)
         if control.evaluate(VALUE) != before:
-            return
-    pytest.fail(f"no key moves the control {control.evaluate('(c) => c.outerHTML')}")
+            return back
+    pytest.fail(f"no key moves {control.evaluate('(control) => control.outerHTML')}")
 
 
 def test_keys_reach_and_move_every_control_and_the_picture_changes(notebook):
@@ -55,9 +60,11 @@ def test_keys_reach_and_move_every_control_and_the_picture_changes(notebook):
                     break
             else:
                 pytest.fail(f"Tab does not reach control {place} of {widget.inner_text()!r}")
-            move(lab, control)
-            assert changed(picture, before), f"control {place} of {widget.inner_text()!r}"
+            back = move(lab, control)
+            assert differs(picture, before), f"control {place} of {widget.inner_text()!r}"
             assert picture.locator("img, canvas").count() > 0  # and no error in its place
+            lab.page.keyboard.press(back)
+            assert not differs(picture, before, wanted=False)
         assert lab.errors() == []
 
 
