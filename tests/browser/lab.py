@@ -44,11 +44,13 @@ HEIGHT = f"""() => {{
   return Math.ceil(cells.at(-1).bottom - cells[0].top);
 }}"""
 DECODED = "() => Promise.all([...document.images].map((image) => image.decode().catch(() => {})))"
-# What is cut off or has to be scrolled sideways, hints and solutions unfolded. Formulas count as
-# one: MathJax hides parts of theirs that nobody sees.
+UNFOLD = (
+    f"() => {PANEL}.node.querySelectorAll('details').forEach((fold) => {{ fold.open = true; }})"
+)
+# What is cut off or has to be scrolled sideways. A formula counts as one part: MathJax hides parts
+# of its own.
 OVERFLOWS = f"""() => {{
   const found = [], edge = {PANEL}.content.node.getBoundingClientRect().right;
-  {PANEL}.node.querySelectorAll("details").forEach((fold) => {{ fold.open = true; }});
   {CELLS}.forEach((cell, number) => {{
     const parts = cell.node.querySelectorAll(".jp-Cell-inputArea *, .jp-Cell-outputArea *");
     for (const part of parts) {{
@@ -125,7 +127,8 @@ class Lab:
         self.page.keyboard.type(text)
 
     def lay_out(self, width, *, dark):
-        """Make the window so wide and so high that all cells are drawn, in the theme."""
+        """Unfold hints and solutions, and draw all cells in a window of that width and theme."""
+        self.page.evaluate(UNFOLD)
         theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         self.page.evaluate(
             "(theme) => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme

@@ -62,7 +62,8 @@ def test_keys_reach_and_move_every_control_and_the_picture_changes(notebook):
                 pytest.fail(f"Tab does not reach control {place} of {widget.inner_text()!r}")
             back = move(lab, control)
             assert differs(picture, before), f"control {place} of {widget.inner_text()!r}"
-            assert picture.locator("img, canvas").count() > 0  # and no error in its place
+            drawn = picture.locator("img, canvas").count() > 0
+            assert drawn, picture.inner_text()  # an error
             lab.page.keyboard.press(back)
             assert not differs(picture, before, wanted=False)
         assert lab.errors() == []
@@ -76,6 +77,6 @@ def test_nothing_overflows_on_screens_of_900_and_1280_pixels_light_or_dark(noteb
         for theme in themes:
             lab.lay_out(width, dark=theme == "dark")
             found |= {(width, theme): overflows} if (overflows := lab.overflows()) else {}
-        # of each width in the theme that came last: for people to look at, and slow to take
+        # one of each width and of each theme, for people to look at: pictures are slow to take
         lab.page.screenshot(path=SCREENSHOTS / f"{stem}-{width}-{theme}.png")
     assert found == {}
