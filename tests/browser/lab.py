@@ -44,9 +44,8 @@ HEIGHT = f"""() => {{
   return Math.ceil(cells.at(-1).bottom - cells[0].top);
 }}"""
 DECODED = "() => Promise.all([...document.images].map((image) => image.decode().catch(() => {})))"
-UNFOLD = (
-    f"() => {PANEL}.node.querySelectorAll('details').forEach((fold) => {{ fold.open = true; }})"
-)
+FOLDS = f"{PANEL}.node.querySelectorAll('details')"
+UNFOLD = f"() => {FOLDS}.forEach((fold) => {{ fold.open = true; }})"
 # What is cut off or has to be scrolled sideways. A formula counts as one part: MathJax hides parts
 # of its own.
 OVERFLOWS = f"""() => {{
