@@ -283,7 +283,8 @@ def record(modules):
 
     try:
         for name, module in modules.items():
-            handles.append(module.register_forward_hook(partial(note, name)))
+            hook = partial(note, name)
+            handles.append(module.register_forward_hook(hook))
         yield heard
     finally:
         for handle in handles:
