@@ -1,59 +1,21 @@
 """`make lab` serves the course."""
 
 import json
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import time
-import urllib.request
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.served import MISSING, ask, can_be_made, make_lab
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("make") is None or not (ROOT / ".venv" / ".ready").exists(),
-    reason="needs make, and the environment that `make test` sets up",
-)
+pytestmark = pytest.mark.skipif(not can_be_made(), reason=MISSING)
 
 
 @pytest.fixture(scope="module")
-def lab():
+def lab(tmp_path_factory):
     """A running `make lab`: a function from a path to what the server answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = f"--no-browser --port {port} --port-retries=0 --allow-root --IdentityProvider.token=t"
-    server = subprocess.Popen(
-        ["make", "lab", f"ARGS={options}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-    def get(path):
-        address = f"http://127.0.0.1:{port}{path}{'&' if '?' in path else '?'}token=t"
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            return answer.url, answer.read().decode()
-
-    try:
-        for _ in range(120):
-            try:
-                get("/api/status")
-                break
-            except OSError:
-                assert server.poll() is None, server.stdout.read().decode()
-                time.sleep(0.5)
-        else:
-            pytest.fail("make lab did not answer within a minute")
-        yield get
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
+    with make_lab(tmp_path_factory.mktemp("lab")) as server:
+        yield partial(ask, server)
 
 
 def test_it_opens_on_the_first_notebook(lab):

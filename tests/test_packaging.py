@@ -51,12 +51,12 @@ def requirements(project, *extras):
 @pytest.mark.parametrize(
     ("file", "extras", "torch"),
     [
-        ("environment.yml", ("course", "book", "dev"), "pytorch"),
+        ("environment.yml", ("course", "book", "export", "dev"), "pytorch"),
         ("binder/environment.yml", ("course",), "pytorch-cpu"),
     ],
 )
 def test_conda_installs_what_pip_installs(project, file, extras, torch):
-    names = {"torch": torch, "matplotlib": "matplotlib-base"}
+    names = {"torch": torch, "matplotlib": "matplotlib-base", "playwright": "playwright-python"}
     wanted = {f"python{project['requires-python']}", "pip"}
     for requirement in requirements(project, *extras):
         name, bound = re.fullmatch(r"([\w-]+)(.*)", requirement).groups()
@@ -72,6 +72,6 @@ def test_every_requirement_is_pinned_to_a_version_that_meets_its_bound(project):
     def number(version):
         return [int(part) for part in re.findall(r"\d+", version)]
 
-    for requirement in requirements(project, "course", "book", "dev"):
+    for requirement in requirements(project, "course", "book", "export", "dev"):
         name, bound = requirement.split(">=")
         assert number(pins[name]) >= number(bound), requirement

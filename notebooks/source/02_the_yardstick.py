@@ -348,7 +348,9 @@ for name, y in spoiled.items():
 # In each case every pixel is off by 5, so the PSNR is the same. SSIM compares two patches by their
 # means $\mu$, their variances $\sigma^2$ and their covariance $\sigma_{xy}$ (Wang et al. 2004):
 #
-# $$\text{SSIM} = \frac{2\mu_x\mu_y + C_1}{\mu_x^2 + \mu_y^2 + C_1} \cdot \frac{2\sigma_{xy} + C_2}{\sigma_x^2 + \sigma_y^2 + C_2}, \qquad C_1 = (0.01 \cdot 255)^2, \quad C_2 = (0.03 \cdot 255)^2$$
+# $$\text{SSIM} = \frac{2\mu_x\mu_y + C_1}{\mu_x^2 + \mu_y^2 + C_1} \cdot \frac{2\sigma_{xy} + C_2}{\sigma_x^2 + \sigma_y^2 + C_2}$$
+#
+# $$C_1 = (0.01 \cdot 255)^2, \quad C_2 = (0.03 \cdot 255)^2$$
 #
 # The first fraction is 1 if the means agree. The second is 1 if the patches rise and fall
 # together, by equal amounts. The constants keep the fractions finite if a patch is black or flat.

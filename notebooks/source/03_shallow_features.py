@@ -250,7 +250,7 @@ class TokenConv(nn.Conv2d):
 
 # %%
 class ShallowFeatures(nn.Module):
-    """ω, one 3×3 convolution: image (B, 3, H, W) -> tokens F_s (B, H, W, C), Eq. 1."""
+    """ω of Eq. 1: image (B, 3, H, W) -> tokens F_s (B, H, W, C)."""
 
     def __init__(self, channels):
         super().__init__()
@@ -258,8 +258,8 @@ class ShallowFeatures(nn.Module):
         self.conv = nn.Conv2d(3, channels, kernel_size=3, padding=1)
 
     def forward(self, image):
-        features = self.conv(image.contiguous(memory_format=torch.channels_last))
-        return features.permute(0, 2, 3, 1)
+        image = image.contiguous(memory_format=torch.channels_last)
+        return self.conv(image).permute(0, 2, 3, 1)
         # <<<
 
 

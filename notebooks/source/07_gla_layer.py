@@ -123,7 +123,9 @@ with torch.no_grad():
 # $W$ into the columns of each branch, and multiply each block of columns by the channels of its
 # branch.
 #
-# $$W V + \text{bias} = \sum_b W_b\, z_b + \text{bias}, \qquad b = \text{attention, max, 3, 5, 7}$$
+# $$W V + \text{bias} = \sum_b W_b\, z_b + \text{bias}$$
+#
+# $$b = \text{attention, max, 3, 5, 7}$$
 #
 # ![the columns of the fusion's matrix: C for attention, C/4 for each of max, 3, 5, 7](figures/07_fusion.svg)
 #
@@ -346,7 +348,9 @@ for mode, answer in {"training": drop.train()(branch), "eval": drop.eval()(branc
 # You have all the parts. The layer is the drawing at the top, in two lines: $\hat F_c$ is the
 # "comprehensive feature" of §2.1, $F_c$ is the output of the layer.
 #
-# $$\hat F_c = F + W V + \text{bias}, \qquad F_c = \hat F_c + \mathrm{MLP}(\mathrm{LayerNorm}(\hat F_c))$$
+# $$\hat F_c = F + W V + \text{bias}$$
+#
+# $$F_c = \hat F_c + \mathrm{MLP}(\mathrm{LayerNorm}(\hat F_c))$$
 #
 # **Exercise 4 · GLALayer** ★★★, 20 minutes. Write the parts and `forward`. Give the parts the
 # package's names, so that its weights fit:

@@ -273,20 +273,22 @@ for step in (SubPixel(64, 64, 2), SubPixel(64, 64, 2)):
 
 # %%
 class PaperHead(nn.Module):
-    """Θ as released: tokens (B, H, W, C) -> image (B, 3, scale·H, scale·W)."""
+    """Θ as released: (B, H, W, C) -> (B, 3, scale·H, scale·W)."""
 
     def __init__(self, channels, scale):
         super().__init__()
         # >>>
         self.reduce = nn.Sequential(
-            nn.Conv2d(channels, 64, kernel_size=3, padding=1), nn.LeakyReLU(0.01)
+            nn.Conv2d(channels, 64, kernel_size=3, padding=1),
+            nn.LeakyReLU(0.01),
         )
         steps = {2: [2], 3: [3], 4: [2, 2]}[scale]
         self.upsample = nn.Sequential(*(SubPixel(64, 64, step) for step in steps))
         self.to_image = nn.Conv2d(64, 3, kernel_size=3, padding=1)
 
     def forward(self, tokens):
-        return self.to_image(self.upsample(self.reduce(tokens.permute(0, 3, 1, 2))))
+        features = self.reduce(tokens.permute(0, 3, 1, 2))
+        return self.to_image(self.upsample(features))
         # <<<
 
 

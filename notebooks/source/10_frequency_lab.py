@@ -272,7 +272,7 @@ from functools import partial
 
 @contextmanager
 def record(modules):
-    """Record the inputs and outputs of modules: yields {name: (input, output)}."""
+    """Record what modules get and return: {name: (input, output)}."""
     # >>>
     heard, handles = {}, []
 
@@ -281,7 +281,8 @@ def record(modules):
 
     try:
         for name, module in modules.items():
-            handles.append(module.register_forward_hook(partial(note, name)))
+            hook = partial(note, name)
+            handles.append(module.register_forward_hook(hook))
         yield heard
     finally:
         for handle in handles:

@@ -638,13 +638,13 @@ details({**enlarged, "original": hr}, top=20, left=0, side=min(48, 2 * side))
 # was shrunk from. You see coarse squares: the search is among a quarter of the pixels.
 
 # %%
-query = F.normalize(F.unfold(features, 3, padding=1), dim=1)
+queries = F.normalize(F.unfold(features, 3, padding=1), dim=1)[0]  # (9 · C, H · W)
 shrunk = F.interpolate(features, scale_factor=1 / 2, mode="bilinear")
-key = F.normalize(F.unfold(shrunk, 3, padding=1), dim=1)
+keys = F.normalize(F.unfold(shrunk, 3, padding=1), dim=1)[0]
 
 
 def look_of_csnln(row, column):
-    share = (10 * query[0, :, row * width + column] @ key[0]).softmax(dim=0)
+    share = (10 * queries[:, row * width + column] @ keys).softmax(dim=0)
     share = share.view(height // 2, width // 2).numpy()
     return np.kron(share, np.full((2, 2), 1 / 4))
 

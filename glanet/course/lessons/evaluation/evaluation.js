@@ -42,6 +42,8 @@
 
   function show() {
     [square.style.top, square.style.left] = [zoom * top + "px", zoom * left + "px"];
+    whole.setAttribute("aria-valuenow", top * width + left);  // a slider has one number; its text
+    whole.setAttribute("aria-valuetext", `row ${top}, column ${left}`);  // is what a learner hears
     for (const {name, canvas, caption, image, errors} of views) {
       canvas.getContext("2d").drawImage(image, -left, -top);
       const score = errors.length ? ": " + decibels(errors).toFixed(2) + " dB" : "";
@@ -61,6 +63,11 @@
   }
 
   whole.tabIndex = 0;
+  whole.setAttribute("role", "slider");
+  whole.setAttribute("aria-roledescription", "square to move over the photograph");
+  whole.setAttribute("aria-label", "square: arrow keys move it");
+  whole.setAttribute("aria-valuemin", 0);
+  whole.setAttribute("aria-valuemax", (height - side) * width + width - side);
   whole.onpointerdown = (event) => {
     whole.setPointerCapture(event.pointerId);
     follow(event);
