@@ -2,6 +2,8 @@
 # make test   everything that proves the project works
 # Both set up .venv first and are quick when nothing changed.
 #
+# make book         the course as a web site, in build/book/html
+# make solutions    the notebooks with their exercises solved, in notebooks/solutions
 # make train-full   notebook 12 without a browser, make evaluate   notebook 13; the executed copies
 #                   lie in runs/notebooks
 #
@@ -14,7 +16,7 @@ READY := .venv/.ready
 # for what runs in the environment: its programs first, the notebooks' kernel with them
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: lab test lint notebooks train-full evaluate clean
+.PHONY: lab test lint notebooks solutions book train-full evaluate clean
 
 lab: $(READY)
 	JUPYTER_CONFIG_PATH="$(CURDIR)/jupyter" $(VENV)/jupyter lab $(ARGS)
@@ -32,6 +34,12 @@ lint: $(READY)
 
 notebooks: $(READY)
 	$(VENV)/python -m glanet.course.tools.build $(ARGS)
+
+solutions: $(READY)
+	$(VENV)/python -m glanet.course.tools.build --solved $(ARGS)
+
+book: $(READY)
+	$(VENV)/python -m glanet.course.tools.site $(ARGS)
 
 train-full: $(READY)
 	$(VENV)/python -m glanet.course.tools.headless 12 $(ARGS)

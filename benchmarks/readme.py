@@ -7,6 +7,7 @@ filling again changes nothing.
 
 import re
 import statistics
+from collections import Counter
 from dataclasses import fields
 
 from scipy.stats import t
@@ -15,20 +16,32 @@ from benchmarks.ablation import WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
 from benchmarks.scores import SETS
-from glanet.course.kit.lessons import LESSONS
+from glanet.course.kit.lessons import LESSONS, lesson
+from glanet.course.report import all_exercises
 from glanet.evaluation.published import published
 from glanet.files import write_text
 from glanet.networks import NETWORKS
 from glanet.training import Recipe
 from glanet.weights import shipped_names
 
-PAGES = [ROOT / name for name in ("README.md", "docs/training.md", "docs/results.md")]
+PAGES = [
+    ROOT / name for name in ("README.md", "docs/training.md", "docs/results.md", "docs/teaching.md")
+]
 RIVALS = ("bicubic", "VDSR", "DRRN", WHOLE)  # published scores: the floor, two peers, the paper's
 COMPARISONS = {
     "unmatched": "nothing, as in Table 2",
     "parameters": "parameters",
     "minutes": "minutes",
 }
+# a course of six weeks, in numbers of lessons
+WEEKS = (
+    ("00", "01", "02"),
+    ("03", "04"),
+    ("05", "06"),
+    ("07", "08"),
+    ("09", "10", "11"),
+    ("12", "13", "15"),
+)
 PLACE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -51,11 +64,46 @@ def markdown(rows):
 def lessons(linked=True):
     """The map of the course. ``linked``: to the notebooks, from the repository's root."""
     rows = [("notebook", "builds", "shows")]
-    for lesson in LESSONS:
-        name = f"{lesson.number} {lesson.title}"
+    for found in LESSONS:
+        name = f"{found.number} {found.title}"
         if linked:
-            name = f"[{name}](notebooks/{lesson.stem}.ipynb)"
-        rows.append((name, lesson.builds or "–", lesson.shows))
+            name = f"[{name}](notebooks/{found.stem}.ipynb)"
+        rows.append((name, found.builds or "–", found.shows))
+    return markdown(rows)
+
+
+def teaching():
+    """What each lesson takes: a run in the learn profile, a learner's time, earlier lessons."""
+    rows = [("notebook", "to work through", "exercises", "a run takes", "memory", "assumes")]
+    exercises = Counter(exercise.lesson for exercise in all_exercises())
+    for found in LESSONS:
+        measured = ledger(f"notebook-{found.number}")["value"]
+        rows.append(
+            (
+                f"[{found.number} {found.title}](../notebooks/{found.stem}.ipynb)",
+                f"{work_minutes(found)} min",
+                str(exercises[found.name]),
+                f"{measured['minutes']:.1f} min",
+                f"{measured['memory']:.1f} GB",
+                ", ".join(found.assumes) or "–",
+            )
+        )
+    return markdown(rows)
+
+
+def work_minutes(found):
+    """A learner's minutes, as the head of the notebook promises; 15 where it promises none."""
+    source = ROOT / "notebooks" / "source" / f"{found.stem}.py"
+    promised = re.search(r"about (\d+) minutes to work through", source.read_text(encoding="utf-8"))
+    return int(promised[1]) if promised else 15
+
+
+def weeks():
+    """A plan for a course of several weeks."""
+    rows = [("week", "notebooks", "to work through")]
+    for number, numbers in enumerate(WEEKS, start=1):
+        hours = sum(work_minutes(lesson(key)) for key in numbers) / 60
+        rows.append((str(number), ", ".join(numbers), f"{hours:.1f} h"))
     return markdown(rows)
 
 
@@ -243,6 +291,8 @@ def _range(score, whole):
 
 TABLES = {
     "lessons": lessons,
+    "teaching": teaching,
+    "weeks": weeks,
     "recipes": recipes,
     "scores": scores,
     "steps": steps,

@@ -224,7 +224,7 @@ def evaluate(
     """Measure PSNR and SSIM on Y by the papers' protocol: glanet evaluate --weights tiny-x2
 
     Args:
-        weights: shipped name, folder, Hub id or released .pth file
+        weights: shipped name, folder, Hub id, released .pth file, or a checkpoint of a run
         scale: default: the scale of the weights; required with --images
         sets: sets of `glanet data list`
         images: folder of another method's results to score; of several sets, a folder in it each
@@ -285,34 +285,44 @@ def train(
     """Train a network: glanet train --preset tiny --scale 2
 
     The same command resumes a run that was stopped or killed. On several GPUs:
-    accelerate launch -m glanet train ...
+    accelerate launch -m glanet train ... The exit status is 0 if the run is finished, 3 if it was
+    stopped by Ctrl-C, SIGTERM or SIGUSR1.
 
     Args:
         network: network to train; `glanet networks` describes them
         preset: preset of the network and of its recipe, such as tiny or paper
         scale: of the output to the input
-        out: folder of the run; default: runs/PRESET-xSCALE, or runs/NETWORK-PRESET-xSCALE
-        init: weights to start from, even at another scale: shipped name, folder or Hub id
-        smoke: train for a few steps only, to check that everything works
+        out: folder of the run; default: runs/PRESET-xSCALE, or runs/NETWORK-PRESET-xSCALE, which
+            ends in -smoke with --smoke
+        init: weights to start from, even at another scale: shipped name, folder, Hub id, or a
+            checkpoint of a run
+        smoke: train for a few steps on small patches, to check that everything works; the options
+            of the recipe that are given count
         log_with: experiment tracker besides log.jsonl
         device: cpu leaves an accelerator unused
     """
     from accelerate import PartialState  # takes seconds to import
 
     from glanet import training
+    from glanet.training.guards import STOPPED_EXIT
 
     config = register.find(network).config.preset(preset, scale)
-    plan = Recipe.preset(preset, **recipe)
-    name = f"{preset}-x{scale}" if network == DEFAULT_NETWORK else f"{network}-{preset}-x{scale}"
+    plan = Recipe.preset(preset)
+    plan = Recipe.from_dict({**(plan.smoke() if smoke else plan).to_dict(), **recipe})
+    name = f"{preset}-x{scale}" + ("-smoke" if smoke else "")
+    if network != DEFAULT_NETWORK:
+        name = f"{network}-{name}"
     weights = training.train(
         config,
-        plan.smoke() if smoke else plan,
+        plan,
         out or Path("runs", name),
         init=init,
         log_with=log_with,
         device=device,
     )
-    if weights is not None and PartialState().is_main_process:
+    if weights is None:
+        sys.exit(STOPPED_EXIT)
+    if PartialState().is_main_process:
         print(f"{weights}: glanet evaluate --weights {weights}")
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -271,13 +271,19 @@ def test_an_invalid_evaluation_is_rejected_before_any_work(rejects, root, tmp_pa
 def trained(monkeypatch):
     """What `glanet train` passes on: filled with (config, recipe, folder), options."""
     calls = []
-    monkeypatch.setattr("glanet.training.train", lambda *given, **options: calls.append(given))
+
+    def train(*given, **options):
+        calls.append(given)
+        return Path("weights")
+
+    monkeypatch.setattr("glanet.training.train", train)
     return calls
 
 
 def test_every_field_of_the_recipe_is_an_option(glanet, trained):
     values = {"data": ("a", "b"), "validation": (), "betas": (0.8, 0.9), "milestones": (0.5, 0.6)}
     values |= {"schedule": "halving", "precision": "float32", "on_nan": "skip"}
+    values |= {"lr": "", "degradation": "bicubic+jpeg", "loss": "l1+fft"}
     values |= {"learning_rate": 0.5, "gradient_clip": 0.25, "average": 0.75}
     values |= {field.name: 7 for field in fields(Recipe) if field.name not in values}
     arguments = []
@@ -291,8 +297,10 @@ def test_every_field_of_the_recipe_is_an_option(glanet, trained):
 def test_an_option_that_is_left_out_has_the_presets_value(glanet, trained):
     glanet("train", "--preset", "light", "--steps", 5)
     glanet("train", "--preset", "paper", "--scale", 3, "--smoke")
+    glanet("train", "--smoke", "--batch", 3)
     assert trained[0][1] == Recipe.preset("light", steps=5)
     assert trained[1][1] == Recipe.preset("paper").smoke()
+    assert trained[2][1] == replace(Recipe.preset("tiny").smoke(), batch=3)
 
 
 def test_the_help_of_train_explains_every_option(glanet, capsys):
@@ -309,12 +317,21 @@ def test_a_run_is_named_after_its_network_preset_and_scale(glanet, trained):
     glanet("train")
     glanet("train", "--network", "rcan", "--preset", "paper", "--scale", 4)
     glanet("train", "--network", "rcan", "--out", "mine")
+    glanet("train", "--network", "rcan", "--smoke")
     assert [folder for *_, folder in trained] == [
         Path("runs/tiny-x2"),
         Path("runs/rcan-paper-x4"),
         Path("mine"),
+        Path("runs/rcan-tiny-x2-smoke"),
     ]
     assert trained[1][0] == RCANConfig.preset("paper", 4)
+
+
+def test_a_stopped_run_exits_3(glanet, monkeypatch):
+    monkeypatch.setattr("glanet.training.train", lambda *given, **options: None)
+    with pytest.raises(SystemExit) as error:
+        glanet("train")
+    assert error.value.code == 3
 
 
 def test_an_invalid_training_is_rejected(rejects, trained):

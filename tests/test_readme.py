@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import gallery, ledger, readme
 from glanet import cli
+from glanet.course.kit.lessons import LESSONS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -19,6 +20,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = [
     README,
     ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
     ROOT / "data" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
@@ -51,6 +53,15 @@ def test_the_map_in_notebook_00_is_the_table_of_lessons():
     source = ROOT / "notebooks" / "source" / "00_start_here.py"
     wanted = "".join(f"# {line}\n" for line in readme.lessons(linked=False).splitlines())
     assert wanted in source.read_text(encoding="utf-8"), f"put this map there:\n{wanted}"
+
+
+def test_the_plan_of_six_weeks_has_every_lesson_once():
+    assert sorted(chain(*readme.WEEKS)) == [lesson.number for lesson in LESSONS]
+
+
+def test_a_lesson_assumes_earlier_ones():
+    for place, lesson in enumerate(LESSONS):
+        assert set(lesson.assumes) <= {earlier.number for earlier in LESSONS[:place]}
 
 
 def test_a_table_says_where_no_seed_of_a_variant_meets_the_whole_network(monkeypatch):
@@ -196,7 +207,7 @@ def test_every_notebook_is_linked():
 
 def test_every_document_is_linked_from_the_readme():
     text = README.read_text(encoding="utf-8")
-    for page in PAGES[1:]:
+    for page in set(PAGES) - {README, ROOT / "CHANGELOG.md"}:
         assert f"]({page.relative_to(ROOT).as_posix()})" in text
 
 

@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from glanet.course.kit.lessons import LESSONS
+from glanet.course.tools import build, links
 from glanet.course.tools.build import Runner
 
 ROOT = Path(__file__).parents[1]
@@ -86,28 +87,29 @@ def top_level(distribution):
     return parts - {"..", "__pycache__"}
 
 
-class Installed:
-    """A fresh environment with the wheel, and an empty home folder to work in."""
+class Fresh:
+    """An environment with what the course requires but glanet, and an empty home folder."""
 
     def __init__(self, folder):
         self.home = folder / "home"
         self.home.mkdir()
-        wheel = build_wheel(folder)
+        self.wheel = build_wheel(folder)
         venv.create(folder / "venv", symlinks=os.name != "nt")
         self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
         self.python = self.bin / "python"
         self.environment = self._environment()
         self.packages = Path(self.says("import sysconfig; print(sysconfig.get_path('purelib'))"))
-        self.required = required_by(wheel)
+        self.required = required_by(self.wheel)
         for distribution in self.required.values():
-            for name in top_level(distribution):
-                link = self.packages / name
-                if not link.exists():  # namespaces are shared
-                    link.symlink_to(distribution.locate_file(name))
-        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--no-deps"]
-        run([*pip, "--no-index", "--no-cache-dir", str(wheel)], folder)
+            self.add(distribution)
         self.kernels = self._describe_kernel(folder / "kernels")
-        self.copied = self.glanet("work")
+
+    def add(self, distribution):
+        """Link a distribution from the environment of the tests."""
+        for name in top_level(distribution):
+            link = self.packages / name
+            if not link.exists():  # namespaces are shared
+                link.symlink_to(distribution.locate_file(name))
 
     def _environment(self):
         """This process's variables without what points at our data, code and settings."""
@@ -119,6 +121,8 @@ class Installed:
             "PATH": os.pathsep.join([str(self.bin), kept.get("PATH", "")]),
             "PYTHONPATH": str(ROOT / "tests" / "offline"),  # no other machine can be reached
             "GLANET_PROFILE": "smoke",
+            "PIP_NO_INDEX": "1",
+            "PIP_NO_CACHE_DIR": "1",
         }
 
     def _describe_kernel(self, folder):
@@ -144,15 +148,23 @@ class Installed:
         command = [self.python, "-c", code, *modules]
         return set(run(command, self.home, env=self.environment).split())
 
-    def execute(self, path):
-        """Run a notebook where it lies, in a kernel of this environment."""
-        notebook = nbformat.read(path, as_version=4)
+    def execute(self, notebook, folder):
+        """Run a notebook in a folder, in a kernel of this environment."""
         specs = KernelSpecManager(kernel_dirs=[str(self.kernels)])
         kernel = AsyncKernelManager(kernel_name="wheel", kernel_spec_manager=specs)
-        folder = {"metadata": {"path": path.parent}}
-        runner = Runner(notebook, km=kernel, timeout=CELL_TIMEOUT, resources=folder)
+        place = {"metadata": {"path": folder}}
+        runner = Runner(notebook, km=kernel, timeout=CELL_TIMEOUT, resources=place)
         runner.execute(env=self.environment)
-        return notebook
+
+
+class Installed(Fresh):
+    """A fresh environment with the wheel, and the notebooks in its home folder."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--no-deps"]
+        run([*pip, "--no-index", "--no-cache-dir", str(self.wheel)], folder)
+        self.copied = self.glanet("work")
 
 
 @pytest.fixture(scope="module")
@@ -200,5 +212,34 @@ def test_all_notebooks_are_copied_with_their_pictures(installed):
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
 def test_a_notebook_runs(installed, lesson):
-    notebook = installed.execute(installed.home / "glanet-course" / f"{lesson.stem}.ipynb")
+    path = installed.home / "glanet-course" / f"{lesson.stem}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    installed.execute(notebook, path.parent)
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
+
+
+def test_the_shipped_weights_enlarge_a_photograph(installed):
+    installed.says("from skimage import data, io; io.imsave('cat.png', data.chelsea()[:64, :96])")
+    installed.glanet("upscale", "cat.png", "larger.png", "--weights", "tiny-x2")
+    assert installed.says("from skimage import io; print(io.imread('larger.png').shape)") == (
+        "(128, 192, 3)"
+    )
+
+
+def test_the_types_are_the_packages(installed):
+    assert (installed.packages / "glanet" / "py.typed").is_file()
+
+
+def test_a_launched_notebook_installs_the_package_once_and_runs(tmp_path, monkeypatch):
+    fresh = Fresh(tmp_path)
+    fresh.add(metadata.distribution("pip"))
+    assert fresh.lacks(["glanet"]) == {"glanet"}
+    monkeypatch.setattr(links, "repository", lambda: "https://github.com/someone/glanet")
+    monkeypatch.setattr(links, "requirement", lambda address: f"glanet @ {fresh.wheel.as_uri()}")
+    notebook = build.convert(build.NOTEBOOKS / "source" / "00_start_here.py")
+    (install,) = (cell for cell in notebook.cells if cell.id == links.INSTALL)
+    again = nbformat.v4.new_code_cell(install.source)
+    notebook.cells.append(again)
+    fresh.execute(notebook, fresh.home)
+    assert fresh.lacks(["glanet"]) == set()
+    assert not again.outputs

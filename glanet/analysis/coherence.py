@@ -31,12 +31,12 @@ class Coherence:
 
     @property
     def gain(self) -> np.ndarray:
-        """|H₁|, the coherent gain, (BANDS,): the factor by which that filter scales amplitudes."""
+        """``|H₁|``, the coherent gain, (BANDS,): that filter scales amplitudes by it."""
         return self.naive * np.sqrt(self.coherence)
 
 
 def coherent(y, z, mean):
-    """H₁ = E[Y conj Z] / E|Z|² and γ² = |E[Y conj Z]|² / (E|Y|² E|Z|²) of Fourier transforms.
+    """``H₁ = E[Y conj Z] / E|Z|²`` and ``γ² = |E[Y conj Z]|² / (E|Y|² E|Z|²)`` of spectra.
 
     ``mean`` computes the expectation E, for instance over the first axis.
     """

@@ -33,7 +33,7 @@ def trajectory(maps) -> Trajectory:
 
 
 def log_amplitude_over_dc(tokens):
-    """log |F| at (0.5, 0.5) cycles/pixel minus log |F| at 0: (B, H, W, C) -> (B,).
+    """``log |F|`` at (0.5, 0.5) cycles/pixel minus ``log |F|`` at 0: (B, H, W, C) -> (B,).
 
     The logarithms are averaged over channels. The spatial mean is not subtracted, and there is no
     window.

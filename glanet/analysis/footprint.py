@@ -9,7 +9,7 @@ from einops import rearrange, reduce
 
 @dataclass(frozen=True)
 class Footprint:
-    """Jumps between neighbouring pixels, |∂x|, of n images, by their position in a window.
+    """Jumps between neighbouring pixels, ``|∂x|``, of n images, by their position in a window.
 
     across: (n, window); entry i is the jump from column i of a window to column i + 1 (the last
     one: into the next window), divided by the mean of all entries. Without a grid, all are 1.
@@ -31,7 +31,10 @@ class Footprint:
 
 
 def jumps(tokens):
-    """|x[i, j+1] − x[i, j]| and |x[i+1, j] − x[i, j]|, mean over channels, each (B, H−1, W−1)."""
+    """``|x[i, j+1] − x[i, j]|`` and ``|x[i+1, j] − x[i, j]|``.
+
+    Both are means over the channels, (B, H−1, W−1).
+    """
     tokens = tokens.detach().double()
     across = tokens[:, :-1, 1:] - tokens[:, :-1, :-1]
     down = tokens[:, 1:, :-1] - tokens[:, :-1, :-1]

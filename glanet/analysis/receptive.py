@@ -54,7 +54,9 @@ class Attribution:
     found: float
 
     def diffusion(self) -> float:
-        """The diffusion index of Gu and Dong, 0 to 100: 100 · (1 − Gini coefficient of |value|).
+        """The diffusion index of Gu and Dong, 0 to 100.
+
+        ``100 · (1 − g)`` with the Gini coefficient ``g`` of ``|value|``.
 
         It is 100 if all pixels contribute equally.
         """

@@ -7,6 +7,7 @@ folder of images gets its name only when all of them are in it.
 
 import contextlib
 import errno
+import hashlib
 import os
 import platform
 import shutil
@@ -34,7 +35,7 @@ HR = 1  # HR images are those at ×1
 THE_291 = ("T91", "BSDS200")  # the training set of VDSR, LapSRN and DRRN
 PRESENT, INCOMPLETE, ABSENT = "present", "incomplete", "absent"
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # full disk, quota, limit on a file's size
 _TRIES = 4  # failures of a download in a row, without a new byte between them
 _PAUSE = 1.0  # seconds after the first failure; then two, three
@@ -71,6 +72,7 @@ class Dataset:
     by_hand: str = ""  # where a set without archives comes from
     stems: tuple[str, ...] = ()  # the names of the HR images without suffix, where they are known
     bundled: bool = False  # lies among scikit-image's files
+    digest: str = ""  # of the HR images' pixels, see `pixel_digest`, where it is known
 
     @property
     def scales(self):
@@ -241,6 +243,29 @@ CATALOG = {
             by_hand=_BSDS500.format("test"),
             **_BSDS,
         ),
+        Dataset(
+            name="CID22",
+            about="photographs of 512×512 pixels, the training part of CID22; more to train on",
+            count=203,
+            folder="train/CID22",
+            terms="CC BY-SA 4.0",
+            citation="J. Sneyers, E. Ben Baruch, Y. Vaxman. CID22: A Large-Scale Subjective "
+            "Quality Assessment Dataset for High Fidelity Image Coding. IEEE MultiMedia 2023.",
+            by_hand="it is the training part of the Cloudinary Image Dataset '22, the originals "
+            "only: https://cloudinary.com/labs/cid22",
+            digest="7b0ab63f9d549ba9bea0b18ff9eb9955b1382ead55146fcc455c1a58944e3e62",
+        ),
+        Dataset(
+            name="CLIC2025",
+            about="photographs about 2048 pixels wide or high; more to train on",
+            count=26,
+            folder="train/CLIC2025",
+            terms="Unsplash licence",
+            citation="Challenge on Learned Image Compression (CLIC), 2025.",
+            by_hand="photographs of the Challenge on Learned Image Compression 2025: "
+            "https://clic2025.compression.cc",
+            digest="76c5e07be00df9f105a82145afa4da79a5a87ff0443ea5361dfe68ce7c228ee4",
+        ),
     )
 }
 
@@ -325,7 +350,7 @@ def verify(name) -> list[str]:
     """What is wrong with a data set, one sentence each; an empty list if nothing is.
 
     Checks counts and names; that each LR image has an HR image ``scale`` times its size, and each
-    HR image an LR image; that every image decodes.
+    HR image an LR image; that every image decodes, and has the pixels that are on record, if any.
     """
     dataset, here = find(name), status(name)
     images = {scale: _images(dataset, scale) for scale in sorted({HR, *here.found})}
@@ -335,7 +360,25 @@ def verify(name) -> list[str]:
         lonely = _lonely(images[HR], images[scale], scale)
         wrong += [f"{path} has no partner at ×{scale}" for path in lonely]
         wrong += _wrong_sizes(images[HR], images[scale], scale, sizes)
+    if dataset.digest and not wrong and pixel_digest(images[HR]) != dataset.digest:
+        wrong.append(
+            f"{_folder(dataset, HR)} holds other pixels than the {name} that is on record: an "
+            "image is damaged, was resized or was saved with loss. Bring the set again."
+        )
     return wrong
+
+
+def pixel_digest(paths) -> str:
+    """The sha256 of the images' names without suffix, sizes and RGB values, sorted by name.
+
+    It is the same in every format without loss. Raises OSError for a file that is no image.
+    """
+    found = hashlib.sha256()
+    for path in sorted(paths, key=lambda path: path.stem):
+        with Image.open(path) as image:
+            found.update(f"{path.stem} {image.width} {image.height} ".encode())
+            found.update(image.convert("RGB").tobytes())
+    return found.hexdigest()
 
 
 def get(name, scale=HR) -> Path:

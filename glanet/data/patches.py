@@ -13,14 +13,17 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from glanet.data import degradations
 from glanet.data.catalog import DataError, data_root
-from glanet.data.degradation import imresize, modcrop
+from glanet.data.degradation import modcrop
+from glanet.data.degradations import BICUBIC
 from glanet.data.images import find_images, image_size, read_rgb
 from glanet.device import free_memory
 from glanet.errors import ArgumentError
@@ -79,11 +82,23 @@ class PatchStore:
         self._white = torch.tensor(255.0, device=device)
 
     @classmethod
-    def from_images(cls, source, scale, patch=48, device="cpu", *, memory=None, cache=None):
+    def from_images(
+        cls,
+        source,
+        scale,
+        patch=48,
+        device="cpu",
+        *,
+        degradation=BICUBIC,
+        seed=0,
+        memory=None,
+        cache=None,
+    ):
         """Decode images once and hold them on ``device``, or in a file if they do not fit.
 
         source: a folder, or a list of HR files or of (LR file, HR file) pairs. HR is cropped to
-        multiples of ``scale``; where no LR file is given, LR is its `imresize` by 1 / scale.
+        multiples of ``scale``; where no LR file is given, LR is made from it by ``degradation``,
+        a name of `degradations.find`, with random numbers of ``seed`` and the image's place.
         patch: side of an LR patch, LR pixels. Images smaller than a patch are left out.
         memory: bytes that the pixels may take on ``device``; default half of what is free, which
         leaves the rest to the network. Above it, pixels are memory-mapped from a file in ``cache``
@@ -91,8 +106,8 @@ class PatchStore:
         change. The folder may be deleted whenever no store is using it.
 
         Raises:
-            ArgumentError: there are no images, or none as large as a patch; an LR file has not the
-                size that its HR file asks for.
+            ArgumentError: there are no images, or none as large as a patch; an LR image has not the
+                size that its HR file asks for; no such degradation.
             DataError: the disk of ``cache`` has too little free space.
             Whatever `read_rgb` raises for a file that it cannot read.
 
@@ -118,12 +133,14 @@ class PatchStore:
         needed = decoded_bytes([size for _, size in kept], scale)
         total = needed // CHANNELS
         device = torch.device(device)
+        decoded = partial(_decode_all, pairs, scale, degradations.find(degradation, scale), seed)
         mapped = needed > (free_memory(device) // 2 if memory is None else memory)
         if mapped:
             cache = Path(cache or data_root() / ".glanet")
-            pixels, lr_sizes = _map_pixels(pairs, scale, total, cache)
+            key = _content_key(pairs, scale, degradation, seed)
+            pixels, lr_sizes = _map_pixels(decoded, total, cache, key)
         else:
-            pixels, lr_sizes = _load_pixels(pairs, scale, total, device)
+            pixels, lr_sizes = _load_pixels(decoded, total, device)
         return cls(
             pixels,
             [str(hr) for _, hr in pairs],
@@ -282,69 +299,77 @@ def _pairs(source):
     return [(lr and Path(lr), Path(hr)) for lr, hr in pairs]
 
 
-def _decode(pair, scale):
+def _decode(pair, scale, degrade, rng):
     """LR (height, width) of a pair, and its LR and HR pixels, end to end: uint8 (P, 3).
 
     Raises:
-        ArgumentError: the LR file has not the size that the HR file asks for.
+        ArgumentError: the LR image has not the size that the HR file asks for.
     """
     lr_path, hr_path = pair
     hr = modcrop(read_rgb(hr_path), scale)
-    lr = imresize(hr, 1 / scale) if lr_path is None else read_rgb(lr_path)
+    lr = degrade(rng, hr) if lr_path is None else read_rgb(lr_path)
     expected = (hr.shape[0] // scale, hr.shape[1] // scale)
+    if lr.dtype != np.uint8 or lr.shape[2:] != (CHANNELS,):
+        raise ArgumentError(
+            f"the degradation made {lr.dtype} {lr.shape} of {hr_path}; expected uint8 (H, W, 3)"
+        )
     if lr.shape[:2] != expected:
         raise ArgumentError(
-            f"{lr_path} is {lr.shape[1]}×{lr.shape[0]} pixels; expected "
+            f"{lr_path or 'the degraded image'} is {lr.shape[1]}×{lr.shape[0]} pixels; expected "
             f"{expected[1]}×{expected[0]} for {hr_path} at ×{scale}: "
             "check the scale, and that both show the same image"
         )
     return expected, np.concatenate([image.reshape(-1, CHANNELS) for image in (lr, hr)])
 
 
-def _decode_all(pairs, scale):
+def _decode_all(pairs, scale, degrade, seed):
     """Yield what `_decode` returns for each pair, in order, from a pool of threads."""
     workers = os.cpu_count() or 1
+    numbered = [(pair, np.random.default_rng([seed, i])) for i, pair in enumerate(pairs)]
     chunk = 4 * workers  # no more than these wait in memory while the consumer writes
     with (
         ThreadPoolExecutor(workers) as pool,
         tqdm(total=len(pairs), desc="decoding", unit=" images", leave=False) as progress,
     ):
         for start in range(0, len(pairs), chunk):
-            for decoded in pool.map(lambda pair: _decode(pair, scale), pairs[start:][:chunk]):
+            for decoded in pool.map(
+                lambda one: _decode(one[0], scale, degrade, one[1]), numbered[start:][:chunk]
+            ):
                 yield decoded
                 progress.update()
 
 
-def _load_pixels(pairs, scale, total, device):
+def _load_pixels(decoded, total, device):
     """All pixels in memory, uint8 (total, 3), and the LR sizes: on a GPU, else as an array."""
     on_gpu = device.type == "cuda"
     pixels = torch.empty((total, CHANNELS), dtype=torch.uint8, device=device if on_gpu else "cpu")
     sizes, end = [], 0
-    for size, decoded in _decode_all(pairs, scale):
+    for size, image in decoded():
         sizes.append(size)
-        start, end = end, end + len(decoded)
-        pixels[start:end] = torch.from_numpy(decoded)
+        start, end = end, end + len(image)
+        pixels[start:end] = torch.from_numpy(image)
     return pixels if on_gpu else pixels.numpy(), sizes
 
 
-def _map_pixels(pairs, scale, total, cache):
+def _map_pixels(decoded, total, cache, key):
     """All pixels in a read-only file in ``cache``, uint8 (total, 3), and the LR sizes.
 
-    The file is named after the paths, sizes and times of the images, so that a changed image makes
-    another file. Its sizes are written when it is whole: without them it is not read.
+    The file is named ``key``. Its sizes are written when it is whole: without them it is not read.
     """
-    key = _content_key(pairs, scale)
     path, sizes_path = cache / f"{key}.pixels", cache / f"{key}.json"
     whole = sizes_path.exists() and path.exists() and path.stat().st_size == total * CHANNELS
     if not whole:
-        _write_pixels(pairs, scale, total, path, sizes_path)
+        _write_pixels(decoded, total, path, sizes_path)
     pixels = np.memmap(path, np.uint8, "r", shape=(total, CHANNELS))
     return np.asarray(pixels), json.loads(sizes_path.read_text())
 
 
-def _content_key(pairs, scale):
+def _content_key(pairs, scale, degradation, seed):
+    """A name made from the paths, sizes and times of the images: other ones make another file."""
     content = [[file and _content_mark(file) for file in pair] for pair in pairs]
-    return hashlib.sha256(json.dumps([_CACHE_FORMAT, scale, content]).encode()).hexdigest()[:24]
+    made = [] if degradation == BICUBIC else [degradation, seed]
+    about = [_CACHE_FORMAT, scale, content, *made]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 
 
 def _content_mark(file):
@@ -352,7 +377,7 @@ def _content_mark(file):
     return str(file.resolve()), found.st_size, found.st_mtime_ns
 
 
-def _write_pixels(pairs, scale, total, path, sizes_path):
+def _write_pixels(decoded, total, path, sizes_path):
     """Decode the images into a file. Safe beside other processes that write the same one.
 
     Raises:
@@ -370,7 +395,7 @@ def _write_pixels(pairs, scale, total, path, sizes_path):
         part, sizes_part = Path(unfinished, path.name), Path(unfinished, sizes_path.name)
         sizes = []
         with part.open("wb") as file:
-            for size, pixels in _decode_all(pairs, scale):
+            for size, pixels in decoded():
                 sizes.append(size)
                 file.write(pixels)
             file.flush()

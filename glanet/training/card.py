@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from glanet import networks
+from glanet.data.degradations import BICUBIC
 from glanet.training.recipe import Recipe
 
 LISTED = 5  # names; of more, the card gives the number
@@ -27,12 +28,14 @@ def model_card(name, about, *, steps, seconds, where, left_out, scores, init=Non
     images = f"{names(recipe.data)} ({about['images'].partition(',')[0]})"
     if left_out:
         images += f", without {left_out} smaller than a patch"
+    how = "MATLAB's bicubic" if recipe.degradation == BICUBIC else recipe.degradation
+    made = f"from {recipe.lr}" if recipe.lr else f"by {how}"
     patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
     started = f", started from {init}" if init else ""
     kinds = "PSNR / SSIM" if any("ssim_y" in score for score in scores.values()) else "PSNR"
     measured = "; ".join(_score(*pair) for pair in scores.items()) or "not measured"
     listed = asdict(recipe) | {"data": names(recipe.data), "validation": names(recipe.validation)}
-    lines = "\n".join(f"- {field}: {value}" for field, value in listed.items())
+    lines = "\n".join(f"- {field}: {value}" for field, value in listed.items() if value != "")
     return f"""---
 library_name: glanet
 pipeline_tag: image-to-image
@@ -47,7 +50,7 @@ tags:
 
 | | |
 |---|---|
-| trained on | {images}; LR by MATLAB's bicubic |
+| trained on | {images}; LR {made} |
 | steps | {steps:,} of {patches}, seed {recipe.seed}{started} |
 | took | {seconds / 3600:.2f} hours on {where} |
 | {kinds} on Y | {measured} |

@@ -19,9 +19,19 @@ from torch import nn
 
 from glanet.files import atomic_path
 from glanet.training.errors import TrainError
-from glanet.training.folder import with_config
+from glanet.training.recipe import Recipe
+from glanet.weights.trained import with_config
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
+# settings that a run may resume with, and those among them that leave its result as it is
+HARMLESS = {"recipe.validate_every", "recipe.save_every"}
+MAY_CHANGE = HARMLESS | {
+    "recipe.on_nan",
+    "recipe.gradient_clip",
+    "recipe.learning_rate",
+    "recipe.accumulate",
+    "precision",
+}
 
 
 @dataclass
@@ -102,15 +112,18 @@ def read(path) -> dict:
 
 
 def load(path, state, about) -> str:
-    """Put a checkpoint into ``state``. Returns a note on versions that changed since, or "".
+    """Put a checkpoint into ``state``. Returns a note on what changed since, or "".
 
     Raises:
         TrainError: it cannot be read, or belongs to a run with another description.
     """
     found = read(path)
     then, now = _flat(found["about"]), _flat(json.loads(json.dumps(about)))
-    for name in then | now:
-        if then.get(name) != now.get(name):
+    defaults = _flat(json.loads(json.dumps({"recipe": Recipe().to_dict()})))
+    then = {**{name: defaults[name] for name in now if name in defaults}, **then}
+    changed = [name for name in then | now if then.get(name) != now.get(name)]
+    for name in changed:
+        if name not in MAY_CHANGE:
             raise TrainError(
                 f"{path.parent.parent}: holds a run with other settings: {name} was "
                 f"{then.get(name)!r}, and is now {now.get(name)!r}. Resume with the old settings, "
@@ -121,13 +134,29 @@ def load(path, state, about) -> str:
     _put(tensors, state)
     for name in NUMBERS:
         setattr(state, name, found[name])
-    before = found["versions"]
-    changed = [
-        f"{name} {before.get(name)} → {version}"
-        for name, version in _versions().items()
-        if before.get(name) != version
-    ]
-    return f"versions changed since the last checkpoint: {', '.join(changed)}" if changed else ""
+    versions = _differences(_versions(), found["versions"], _versions())
+    # a checkpoint from before a setting was recorded says nothing of it
+    settings = _differences([name for name in changed if name in then], then, now)
+    return _note(versions, settings, lasting=not HARMLESS.issuperset(changed))
+
+
+def _differences(names, then, now):
+    return ", ".join(f"{n} {then.get(n)} → {now[n]}" for n in names if then.get(n) != now[n])
+
+
+def _note(versions, settings, lasting):
+    """A sentence on what changed since the last checkpoint; "" if nothing did.
+
+    ``lasting``: whether the changed settings change the result.
+    """
+    changes = []
+    if versions:
+        changes.append(f"versions changed since the last checkpoint: {versions}")
+    if settings:
+        changes.append(f"settings changed since the last checkpoint: {settings}")
+    if settings and lasting:
+        changes.append("no single recipe reproduces the result any more")
+    return "; ".join(changes)
 
 
 @contextmanager

@@ -3,16 +3,17 @@
 import json
 from pathlib import Path
 
-from glanet import networks
 from glanet.weights.found import RUN_WEIGHTS
 from glanet.weights.pretrained import TENSORS
+from glanet.weights.trained import SUFFIX
 
 
 class RunFolder:
     """The paths of a run's files, whether or not they exist yet.
 
-    While it trains, a run holds ``lock`` and writes ``log`` and ``checkpoints/``, at its end
-    ``weights/``. A process that `launch.detach` started adds ``job``, ``process`` and ``output``.
+    While it trains, a run holds ``lock`` and writes ``log`` and ``checkpoints/``, from its first
+    validation on also ``weights/``. A process that `launch.detach` started adds ``job``,
+    ``process`` and ``output``.
     """
 
     def __init__(self, path):
@@ -20,25 +21,25 @@ class RunFolder:
         self.lock = self.path / ".lock"
         self.log = self.path / "log.jsonl"
         self.checkpoints = self.path / "checkpoints"
-        self.best = self.checkpoints / "best.safetensors"  # by PSNR on the validation images
-        self.weights = self.path / RUN_WEIGHTS
+        self.best = self.checkpoints / f"best{SUFFIX}"  # by PSNR on the validation images
+        self.weights = self.path / RUN_WEIGHTS  # the last, and in best/ the best
+        self.best_weights = self.weights / "best"
         self.tensors = self.weights / TENSORS
-        self.card = self.weights / "README.md"
         self.job = self.path / "job.json"  # what is trained: config, recipe, options
         self.process = self.path / "process.json"  # which process trains, or how it ended
         self.output = self.path / "output.txt"  # of that process
 
     def checkpoint(self, step) -> Path:
         """The checkpoint after that many steps."""
-        return self.checkpoints / f"step-{step:08d}.safetensors"
+        return self.checkpoints / f"step-{step:08d}{SUFFIX}"
 
     def before_not_finite(self, step) -> Path:
         """The checkpoint before a step whose loss is not finite. No run resumes from it."""
-        return self.checkpoints / f"non-finite-{step:08d}.safetensors"
+        return self.checkpoints / f"non-finite-{step:08d}{SUFFIX}"
 
     def saved(self) -> list[Path]:
         """The checkpoints from which the run can resume, oldest first."""
-        return sorted(self.checkpoints.glob("step-*.safetensors"))
+        return sorted(self.checkpoints.glob(f"step-*{SUFFIX}"))
 
     def saved_step(self) -> int:
         """The step of the last of them, 0 if there is none."""
@@ -46,7 +47,7 @@ class RunFolder:
 
     def unfinished(self) -> list[Path]:
         """Checkpoints that a killed process left half written."""
-        return list(self.checkpoints.glob(".*.safetensors"))
+        return list(self.checkpoints.glob(f".*{SUFFIX}"))
 
 
 def read_json(path) -> dict:
@@ -55,16 +56,3 @@ def read_json(path) -> dict:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-
-
-def with_config(settings) -> dict:
-    """The settings of a run by today's names, with all fields that a config has today.
-
-    Version 0.1 had one network, and wrote its config under "network".
-    """
-    others = dict(settings)
-    if "network" in others:
-        others["config"] = {"network": "gla-net", **others.pop("network")}
-    if "network" in others.get("config", ()):  # a field that is new since then has its default
-        others["config"] = networks.to_dict(networks.from_dict(others["config"]))
-    return others

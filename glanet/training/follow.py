@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from glanet.training import checkpoint
 from glanet.training.errors import LaunchError
 from glanet.training.folder import RunFolder, read_json
 from glanet.training.log import read_log
@@ -55,10 +56,10 @@ def status(folder: str | Path) -> Status:
     """
     files = RunFolder(folder)
     entries, saved, process = read_log(files.log), files.saved_step(), read_json(files.process)
-    steps = read_json(files.job).get("recipe", {}).get("steps", 0)
+    steps = _steps(files)
     alive = _alive(files, process)
     return Status(
-        state=RUNNING if alive else _state_at_rest(files, process, saved),
+        state=RUNNING if alive else _state_at_rest(files, process, saved, steps),
         step=max(saved, entries[-1]["step"] if entries else 0),
         saved=saved,
         steps=steps,
@@ -67,12 +68,20 @@ def status(folder: str | Path) -> Status:
     )
 
 
-def _state_at_rest(files, process, saved):
+def _steps(files):
+    """The recipe's number of steps; 0 before the first checkpoint of a run without job.json."""
+    if recipe := read_json(files.job).get("recipe"):
+        return recipe["steps"]
+    saved = files.saved()  # `glanet train` leaves no job.json
+    return checkpoint.read(saved[-1])["about"]["recipe"]["steps"] if saved else 0
+
+
+def _state_at_rest(files, process, saved, steps):
     if process:
         return process.get("ended", DIED)
-    if files.tensors.is_file():  # from `glanet train`, which leaves no process.json
-        return FINISHED
-    return STOPPED if saved else NEW
+    if not saved:
+        return NEW
+    return FINISHED if saved == steps else STOPPED
 
 
 def _alive(files, process):

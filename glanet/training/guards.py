@@ -6,7 +6,15 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
+from glanet.device import is_out_of_memory
 from glanet.training.errors import TrainError
+
+# Ctrl-C, and what batch systems send before they end a job: SLURM the second, or the third if
+# sbatch has --signal=USR1@60. Windows has no SIGUSR1.
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
+)
+STOPPED_EXIT = 3  # exit status of a run that was asked to stop, and can resume
 
 
 @contextmanager
@@ -48,8 +56,23 @@ def claimed(files, by):
 
 
 @contextmanager
+def enough_memory(recipe, device):
+    """Inside, running out of memory is a TrainError that says what to change."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainError(
+            f"{device}: out of memory with {recipe.batch} patches of {recipe.patch}×{recipe.patch} "
+            f"pixels a step. --accumulate {2 * recipe.accumulate} computes the same gradient in "
+            "about half the memory. A smaller --batch or --patch is another recipe."
+        ) from error
+
+
+@contextmanager
 def asked_to_stop():
-    """A function that returns whether Ctrl-C or SIGTERM came. Inside, neither has another effect.
+    """A function that returns whether one of `STOP_SIGNALS` came. They have no other effect inside.
 
     Signals reach only the main thread; in another one, the function always returns False.
     """
@@ -57,8 +80,7 @@ def asked_to_stop():
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in numbers}
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in STOP_SIGNALS}
     try:
         yield asked.is_set
     finally:

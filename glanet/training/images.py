@@ -33,6 +33,29 @@ def _find(name):
     )
 
 
+def pair(hr_images, folder, scale) -> list[tuple[Path, Path]]:
+    """(LR, HR) files: NAME belongs to NAME or NAMExSCALE in ``folder``, whatever their endings.
+
+    Raises:
+        TrainError: an HR image has no partner, or several.
+        ImageError: the folder has no image.
+    """
+    by_stem = {}
+    for path in find_images(folder):
+        by_stem.setdefault(path.stem, []).append(path)
+    pairs = []
+    for hr in hr_images:
+        found = [*by_stem.get(hr.stem, ()), *by_stem.get(f"{hr.stem}x{scale}", ())]
+        if len(found) != 1:
+            names = " and ".join(path.name for path in found) or "none"
+            raise TrainError(
+                f"{folder}: {names} for {hr}; expected one file {hr.stem} or {hr.stem}x{scale}. "
+                "Name each LR image after its HR image."
+            )
+        pairs.append((found[0], hr))
+    return pairs
+
+
 def check_apart(training, validation):
     """Check that no image is in both lists. Files with the same bytes are the same image.
 
@@ -44,7 +67,7 @@ def check_apart(training, validation):
         by_size.setdefault(path.stat().st_size, []).append(path)
     for path in validation:
         for other in by_size.get(path.stat().st_size, ()):
-            if other.samefile(path) or _digest(other) == _digest(path):
+            if other.samefile(path) or digest(other) == digest(path):
                 raise TrainError(
                     f"{path}: among the validation images, and as {other} among the training "
                     "images. Leave it out of one: scores on training images say nothing."
@@ -57,5 +80,7 @@ def fingerprint(paths) -> str:
     return f"{len(paths)} images, {hashlib.sha256(listing.encode()).hexdigest()[:12]}"
 
 
-def _digest(path):
-    return hashlib.sha256(path.read_bytes()).digest()
+def digest(path) -> str:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

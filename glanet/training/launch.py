@@ -26,10 +26,12 @@ from glanet.device import gpu_count
 from glanet.errors import GlanetError
 from glanet.files import write_text
 from glanet.training.errors import LaunchError
-from glanet.training.folder import RunFolder, read_json, with_config
+from glanet.training.folder import RunFolder, read_json
 from glanet.training.follow import FAILED, FINISHED, RUNNING, STOPPED, Status, status
+from glanet.training.guards import STOP_SIGNALS, STOPPED_EXIT
 from glanet.training.loop import train
 from glanet.training.recipe import Recipe
+from glanet.weights.trained import with_config
 
 # a progress bar that is drawn ten times a second fills a disk in a training of weeks
 QUIET = {"TQDM_MININTERVAL": "60", "TQDM_MAXINTERVAL": "60", "PYTHONUNBUFFERED": "1"}
@@ -152,7 +154,10 @@ def _job(config, recipe, init=None, device=None, processes=None):
 
 
 def _read_job(files):
-    return with_config(read_json(files.job))
+    job = with_config(read_json(files.job))
+    if "recipe" in job:  # a field that is new since then has its default
+        job["recipe"] = json.loads(json.dumps(Recipe.from_dict(job["recipe"]).to_dict()))
+    return job
 
 
 def _sign(files, pid, ended=None):
@@ -179,7 +184,8 @@ def main(folder):
     recipe = Recipe.from_dict(job["recipe"])
     options = {name: job[name] for name in ("init", "device", "processes")}
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it is verbose
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until `train` handles it
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.default_int_handler)  # until `train` handles it
     ended = FAILED
     try:
         launch(networks.from_dict(job["config"]), recipe, files.path, **options)
@@ -194,6 +200,8 @@ def main(folder):
         ended = STOPPED
     finally:
         _sign(files, os.getpid(), ended)
+    if ended == STOPPED:
+        sys.exit(STOPPED_EXIT)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from glanet.files import write_text
 
 
 class Log:
-    """The log of a run: one JSON object a line.
+    """The log of a run: one JSON object a line, an entry or a note.
 
     Args:
         path: the file.
@@ -20,12 +20,11 @@ class Log:
 
     def __init__(self, path, since, tracker=None, watch=None, mute=False):
         self.path, self.tracker, self.watch, self.mute = path, tracker, watch, mute
-        self._losses, self._gradients, self._seconds = [], [], None
+        self.since, self._losses, self._gradients, self._seconds = since, [], [], None
         if not mute:
             path.parent.mkdir(parents=True, exist_ok=True)
-            entries = read_log(path)
-            kept = [entry for entry in entries if entry["step"] <= since]
-            self._seconds = kept[-1]["seconds"] if kept else 0.0
+            kept = [line for line in _lines(path) if line["step"] <= since]
+            self._seconds = max((line.get("seconds", 0.0) for line in kept), default=0.0)
             write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
     def collect(self, loss, gradient):
@@ -54,8 +53,7 @@ class Log:
         }
         self._losses, self._gradients, self._seconds = [], [], state.seconds
         if not self.mute:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+            self._append(entry)
             if self.tracker is not None:
                 self.tracker.log(entry, step=state.step)
             if self.watch is not None:
@@ -67,14 +65,34 @@ class Log:
         if not self.mute:
             print(text, file=sys.stderr)
 
+    def note(self, text):
+        """Print a sentence on how the run started or resumed, and write it into the log file."""
+        self.say(text)
+        if not self.mute:
+            self._append({"step": self.since, "note": text})
+
+    def _append(self, line):
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
 
 def read_log(path) -> list[dict]:
-    """The entries of a log file, without a last line that a kill cut off."""
-    entries = []
+    """The entries of a log file; its notes are left out."""
+    return [line for line in _lines(path) if "note" not in line]
+
+
+def read_notes(path) -> list[dict]:
+    """The notes of a log file: the step at which the run started or resumed, and a sentence."""
+    return [line for line in _lines(path) if "note" in line]
+
+
+def _lines(path):
+    """The JSON objects in a log file, without a last line that a kill cut off."""
+    found = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():
             try:
-                entries.append(json.loads(line))
+                found.append(json.loads(line))
             except ValueError:
                 continue
-    return entries
+    return found

@@ -9,13 +9,15 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import gather_object
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -27,13 +29,13 @@ from glanet.device import peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.files import write_text
 from glanet.inference import upscale_within
-from glanet.training import checkpoint, images
+from glanet.training import checkpoint, images, losses
 from glanet.training.capture import Captured
 from glanet.training.card import model_card, names
 from glanet.training.checkpoint import State
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
-from glanet.training.guards import asked_to_stop, claimed
+from glanet.training.guards import asked_to_stop, claimed, enough_memory
 from glanet.training.log import Log
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
@@ -42,6 +44,7 @@ from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
+PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
 
 
 def train(
@@ -56,13 +59,15 @@ def train(
 ) -> Path | None:
     """Train a model into ``folder``, or resume where an earlier call stopped.
 
-    The folder gets ``checkpoints/``, ``log.jsonl`` and, at the end, ``weights/``: the moving
-    average of the weights, for `glanet.weights.load`. Ctrl-C and SIGTERM save and return.
+    The folder gets ``checkpoints/``, ``log.jsonl`` and, from the first validation on, ``weights/``:
+    the moving average of the weights, for `glanet.weights.load`, and in ``weights/best/`` what it
+    was at the highest PSNR. Ctrl-C, SIGTERM and SIGUSR1 save and return.
 
     Args:
         config: the shape of the model, of any network of the register.
         recipe: how it is trained.
-        folder: where the run lives. The same folder, config and recipe resume it.
+        folder: where the run lives. The same folder, config and recipe resume it. Of the recipe,
+            ``checkpoint.MAY_CHANGE`` may differ; the log notes it.
         init: weights to start from, as `glanet.weights.load` takes them. At another scale, the head
             keeps its random weights.
         log_with: a tracker of accelerate's, "tensorboard" or "wandb", besides the log file.
@@ -108,11 +113,13 @@ class Run:
         self.recipe, self.files = recipe, RunFolder(folder)
         self.accelerator = make_accelerator(recipe, log_with, device, self.files.path)
         processes = self.accelerator.num_processes
-        if recipe.batch % processes:
+        shares = processes * recipe.accumulate
+        if recipe.batch % shares:
             raise TrainError(
-                f"batch is {recipe.batch}, which {processes} processes cannot share equally. "
-                f"Choose a multiple of {processes}."
+                f"batch is {recipe.batch}, which {processes} processes cannot share equally in "
+                f"{recipe.accumulate} parts each. Choose a multiple of {shares}."
             )
+        self.loss = losses.find(recipe.loss)
         training, self.validation = images.find(recipe.data), images.find(recipe.validation)
         images.check_apart(training, self.validation)
         self.about = {
@@ -120,11 +127,21 @@ class Run:
             "recipe": recipe.to_dict(),
             "init": None if init is None else str(init),
             "images": images.fingerprint(training),
+            "precision": "bf16" if self.accelerator.mixed_precision == "bf16" else "float32",
         }
+        source = training
+        if recipe.lr:
+            source = images.pair(training, recipe.lr, config.scale)
+            self.about["lr_images"] = images.fingerprint([lr for lr, _ in source])
         self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
         self.store = PatchStore.from_images(
-            training, config.scale, recipe.patch, self.accelerator.device
+            source,
+            config.scale,
+            recipe.patch,
+            self.accelerator.device,
+            degradation=recipe.degradation,
+            seed=recipe.seed,
         )
         self.model = self.accelerator.prepare_model(self.state.model)
         self.log = Log(
@@ -134,9 +151,9 @@ class Run:
             watch=watch,
             mute=not self.accelerator.is_main_process,
         )
-        self.log.say(f"{self.store}; {self.accelerator.device}, {recipe.precision}")
+        self.log.note(f"{self.store}; {self.accelerator.device}, {self.about['precision']}")
         if note:
-            self.log.say(note)
+            self.log.note(note)
         if self.accelerator.device.type == "cuda" and recipe.steps >= COMPILED_FROM:
             self._compile()
 
@@ -149,7 +166,8 @@ class Run:
         compile_repeated(self.state.model)
         self.model.train()
         try:
-            self.gradient(*batch)
+            with enough_memory(self.recipe, self.accelerator.device):
+                self.gradient(*batch)
         except ShortenTraceback as error:  # for example without Triton, or without a C compiler
             # the stance holds inside ``gradient`` alone: other models may compile
             self.gradient = torch.compiler.set_stance("force_eager")(self.gradient)
@@ -157,7 +175,8 @@ class Run:
             self.log.say(f"training falls back to eager mode, which is slower: {why}")
             return
         if self.accelerator.num_processes == 1:
-            self.gradient = Captured(self.gradient, *batch)
+            with enough_memory(self.recipe, self.accelerator.device):
+                self.gradient = Captured(self.gradient, *batch)
 
     def to_the_end(self):
         """Do all steps that are left. Returns the folder of the weights, or None if stopped."""
@@ -191,7 +210,8 @@ class Run:
         )
         state.optimizer.param_groups[0]["lr"] = learning_rate(recipe, state.step)
         self.model.train()
-        loss = self.gradient(*self._batch())
+        with enough_memory(recipe, accelerator.device):
+            loss = self.gradient(*self._batch())
         norm = accelerator.clip_grad_norm_(
             self.model.parameters(), recipe.gradient_clip or math.inf
         )
@@ -217,8 +237,18 @@ class Run:
     def gradient(self, lr, hr):
         """The loss of a batch, a scalar; leaves its gradient in the parameters."""
         self.state.optimizer.zero_grad(set_to_none=True)
-        loss = F.l1_loss(self.model(lr), hr)
-        self.accelerator.backward(loss)
+        count = self.recipe.accumulate
+        total = torch.zeros((), device=lr.device)
+        for number, part in enumerate(zip(lr.chunk(count), hr.chunk(count), strict=True), start=1):
+            # processes exchange the gradient once, with the last part
+            waits = nullcontext() if number == count else self.accelerator.no_sync(self.model)
+            with waits:
+                total += self._part_of_gradient(*part) / count
+        return total
+
+    def _part_of_gradient(self, lr, hr):
+        loss = self.loss(self.model(lr), hr)
+        self.accelerator.backward(loss / self.recipe.accumulate)
         return loss.detach()
 
     def _not_finite(self, loss, norm):
@@ -242,9 +272,10 @@ class Run:
     def _write_down(self, progress):
         """What is due after a step: validation, an entry of the log, a checkpoint."""
         recipe, state = self.recipe, self.state
-        last = state.step == recipe.steps
+        last, improved = state.step == recipe.steps, False
         if last or state.step % recipe.validate_every == 0:
-            self._validate()
+            improved = self._validate()
+            self._export(improved)
         if last or state.step % LOG_EVERY == 0 or state.step % recipe.validate_every == 0:
             entry = self.log.write(
                 state,
@@ -254,42 +285,66 @@ class Run:
             )
             shown = ("loss", "psnr_y", "images_per_second", "memory_gb")
             progress.set_postfix({n: entry[n] for n in shown if n in entry}, refresh=False)
-        if last or state.step % recipe.save_every == 0:
-            self._save()
+        if last or improved or state.step % recipe.save_every == 0:
+            self._save(best=improved)
 
     def _validate(self):
-        """Put the PSNR of the averaged model on the validation images into ``state.scores``."""
-        if self.accelerator.is_main_process and self.validation:
-            model = self.state.average.module
-            upscaler = partial(upscale_within, model)
-            found = evaluate(upscaler, "all", self.validation, model.config.scale)
-            self.state.scores = {"psnr_y": mean_scores(found)["all"][0]}
-        self.accelerator.wait_for_everyone()
+        """Put the PSNR of the averaged model on the validation images into ``state.scores``.
 
-    def _save(self):
+        Each process measures a share of the images. Returns whether the PSNR is the highest so far.
+        """
+        if not self.validation:
+            return False
+        state, ranks = self.state, self.accelerator
+        model = state.average.module
+        share = [*enumerate(self.validation)][ranks.process_index :: ranks.num_processes]
+        numbers, paths = zip(*share, strict=True) if share else ((), ())
+        found = evaluate(partial(upscale_within, model), "all", paths, model.config.scale)
+        by_number = dict(gather_object(list(zip(numbers, found, strict=True))))
+        # in their order, so that the sum is the same however many processes there are
+        score = mean_scores(by_number[i] for i in range(len(self.validation)))["all"][0]
+        state.scores = {"psnr_y": score}
+        improved = state.best is None or score > state.best
+        if improved:
+            state.best = score
+        return improved
+
+    def _save(self, best=False):
         if self.accelerator.is_main_process:
-            state = self.state
-            score = state.scores.get("psnr_y")
-            improved = score is not None and (state.best is None or score > state.best)
-            if improved:
-                state.best = score
-            checkpoint.save_next(self.files, state, self.about, best=improved)
+            checkpoint.save_next(self.files, self.state, self.about, best=best)
         self.accelerator.wait_for_everyone()
 
     def _resume(self):
-        """Load the last checkpoint, if there is one. Returns a note, or ""."""
+        """Load the last checkpoint, if there is one. Returns a note, or "".
+
+        Raises:
+            TrainError: the processes of this run do not see the same checkpoint.
+        """
         if self.accelerator.is_main_process:
             for path in self.files.unfinished():
                 path.unlink()
         self.accelerator.wait_for_everyone()
-        found = self.files.saved()
-        return checkpoint.load(found[-1], self.state, self.about) if found else ""
+        last = self.files.saved()[-1:]
+        seen = gather_object([tuple((str(path.resolve()), images.digest(path)) for path in last)])
+        if len({tuple(d for _, d in paths) for paths in seen}) > 1:
+            views = "; ".join(
+                f"process {rank}: {paths[0][0] if paths else 'no checkpoint'}"
+                for rank, paths in enumerate(seen)
+            )
+            raise TrainError(
+                f"{self.files.path}: the processes of this run would resume from different "
+                f"checkpoints ({views}). Give all of them the same --out, on a file system that "
+                "all see up to date."
+            )
+        return checkpoint.load(last[0], self.state, self.about) if last else ""
 
-    def _export(self):
+    def _export(self, best=False):
+        """Write the averaged weights and their card, also as the best so far."""
         if self.accelerator.is_main_process:
-            self.files.weights.mkdir(parents=True, exist_ok=True)
-            write_text(self.files.card, self._card())
-            self.state.average.module.save_pretrained(self.files.weights)
+            for folder in (self.files.weights, *([self.files.best_weights] if best else [])):
+                folder.mkdir(parents=True, exist_ok=True)
+                write_text(folder / "README.md", self._card())
+                self.state.average.module.save_pretrained(folder)
         self.accelerator.wait_for_everyone()
         return self.files.weights
 
@@ -341,6 +396,7 @@ def make_accelerator(recipe, log_with, device, folder):
             mixed_precision="bf16" if bf16 else "no",
             log_with=log_with,
             project_dir=str(folder),
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         if log_with:
             accelerator.init_trackers(folder.name, {"steps": recipe.steps, "batch": recipe.batch})

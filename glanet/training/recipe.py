@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from glanet.config import Config, knob
 from glanet.data.catalog import THE_291
+from glanet.data.degradations import BICUBIC
 
 CHOICES = {
     "schedule": ("halving", "cosine"),
@@ -18,7 +19,7 @@ CHOICES = {
 class Recipe(Config):
     """How a model is trained. The defaults are the paper's recipe (§3), completed from SwinIR's.
 
-    The loss is L1, the optimizer Adam without weight decay. Each preset belongs to the preset of
+    The optimizer is Adam without weight decay. Each preset belongs to the preset of
     the same name of a network's config.
 
     Raises:
@@ -57,9 +58,21 @@ class Recipe(Config):
     validation: tuple[str, ...] = knob(
         ("Set5",), "the same, to measure on; an image of both is rejected"
     )
+    lr: str = knob("", "folder of LR images, paired with the HR images by name; default: made here")
+    degradation: str = knob(
+        BICUBIC,
+        "how LR images are made from HR images: bicubic, bicubic+jpeg, bicubic+noise, or "
+        "module:function, a function of (rng, hr) that returns lr",
+    )
+    loss: str = knob(
+        "l1", "l1 (§3), charbonnier, l1+fft, or module:function, a function of (sr, hr)"
+    )
     steps: int = knob(500_000, "number of steps (§3)")
     batch: int = knob(32, "patches in a step, over all processes (§3)")
     patch: int = knob(48, "side of a patch in LR pixels (§3)")
+    accumulate: int = knob(
+        1, "parts in which a batch is computed: more need less memory, for the same gradient"
+    )
     learning_rate: float = knob(1e-4, "learning rate at its highest (§3)")
     betas: tuple[float, float] = knob((0.9, 0.999), "Adam's decay rates (§3)")
     schedule: str = knob("halving", "halving: at the milestones; cosine: down to 0")
@@ -81,12 +94,17 @@ class Recipe(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("steps", "batch", "patch", "validate_every", "save_every"):
+        for name in ("steps", "batch", "patch", "accumulate", "validate_every", "save_every"):
             self.require(getattr(self, name) >= 1, name, "at least 1")
         for name in ("warm_up", "gradient_clip"):
             self.require(getattr(self, name) >= 0, name, "0 or more")
         self.require(0 <= self.seed < 2**63, "seed", "0 or more, below 2**63")
         self.require(self.data, "data", "a set, folder or file to train on", found="empty")
+        self.require(
+            not self.lr or self.degradation == BICUBIC,
+            "degradation",
+            "no degradation of LR images that are given by lr",
+        )
         self.require(self.learning_rate > 0, "learning_rate", "above 0")
         self.require(0 <= self.average < 1, "average", "in [0, 1)")
         shares = (0.0, *self.milestones, 1.0)

@@ -54,11 +54,11 @@ def load(name_or_path: str | Path, **hub_options) -> nn.Module:
     """The model with these weights, in eval mode on the CPU, of whatever network they are.
 
     ``name_or_path`` is a shipped name (``tiny-x2``), a folder that ``save_pretrained`` wrote, a
-    released checkpoint (``.pth``, ``.pt``), or the id of a repository on the Hub
-    (``somebody/their-glanet``). ``hub_options`` (``revision``, ``token``, ``cache_dir``,
-    ``local_files_only``) go to huggingface_hub. A name that looks like a path (``runs/mine`` beside
-    a folder ``runs``, ``./mine``) is never asked of the Hub. Without a network, the Hub's cache is
-    used.
+    released checkpoint (``.pth``, ``.pt``), a checkpoint of a run (``.safetensors``), or the id of
+    a repository on the Hub (``somebody/their-glanet``). ``hub_options`` (``revision``, ``token``,
+    ``cache_dir``, ``local_files_only``) go to huggingface_hub. A name that looks like a path
+    (``runs/mine`` beside a folder ``runs``, ``./mine``) is never asked of the Hub. Without a
+    network, the Hub's cache is used.
 
     Raises:
         WeightsError: not found, or damaged, or weights of another network.
@@ -76,12 +76,16 @@ def load(name_or_path: str | Path, **hub_options) -> nn.Module:
         from glanet.weights.released import load_released  # which needs this module
 
         return load_released(name)
+    if Path(name).suffix == ".safetensors" and Path(name).name != TENSORS:
+        from glanet.weights.trained import load_checkpoint  # as above
+
+        return load_checkpoint(name)
     if Path(name).is_dir():
         return _read_folder(Path(name))
     if Path(name).exists():
         raise WeightsError(
-            f"{name}: a file, where a folder with {CONFIG} and {TENSORS} is expected. "
-            "A released checkpoint ends in .pth or .pt."
+            f"{name}: a file, where a folder with {CONFIG} and {TENSORS} is expected. A released "
+            "checkpoint ends in .pth or .pt, a checkpoint of a run in .safetensors."
         )
     return _read_folder(_download(name, hub_options))
 

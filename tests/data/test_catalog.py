@@ -521,9 +521,9 @@ def test_manga109_is_asked_for_from_its_owners(root):
     assert str(root / "benchmark/Manga109/HR") in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["T91", "BSDS200", "BSDS500-test"])
+@pytest.mark.parametrize("name", ["T91", "BSDS200", "BSDS500-test", "CID22", "CLIC2025"])
 def test_a_set_without_url_names_its_source_and_its_place(root, name):
-    with pytest.raises(DataError, match=r"cannot be downloaded.*(Yang|Berkeley)") as error:
+    with pytest.raises(DataError, match=r"cannot be downloaded.*(Yang|Berkeley|https://)") as error:
         catalog.get(name)
     assert str(root / "train" / name) in str(error.value)
 
@@ -535,6 +535,25 @@ def test_a_set_brought_by_hand_is_recognised(root):
     assert catalog.present() == ["Manga109"]
     assert len(catalog.hr_images("Manga109")) == 109
     assert catalog.get("Manga109") == root / "benchmark/Manga109/HR"
+
+
+def test_other_pixels_than_those_on_record_are_reported(root, monkeypatch):
+    monkeypatch.setitem(CATALOG, "T91", dataclasses.replace(CATALOG["T91"], count=2))
+    folder = root / "train/T91"
+    folder.mkdir(parents=True)
+    for stem, colour in (("a", "red"), ("b", "blue")):
+        Image.new("RGB", (4, 3), colour).save(folder / f"{stem}.png")
+    digest = catalog.pixel_digest(folder.iterdir())
+    monkeypatch.setitem(CATALOG, "T91", dataclasses.replace(CATALOG["T91"], digest=digest))
+    assert catalog.verify("T91") == []
+
+    Image.open(folder / "a.png").save(folder / "a.webp", lossless=True)
+    (folder / "a.png").unlink()
+    assert catalog.verify("T91") == []  # another file, the same pixels
+
+    Image.new("RGB", (4, 3), (254, 0, 0)).save(folder / "a.webp", lossless=True)
+    (problem,) = catalog.verify("T91")
+    assert problem.startswith(f"{folder} holds other pixels than the T91 that is on record")
 
 
 def test_a_folder_with_too_few_images_is_reported_and_not_touched(root, server, publish):
@@ -694,10 +713,12 @@ def test_data_root_is_the_variable_checkout_or_cache(tmp_path, monkeypatch):
 def test_the_images_of_this_machine_are_recognised(data_root, monkeypatch):
     monkeypatch.setenv("GLANET_DATA", str(data_root))
     lr = dict.fromkeys(SCALES)
-    for name, scales in {"Set5": lr, "Set14": lr, "B100": {}}.items():
+    sets = {"Set5": lr, "Set14": lr, "B100": {}, "CID22": {}, "CLIC2025": {}}
+    counts = {name: CATALOG[name].count for name in sets}
+    for name, scales in sets.items():
         found = catalog.status(name)
         assert found.state == "present"
-        assert found.found.items() >= dict.fromkeys((HR, *scales), COUNTS[name]).items()
+        assert found.found.items() >= dict.fromkeys((HR, *scales), counts[name]).items()
         assert catalog.verify(name) == []
     assert {"T91", "BSDS200", "BSDS500-test"} <= set(catalog.present())
     found = [hr.stem for _, hr in catalog.pairs("Set5", 2)]

@@ -1,11 +1,13 @@
 """The committed notebooks are what their sources make."""
 
 import json
+import re
+import shutil
 
 import nbformat
 import pytest
 
-from glanet.course.tools import build
+from glanet.course.tools import build, links
 
 SOURCES = build.sources()
 
@@ -112,6 +114,67 @@ def test_a_failing_cell_stops_the_build_and_leaves_the_old_notebook(tmp_path, mo
         build.build(source)
     assert build.target(source).read_text() == "the old one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["99_broken.ipynb", "source"]
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """A source and its notebook, in a folder of their own."""
+    monkeypatch.setattr(build, "NOTEBOOKS", tmp_path)
+    source = tmp_path / "source" / "99_small.py"
+    source.parent.mkdir()
+    source.write_text("# %% [markdown]\n# old\n\n# %%\nprint(1)\n")
+    notebook = build.convert(source)
+    notebook.cells[1].outputs = [stream("1\n")]
+    notebook.cells[1].execution_count = 1
+    build.write(notebook, build.target(source))
+    return source
+
+
+def test_renewing_keeps_the_outputs_of_unchanged_code(built):
+    built.write_text(built.read_text().replace("old", "new"))
+    build.renew(built)
+    text, code = nbformat.read(build.target(built), as_version=4).cells
+    assert text.source == "new"
+    assert code.outputs == [stream("1\n")]
+    assert code.execution_count == 1
+
+
+def test_renewing_rejects_code_that_was_not_executed(built):
+    before = build.target(built).read_text()
+    built.write_text(built.read_text().replace("print(1)", "print(2)"))
+    with pytest.raises(build.BuildError, match=r"99_small\.py: .*`make notebooks ARGS=99`"):
+        build.renew(built)
+    assert build.target(built).read_text() == before
+
+
+def test_renewing_numbers_the_cell_that_installs_the_package(monkeypatch, tmp_path):
+    source = next(found for found in SOURCES if found.stem == "00_start_here")
+    stored = tmp_path / build.target(source).name
+    shutil.copy(build.target(source), stored)
+    monkeypatch.setattr(build, "target", lambda source: stored)
+    monkeypatch.setattr(links, "repository", lambda: "https://github.com/someone/glanet")
+    for _ in range(2):
+        build.renew(source)
+        code = [c for c in nbformat.read(stored, as_version=4).cells if c.cell_type == "code"]
+        assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+        assert code[0].id == links.INSTALL
+        assert not code[0].outputs
+        assert any(cell.outputs for cell in code)
+
+
+def test_solutions_are_written_solved_with_their_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "SOLUTIONS", tmp_path / "solutions")
+    source = next(found for found in SOURCES if found.stem == "05_window_attention")
+    build.write_solved(source)
+    cells = nbformat.read(tmp_path / "solutions" / build.target(source).name, 4).cells
+    code = "".join(cell.source for cell in cells if cell.cell_type == "code")
+    assert "# your code" not in code
+    assert "# >>>" not in code
+    text = "".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    pictures = re.findall(r"\]\(([^)]*\.svg)\)", text)
+    assert pictures
+    for picture in pictures:
+        assert (tmp_path / "solutions" / picture).is_file()
 
 
 def test_the_budget_is_read_from_the_head(tmp_path):

@@ -38,7 +38,10 @@ def test_a_card_has_data_steps_hours_and_recipe(card, config):
         "took": "1.50 hours on a CPU",
         "PSNR on Y": "not measured",
     }
-    assert "\n- data: T91\n- validation: Set5\n- steps: 12\n" in text
+    assert (
+        "\n- data: T91\n- validation: Set5\n- degradation: bicubic\n- loss: l1\n- steps: 12\n"
+        in text
+    )
 
 
 def test_scores_are_psnr_or_psnr_and_ssim(card):
@@ -64,3 +67,18 @@ def test_many_files_are_counted(card):
     assert rows(text)["trained on"].startswith("6 files (91 images)")
     assert "- data: 6 files\n" in text
     assert "5.png" not in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "LR by MATLAB's bicubic |"),
+        ({"degradation": "bicubic+jpeg"}, "LR by bicubic+jpeg |"),
+        ({"lr": "small"}, "LR from small |"),
+    ],
+)
+def test_it_says_how_lr_images_were_made(config, recipe, settings, says):
+    about = {"config": networks.to_dict(config), "recipe": recipe(**settings).to_dict()}
+    about["images"] = "2 images, 0123456789ab"
+    options = {"steps": 1, "seconds": 1.0, "where": "a CPU", "left_out": 0, "scores": {}}
+    assert says in model_card("mine", about, **options)

@@ -6,8 +6,9 @@ import torch
 from glanet import ModelConfig
 from glanet.training import checkpoint
 from glanet.training.errors import TrainError
-from glanet.training.folder import RunFolder, with_config
+from glanet.training.folder import RunFolder
 from glanet.training.loop import new_state
+from glanet.weights.trained import with_config
 
 ABOUT = {"config": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
 

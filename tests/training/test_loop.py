@@ -1,9 +1,13 @@
 import json
 import math
+import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from glanet import GLANet, ModelConfig
 from glanet.data.degradation import imresize, modcrop
@@ -11,7 +15,7 @@ from glanet.data.images import read_rgb
 from glanet.errors import GlanetError
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
-from glanet.training import NotFiniteError, Recipe, loop, train
+from glanet.training import NotFiniteError, Recipe, TrainError, checkpoint, loop, losses, train
 from glanet.training.log import read_log
 from glanet.weights import WeightsError
 
@@ -109,7 +113,7 @@ def nan_at_step_5(monkeypatch):
         calls.append(1)
         return (output - target).abs().mean() * (math.nan if len(calls) == 6 else 1)
 
-    monkeypatch.setattr(loop.F, "l1_loss", loss)
+    monkeypatch.setattr(losses.F, "l1_loss", loss)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(config, recipe, photos, tmp_path, nan_at_step_5):
@@ -129,6 +133,146 @@ def test_a_step_that_is_not_finite_can_be_skipped(config, recipe, tmp_path, nan_
     weights = train(config, recipe(on_nan="skip"), tmp_path / "run")
     assert [entry["skipped"] for entry in read_log(tmp_path / "run" / "log.jsonl")] == [0, 1, 1]
     assert all(tensor.isfinite().all() for tensor in GLANet.from_pretrained(weights).parameters())
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_out_of_memory_says_what_to_change(config, recipe, tmp_path, monkeypatch, error):
+    def full(sr, hr):
+        raise error
+
+    monkeypatch.setitem(losses.LOSSES, "l1", full)
+    with pytest.raises(TrainError, match=r"4 patches of 8×8 pixels.*--accumulate 2 computes"):
+        train(config, recipe(), tmp_path, device="cpu")
+
+
+# What may be chosen
+
+
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(config, recipe, tmp_path):
+    steady = replace(config, stochastic_depth=0.0)  # which draws for each part by itself
+    found = []
+    for parts in (1, 2, 4):
+        run = loop.Run(steady, recipe(accumulate=parts), tmp_path / str(parts), device="cpu")
+        loss = run.gradient(*run._batch())
+        gradients = [p.grad for p in run.state.model.parameters()]
+        found.append(torch.cat([loss.view(1), *(g.flatten() for g in gradients)]))
+    assert found[0].abs().max() > 1e-3
+    for other in found[1:]:
+        assert (found[0] - other).abs().max() <= 1e-6
+
+
+def test_a_run_may_go_on_in_more_parts(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path, device="cpu")
+    run = loop.Run(config, recipe(accumulate=2), tmp_path, device="cpu")
+    assert run.state.step == 12
+
+
+@pytest.mark.parametrize("name", losses.LOSSES)
+def test_every_loss_can_be_trained_with(config, recipe, tmp_path, name):
+    weights = train(config, recipe(loss=name, steps=2), tmp_path, device="cpu")
+    assert (
+        checkpoint.read(tmp_path / "checkpoints" / "step-00000002.safetensors")["about"]["recipe"][
+            "loss"
+        ]
+        == name
+    )
+    assert GLANet.from_pretrained(weights)
+
+
+def test_losses_are_what_their_papers_say():
+    sr, hr = torch.rand(2, 2, 3, 8, 8, dtype=torch.float64)
+    difference = (sr - hr).numpy()
+    assert losses.l1(sr, hr).item() == pytest.approx(np.abs(difference).mean())
+    expected = np.sqrt(difference**2 + 1e-6).mean()
+    assert losses.charbonnier(sr, hr).item() == pytest.approx(expected)
+    waves = np.fft.rfft2(difference.astype(np.float32), norm="ortho")
+    spectral = np.abs(np.stack([waves.real, waves.imag])).mean()
+    expected = np.abs(difference).mean() + losses.SPECTRAL * spectral
+    assert losses.l1_and_spectrum(sr, hr).item() == pytest.approx(expected, rel=1e-5)
+
+
+OF_A_USER = """
+import numpy as np
+
+def squared(sr, hr):
+    return (sr - hr).square().mean()
+
+def every_second(rng, hr):
+    return np.ascontiguousarray(hr[::2, ::2])
+
+def too_large(rng, hr):
+    return hr
+"""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A module of the user's in the working directory."""
+    (tmp_path / "of_a_user.py").write_text(OF_A_USER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    yield "of_a_user"
+    sys.modules.pop("of_a_user", None)
+
+
+def test_a_users_loss_and_degradation_are_used(config, recipe, photos, tmp_path, mine):
+    chosen = recipe(loss=f"{mine}:squared", degradation=f"{mine}:every_second")
+    run = loop.Run(config, chosen, tmp_path / "run", device="cpu")
+    lr, hr = run._batch()
+    assert run.loss(hr, 0 * hr).item() == pytest.approx(hr.square().mean().item())
+    upright = run.store.plan(0, 0, 4).orientation == 0
+    assert torch.equal(lr[upright], hr[upright][..., ::2, ::2])
+
+
+def test_a_degradation_that_keeps_the_size_is_rejected(config, recipe, tmp_path, mine):
+    with pytest.raises(GlanetError, match=r"the degraded image is 44×36 pixels; expected 22×18"):
+        loop.Run(config, recipe(degradation=f"{mine}:too_large"), tmp_path / "run", device="cpu")
+
+
+def test_degraded_images_are_the_same_in_every_run(config, recipe, tmp_path):
+    runs = [
+        loop.Run(config, recipe(degradation=name, seed=seed), tmp_path / str(i), device="cpu")
+        for i, (name, seed) in enumerate(
+            [("bicubic", 0), ("bicubic+noise", 0), ("bicubic+noise", 0), ("bicubic+noise", 1)]
+        )
+    ]
+    plain, one, two, other = (run.store.pixels for run in runs)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, plain)
+    assert not np.array_equal(one, other)
+
+
+def test_given_lr_images_are_trained_on(config, recipe, photos, tmp_path):
+    (tmp_path / "lr").mkdir()
+    for hr in photos[0].iterdir():
+        grey = np.full((18, 22, 3), 99, np.uint8)
+        Image.fromarray(grey).save(tmp_path / "lr" / f"{hr.stem}x2.png")
+    run = loop.Run(config, recipe(lr=str(tmp_path / "lr")), tmp_path / "run", device="cpu")
+    lr, _ = run._batch()
+    assert torch.equal(lr, torch.full_like(lr, 99 / 255))
+
+    (tmp_path / "lr" / "bx2.png").unlink()
+    with pytest.raises(TrainError, match=r"none for .*b\.png; expected one file b or bx2"):
+        loop.Run(config, recipe(lr=str(tmp_path / "lr")), tmp_path / "other", device="cpu")
+    Image.fromarray(grey[1:]).save(tmp_path / "lr" / "b.png")
+    with pytest.raises(GlanetError, match=r"b\.png is 22×17 pixels; expected 22×18"):
+        loop.Run(config, recipe(lr=str(tmp_path / "lr")), tmp_path / "third", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"loss": "l3"}, "loss is 'l3'; expected l1, charbonnier, l1\\+fft, or module:function"),
+        ({"degradation": "blur"}, "degradation is 'blur'; expected bicubic, bicubic\\+noise"),
+        ({"loss": "nowhere:to_be_found"}, "'nowhere:to_be_found', which cannot be imported"),
+        ({"loss": "math:pi"}, "loss is 'math:pi', which is no function"),
+        ({"lr": "x", "degradation": "bicubic+jpeg"}, "no degradation of LR images that are given"),
+        ({"accumulate": 3}, "batch is 4, which 1 processes cannot share equally in 3 parts"),
+    ],
+)
+def test_an_impossible_choice_is_rejected(config, recipe, tmp_path, settings, says):
+    with pytest.raises(GlanetError, match=says):
+        loop.Run(config, recipe(**settings), tmp_path, device="cpu")
 
 
 # Invalid setups

@@ -5,10 +5,19 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+
+from glanet.evaluation.benchmark import evaluate
+from glanet.inference import upscale_within
+from glanet.training.log import read_log
+from glanet.weights import load
 
 # accelerate would look for a GPU for each process, even on a CPU
 NO_GPU = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
@@ -63,6 +72,46 @@ def test_only_the_first_of_two_processes_prints(photos, tmp_path):
     assert run.returncode == 0, run.stderr[-3000:]
     weights = tmp_path / "run" / "weights"
     assert run.stdout == f"{weights}: glanet evaluate --weights {weights}\n"
+
+
+def test_processes_that_see_different_checkpoints_are_rejected(photos, tmp_path):
+    images = ["--data", str(photos[0]), "--validation", str(photos[1])]
+    options = [*images, "--smoke", "--device", "cpu", "--out"]
+    alone = [sys.executable, "-m", "glanet", "train", *options, str(tmp_path / "0")]
+    subprocess.run(alone, env=NO_GPU, check=True, capture_output=True)
+    script = tmp_path / "each_in_its_own.py"
+    script.write_text(
+        "import os, sys\nfrom glanet.cli import main\n"
+        f"out = os.path.join({str(tmp_path)!r}, os.environ['RANK'])\n"
+        f"sys.argv = ['glanet', 'train', *{options!r}, out]\n"
+        "main()\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", str(script)],
+        env=NO_GPU,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode != 0
+    assert "would resume from different checkpoints" in run.stderr
+    assert "step-00000004.safetensors; process 1: no checkpoint" in run.stderr
+
+
+def test_two_processes_measure_what_one_does(photos, tmp_path):
+    for path in photos[0].iterdir():  # turned, as no image may be both trained and measured on
+        Image.open(path).rotate(180).save(photos[1] / path.name)
+    images = ["--data", str(photos[0]), "--validation", str(photos[1])]
+    options = [*images, "--smoke", "--device", "cpu", "--out"]
+    alone = [sys.executable, "-m", "glanet", "train", *options, str(tmp_path / "one")]
+    subprocess.run(alone, env=NO_GPU, check=True, capture_output=True)
+    run = train_in_two(photos, tmp_path / "two", "--smoke", "--device", "cpu")
+    assert run.returncode == 0, run.stderr[-3000:]
+    one, two = (read_log(tmp_path / name / "log.jsonl")[-1]["psnr_y"] for name in ("one", "two"))
+    upscaler = partial(upscale_within, load(tmp_path / "one" / "weights"))
+    of_each = [s.psnr_y for s in evaluate(upscaler, "all", sorted(photos[1].iterdir()), scale=2)]
+    assert one == pytest.approx(np.mean(of_each), abs=1e-9)
+    # stochastic depth draws for each process by itself, so their weights differ a little
+    assert abs(one - two) < 0.05 < abs(one - np.mean(of_each[::2]))
 
 
 def test_unjoined_processes_do_not_share_a_folder(photos, tmp_path):

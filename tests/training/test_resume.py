@@ -15,10 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from glanet.training import TrainError
+from glanet.training import TrainError, checkpoint
 from glanet.training import train as train_anywhere
 from glanet.training.folder import RunFolder
-from glanet.training.log import read_log
+from glanet.training.guards import STOP_SIGNALS
+from glanet.training.log import read_log, read_notes
+from glanet.weights import load
 
 train = partial(train_anywhere, device="cpu")
 TIMES = {"seconds", "images_per_second", "memory_gb"}
@@ -53,7 +55,7 @@ def test_two_equal_runs_are_bit_identical(config, recipe, tmp_path):
     assert ends(tmp_path / "one")[2] == ends(tmp_path / "two")[2]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_stopped_run_saves_and_resumes(config, recipe, tmp_path, number, capsys):
     straight = train(config, recipe(), tmp_path / "straight")
     assert straight == tmp_path / "straight" / "weights"
@@ -67,9 +69,69 @@ def test_a_stopped_run_saves_and_resumes(config, recipe, tmp_path, number, capsy
     assert "stopped after step 5 of 12; the same command resumes" in capsys.readouterr().err
     names = [path.stem for path in RunFolder(tmp_path / "stopped").saved()]
     assert names[-1] == "step-00000005"
-    assert not (tmp_path / "stopped" / "weights").exists()
+    weights = tmp_path / "stopped" / "weights"  # of the validation after step 4
+    assert load(weights / "best").config == load(weights).config == config
     assert train(config, recipe(), tmp_path / "stopped") == tmp_path / "stopped" / "weights"
     assert_same_end(tmp_path / "straight", tmp_path / "stopped")
+
+
+CHANGED = {
+    "on_nan": "skip",
+    "gradient_clip": 0.5,
+    "learning_rate": 5e-4,
+    "validate_every": 6,
+    "save_every": 4,
+}
+
+
+def stopped_at_5(config, recipe, folder):
+    def stop(entry):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    assert train(config, recipe(), folder, watch=stop) is None
+
+
+def test_a_run_resumes_with_what_mends_it(config, recipe, tmp_path):
+    stopped_at_5(config, recipe, tmp_path)
+    assert train(config, recipe(**CHANGED), tmp_path)
+    assert [entry["step"] for entry in read_log(tmp_path / "log.jsonl")] == [4, 6, 12]
+    (first, start), (second, again), (third, note) = (
+        note.values() for note in read_notes(tmp_path / "log.jsonl")
+    )
+    assert (first, second, third) == (0, 5, 5)
+    assert start == again
+    assert start.endswith("cpu, float32")
+    for name, value in CHANGED.items():
+        assert f"recipe.{name} {getattr(recipe(), name)} → {value}" in note
+    assert note.endswith("no single recipe reproduces the result any more")
+
+
+def test_other_intervals_leave_the_result_as_it_is(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path / "straight")
+    stopped_at_5(config, recipe, tmp_path / "stopped")
+    train(config, recipe(validate_every=6, save_every=5), tmp_path / "stopped")
+    straight, stopped = (
+        load_file(tmp_path / name / "weights" / "model.safetensors")
+        for name in ("straight", "stopped")
+    )
+    assert all(torch.equal(straight[name], stopped[name]) for name in straight)
+    assert "reproduces" not in read_notes(tmp_path / "stopped" / "log.jsonl")[-1]["note"]
+
+
+def test_checkpoints_of_a_run_are_weights(config, recipe, tmp_path):
+    train(config, recipe(validate_every=5), tmp_path / "run")
+    files = RunFolder(tmp_path / "run")
+    for path, weights in ((files.saved()[-1], files.weights), (files.best, files.best_weights)):
+        ours, theirs = load(path).state_dict(), load(weights).state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert train(config, recipe(), tmp_path / "next", init=files.best)
+
+
+def test_best_is_what_was_measured_best(config, recipe, tmp_path):
+    train(config, recipe(validate_every=5, save_every=4), tmp_path)
+    best = max(read_log(tmp_path / "log.jsonl"), key=lambda entry: entry["psnr_y"])
+    saved = checkpoint.read(RunFolder(tmp_path).best)
+    assert (saved["step"], saved["best"]) == (best["step"], best["psnr_y"])
 
 
 def test_killed_20_times_the_result_is_bit_identical(config, recipe, tmp_path, one_thread):

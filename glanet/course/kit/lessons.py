@@ -9,7 +9,8 @@ class Lesson:
 
     ``name`` is the key everywhere: in the folders ``glanet/course/lessons`` and ``tests/lessons``
     and in the exercises. ``stem`` names the notebook's file. ``builds`` is the part of the package
-    that the learner builds in it, "" for none; ``shows`` is the notebook's subject.
+    that the learner builds in it, "" for none; ``shows`` is the notebook's subject. ``assumes``
+    numbers the lessons without which it is hard to follow.
     """
 
     number: str  # two digits, the reading order
@@ -17,6 +18,7 @@ class Lesson:
     title: str
     builds: str
     shows: str
+    assumes: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -27,7 +29,12 @@ class Lesson:
 LESSONS = (
     Lesson("00", "start_here", "start here", "", "your machine, your first upscaled photograph"),
     Lesson(
-        "01", "the_problem", "the problem", "degradation", "what a low-resolution image has lost"
+        "01",
+        "the_problem",
+        "the problem",
+        "degradation",
+        "what a low-resolution image has lost",
+        ("00",),
     ),
     Lesson(
         "02",
@@ -35,6 +42,7 @@ LESSONS = (
         "the yardstick",
         "metrics",
         "PSNR and SSIM (structural similarity) as the papers measure them",
+        ("01",),
     ),
     Lesson(
         "03",
@@ -42,9 +50,15 @@ LESSONS = (
         "shallow features",
         "Eq. 1",
         "the first convolution, and a stub of the network that trains",
+        ("01", "02"),
     ),
     Lesson(
-        "04", "inception", "Inception", "Eq. 3", "convolutions as filters; what max-pooling does"
+        "04",
+        "inception",
+        "Inception",
+        "Eq. 3",
+        "convolutions as filters; what max-pooling does",
+        ("03",),
     ),
     Lesson(
         "05",
@@ -52,6 +66,7 @@ LESSONS = (
         "window attention",
         "W-MSA",
         "window-based multi-head self-attention, from toy numbers to position bias",
+        ("03",),
     ),
     Lesson(
         "06",
@@ -59,6 +74,7 @@ LESSONS = (
         "shifted windows",
         "SW-MSA",
         "attention in shifted windows: the roll and the mask, checked by brute force",
+        ("05",),
     ),
     Lesson(
         "07",
@@ -66,22 +82,39 @@ LESSONS = (
         "the GLA layer",
         "Fig. 2b",
         "both tools combined, and which one the layer listens to",
+        ("04", "06"),
     ),
-    Lesson("08", "dense_blocks", "dense blocks", "Eq. 2", "what dense connections do to gradients"),
+    Lesson(
+        "08",
+        "dense_blocks",
+        "dense blocks",
+        "Eq. 2",
+        "what dense connections do to gradients",
+        ("07",),
+    ),
     Lesson(
         "09",
         "the_whole_network",
         "the whole network",
         "Eq. 4, 5",
         "where its 18,142,847 parameters are",
+        ("08",),
     ),
-    Lesson("10", "frequency_lab", "frequency lab", "", "which frequencies the branches carry"),
+    Lesson(
+        "10",
+        "frequency_lab",
+        "frequency lab",
+        "",
+        "which frequencies the branches carry",
+        ("07", "09"),
+    ),
     Lesson(
         "11",
         "training_in_miniature",
         "training in miniature",
         "training",
         "a network that you train on a laptop",
+        ("02", "09"),
     ),
     Lesson(
         "12",
@@ -89,14 +122,23 @@ LESSONS = (
         "full training",
         "",
         "the paper's recipe, in a process that survives the notebook",
+        ("11",),
     ),
-    Lesson("13", "evaluation", "evaluation", "", "the paper's tables, with your weights in them"),
+    Lesson(
+        "13",
+        "evaluation",
+        "evaluation",
+        "",
+        "the paper's tables, with your weights in them",
+        ("02", "09"),
+    ),
     Lesson(
         "15",
         "the_rivals",
         "the rivals",
         "rivals",
         "what each network of Table 1 looks at, and what that costs",
+        ("05", "09"),
     ),
 )
 

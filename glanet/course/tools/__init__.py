@@ -13,7 +13,8 @@ def dev_extra():
     try:
         yield
     except ModuleNotFoundError as error:
+        package = error.name.partition(".")[0]
         sys.exit(
-            f"glanet: {error.name} is not installed; building and running notebooks needs the dev "
+            f"glanet: {package} is not installed; building and running notebooks needs the dev "
             "extra: pip install 'glanet[dev]'"
         )

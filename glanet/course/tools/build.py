@@ -18,8 +18,9 @@ import tyro
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from glanet.course.kit.paths import NOTEBOOKS
-from glanet.course.tools import dev_extra
+from glanet.course.kit.lessons import LESSONS
+from glanet.course.kit.paths import FIGURES, NOTEBOOKS
+from glanet.course.tools import dev_extra, links
 from glanet.data.catalog import data_root
 from glanet.errors import GlanetError
 from glanet.files import write_text
@@ -31,6 +32,7 @@ with dev_extra():
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
     from nbclient.output_widget import OutputWidget
 
+SOLUTIONS = NOTEBOOKS / "solutions"  # ignored by git
 LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
 CELL_TIMEOUT = 3600  # seconds: no cell of the smoke and learn profiles comes near it
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -75,7 +77,8 @@ def convert(source, solved=False):
     """The notebook of ``source``, not executed.
 
     Where a cell holds a solution between ``# >>>`` and ``# <<<``, the learner gets ``...`` in its
-    place and the solution folded in the cell below; with ``solved``, the solution stays.
+    place and the solution folded in the cell below; with ``solved``, the solution stays. A lesson
+    also gets its links.
     """
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -91,6 +94,9 @@ def convert(source, solved=False):
             cells.append(nbformat.v4.new_markdown_cell(FOLDED.format(solution.strip())))
     for number, cell in enumerate(cells):
         cell.id = f"cell-{number:03d}"  # drawn at random otherwise
+    for lesson in LESSONS:
+        if lesson.stem == source.stem:
+            links.add_links(cells, lesson, links.repository())
     notebook.cells = cells
     return notebook
 
@@ -208,8 +214,49 @@ def build(source) -> Usage:
     notebook = convert(source)
     usage = execute(notebook, source.name)
     normalise(notebook, source.name)
-    write_text(target(source), nbformat.writes(notebook).rstrip("\n") + "\n")
+    write(notebook, target(source))
     return usage
+
+
+def write(notebook, path):
+    write_text(path, nbformat.writes(notebook).rstrip("\n") + "\n")
+
+
+def renew(source):
+    """Convert and write one notebook with the outputs that it stores; no cell is executed.
+
+    Raises:
+        BuildError: the code has changed since it was executed.
+    """
+    notebook = convert(source)
+    new, stored = _lesson_code(notebook), _lesson_code(nbformat.read(target(source), as_version=4))
+    if [cell.source for cell in new] != [cell.source for cell in stored]:
+        raise BuildError(
+            f"{source.name}: its code is not what was executed. "
+            f"Run `make notebooks ARGS={source.stem[:2]}`."
+        )
+    for cell, old in zip(new, stored, strict=True):
+        cell.outputs = old.outputs
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for number, cell in enumerate(code, start=1):
+        cell.execution_count = number
+    write(notebook, target(source))
+
+
+def _lesson_code(notebook):
+    """The code cells that come from the source."""
+    return [c for c in notebook.cells if c.cell_type == "code" and c.id != links.INSTALL]
+
+
+def write_solved(source):
+    """Write one notebook into ``SOLUTIONS`` with its exercises solved; no cell is executed."""
+    notebook = convert(source, solved=True)
+    figures = os.path.relpath(FIGURES, SOLUTIONS)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("](figures/", f"]({Path(figures).as_posix()}/")
+    SOLUTIONS.mkdir(exist_ok=True)
+    write(notebook, SOLUTIONS / f"{source.stem}.ipynb")
 
 
 def budget(source) -> Usage:
@@ -224,15 +271,22 @@ def budget(source) -> Usage:
     return Usage(60 * float(promise[1]), int(1e9 * float(promise[2])))
 
 
-def main(names: Positional[tuple[str, ...]] = (), /):
-    """Build the notebooks whose names start so (``00``, ``04_inception``); all without a name."""
+def main(names: Positional[tuple[str, ...]] = (), /, *, stored: bool = False, solved: bool = False):
+    """Build the notebooks whose names start so (``00``, ``04_inception``); all without a name.
+
+    Args:
+        names: How the notebooks' names start.
+        stored: Keep the stored outputs and execute nothing, which needs unchanged code.
+        solved: Write solved notebooks into notebooks/solutions, not executed.
+    """
+    step = write_solved if solved else renew if stored else build
     chosen = [s for s in sources() if not names or s.stem.startswith(tuple(names))]
     if not chosen:
         sys.exit(f"no source matches; there are {', '.join(s.stem for s in sources())}")
     progress = tqdm(chosen)
     for source in progress:
         progress.set_description(source.stem)
-        build(source)
+        step(source)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from glanet.course.kit.paths import FIGURES, MY_WORK, NOTEBOOKS
 from glanet.errors import GlanetError
 from glanet.files import write_text
 
+NOTEBOOK_LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+\.ipynb)\)")
+
 
 class WorkError(GlanetError, ValueError):
     """No notebook can be copied; the message says why and what mends it."""
@@ -43,7 +45,8 @@ def copy_notebooks(names=(), fresh=False) -> list[str]:
         )
     MY_WORK.mkdir(exist_ok=True)
     figures = _figures()
-    return [_copy(path, figures, fresh) for path in chosen]
+    copied = {path.name for path in (*chosen, *MY_WORK.glob("*.ipynb"))}
+    return [_copy(path, figures, copied, fresh) for path in chosen]
 
 
 def _figures():
@@ -54,7 +57,17 @@ def _figures():
     return "figures"
 
 
-def _copy(original, figures, fresh):
+def _lead(found, copied):
+    """A link to a notebook, as it stands in a copy: to the copy, else to the original."""
+    text, name = found.groups()
+    if name in copied:
+        return found[0]
+    if not MY_WORK.is_relative_to(NOTEBOOKS):
+        return text  # JupyterLab opens nothing outside its root
+    return f"[{text}]({Path(os.path.relpath(NOTEBOOKS, MY_WORK)).as_posix()}/{name})"
+
+
+def _copy(original, figures, copied, fresh):
     text = original.read_text(encoding="utf-8")
     version = hashlib.sha256(text.encode()).hexdigest()[:12]
     target = MY_WORK / original.name
@@ -67,7 +80,10 @@ def _copy(original, figures, fresh):
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
             cell["source"] = [
-                re.sub(r"\]\(figures/", f"]({figures}/", line) for line in cell["source"]
+                NOTEBOOK_LINK.sub(
+                    lambda found: _lead(found, copied), line.replace("](figures/", f"]({figures}/")
+                )
+                for line in cell["source"]
             ]
     write_text(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     return f"{MY_WORK.name}/{target.name}: copied"

@@ -14,7 +14,8 @@ runpy.run_module("glanet.course.tools.{tool}", run_name="__main__")
 
 
 @pytest.mark.parametrize(
-    ("tool", "package"), [("build", "jupytext"), ("build", "nbclient"), ("headless", "nbformat")]
+    ("tool", "package"),
+    [("build", "jupytext"), ("build", "nbclient"), ("headless", "nbformat"), ("site", "sphinx")],
 )
 def test_without_the_dev_extra_a_tool_ends_with_one_sentence(tool, package):
     code = WITHOUT.format(tool=tool, package=package)

@@ -10,7 +10,9 @@ from glanet.course.tools.work import WorkError, copy_notebooks
 
 def notebook(text):
     cells = [
-        nbformat.v4.new_markdown_cell("Look: ![a window](figures/05_window.svg)"),
+        nbformat.v4.new_markdown_cell(
+            "Look: ![a window](figures/05_window.svg)\nBefore: [04 Inception](04_inception.ipynb)"
+        ),
         nbformat.v4.new_code_cell(text),
     ]
     return nbformat.writes(nbformat.v4.new_notebook(cells=cells))
@@ -38,6 +40,30 @@ def test_all_or_the_named_are_copied_and_their_pictures_are_found(folder):
     assert "](../figures/05_window.svg)" in nbformat.read(copy, as_version=4).cells[0].source
     assert len(copy_notebooks()) == 2
     assert sorted(path.name[:2] for path in (folder / "my_work").iterdir()) == ["04", "05"]
+
+
+def text(copy):
+    return nbformat.read(copy, as_version=4).cells[0].source
+
+
+def test_a_copy_links_to_copies_and_else_to_the_originals(folder):
+    copy_notebooks(["05"])
+    copy = folder / "my_work" / "05_window_attention.ipynb"
+    assert "[04 Inception](../04_inception.ipynb)" in text(copy)
+    copy_notebooks()
+    copy_notebooks(["05"], fresh=True)
+    assert "[04 Inception](04_inception.ipynb)" in text(copy.with_stem(f"{copy.stem}-2"))
+
+
+def test_away_from_the_notebooks_a_copy_links_to_nothing_that_is_not_there(
+    folder, monkeypatch, tmp_path_factory
+):
+    copies = tmp_path_factory.mktemp("anywhere") / "glanet-course"
+    monkeypatch.setattr(work, "MY_WORK", copies)
+    copy_notebooks(["05"])
+    assert text(copies / "05_window_attention.ipynb").endswith("Before: 04 Inception")
+    copy_notebooks(fresh=True)
+    assert "(04_inception.ipynb)" in text(copies / "05_window_attention-2.ipynb")
 
 
 def test_away_from_the_notebooks_the_copies_bring_their_pictures(

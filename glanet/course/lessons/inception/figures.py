@@ -19,7 +19,7 @@ POOLING_LOOKS = {
 
 
 def transfer(kernels):
-    """|H| of each kernel: amplitude out over amplitude in, at each frequency.
+    """``|H|`` of each kernel: amplitude out over amplitude in, at each frequency.
 
     (..., k, k) -> (..., 64, 64), frequencies in the order of the FFT.
     """
@@ -27,7 +27,7 @@ def transfer(kernels):
 
 
 def kernel_and_response(kernels, *, output, source):
-    """One kernel of a branch and its |H|, the amplitude that it passes at each frequency.
+    """One kernel of a branch and its ``|H|``, the amplitude that it passes at each frequency.
 
     ``kernels`` is (outputs, inputs, k, k). All pairs of channels of the branch share one colour
     scale, so a weak pair is pale.
