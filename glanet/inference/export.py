@@ -7,7 +7,6 @@ windows and cropping the result, is in the graph, which is traced for symbolic h
 import copy
 import warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -105,16 +104,30 @@ def _traced(model, dtype):
     sides = {2: Dim("height", min=1, max=LARGEST), 3: Dim("width", min=1, max=LARGEST)}
     try:
         with torch.no_grad():
-            return torch.export.export(
+            program = torch.export.export(
                 AnySize(model, getattr(torch, dtype)).eval(),
                 (example,),
                 dynamic_shapes=(sides,),
                 strict=False,
-                # 1×1 is as good as any size; the checks at three sizes say whether that is true
                 prefer_deferred_runtime_asserts_over_guards=True,
             )
     except Exception as error:  # of the tracer's many kinds
         raise _cannot(model, error) from error
+    return _without_assertions(program)
+
+
+def _without_assertions(program):
+    """The graph without what the tracer believes of sizes, such as that some cropping is done.
+
+    It believes too much: no padding is a case as well. `export` checks the file at three sizes.
+    """
+    graph = program.graph_module.graph
+    for node in graph.nodes:
+        if node.target is torch.ops.aten._assert_scalar.default:
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    program.graph_module.recompile()
+    return program
 
 
 def _cannot(model, error):
@@ -156,6 +169,7 @@ def _difference(run, model, size):
 def card(model, file_name, dtype, source, difference) -> str:
     """What the file is and takes, as Markdown."""
     entry, config = networks.find(model.config.network), model.config
+    sizes = ", ".join(f"{height}×{width}" for height, width in sizes_to_check(model))
     example = (
         f"""session = onnxruntime.InferenceSession("{file_name}")
 (sr,) = session.run(["{OUTPUT}"], {{"{INPUT}": lr}})"""
@@ -172,7 +186,7 @@ def card(model, file_name, dtype, source, difference) -> str:
 | input | `{INPUT}`: float32 (1, 3, H, W), RGB in [0, 1], for any H and W up to {LARGEST:,} |
 | output | `{OUTPUT}`: float32 (1, 3, {config.scale}·H, {config.scale}·W), to be clipped to [0, 1] |
 | computes in | {dtype} |
-| checked | at {_listed(sizes_to_check(model))} pixels: differs from the model by {difference:.1g} at most |
+| checked | at {sizes} pixels: differs from the model by {difference:.1g} at most |
 
 ```python
 {example}
@@ -181,7 +195,3 @@ def card(model, file_name, dtype, source, difference) -> str:
 A large image needs memory in proportion to its pixels. Cut it into tiles that overlap, or use
 `glanet upscale`, which does.
 """
-
-
-def _listed(sizes):
-    return ", ".join(f"{height}×{width}" for height, width in sizes)
