@@ -45,9 +45,7 @@ class Features:
 
 def main():
     ledger.started()
-    measured = {
-        (name, path.stem): grey(path) for name in SETS for path in catalog.hr_images(name)
-    }
+    measured = {(name, path.stem): grey(path) for name in SETS for path in catalog.hr_images(name)}
     known = {key: features(image) for key, image in tqdm(measured.items(), "benchmarks")}
     mirrored = {key: features(image[:, ::-1]) for key, image in measured.items()}
     pairs, count = [], 0

@@ -33,6 +33,7 @@ from glanet.device import choose_device
 from glanet.errors import GlanetError
 from glanet.evaluation import benchmark
 from glanet.files import write_text
+from glanet.inference import export as exports
 from glanet.training.recipe import CHOICES, Recipe
 from glanet.weights import load
 
@@ -267,6 +268,35 @@ def evaluate(
         text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         with _writing(json_file):
             write_text(json_file, text + "\n")
+
+
+@app.command
+def export(
+    weights: Positional[str],
+    /,
+    *,
+    format: Literal[*exports.FORMATS] = "onnx",
+    dtype: Literal[*exports.TOLERANCE] = "float32",
+    out: Annotated[Path | None, arg(metavar="FILE", aliases=["-o"], help_behavior_hint="")] = None,
+) -> None:
+    """Write weights as a file for other programs: glanet export tiny-x2 --format onnx
+
+    The file takes images of any size. It is checked against the model, and a card beside it, with
+    the ending .md, says what it takes.
+
+    Args:
+        weights: shipped name, folder, Hub id, released .pth file, or a checkpoint of a run
+        format: onnx, or torch for torch.export.load
+        dtype: what the file computes in
+        out: file to write; default: the name of the weights, in the working directory
+    """
+    model, suffix = load(weights), exports.FORMATS[format]
+    path = out or Path(Path(weights).stem + suffix)
+    if path.suffix != suffix:
+        raise CommandError(f"{path}: a file of this format ends in {suffix}.")
+    _check_writable(path)
+    found = exports.export(model, path, format, dtype, source=weights)
+    print(f"{path}: differs from {weights} by {found:.1g} at most; see {path.with_suffix('.md')}")
 
 
 @app.command
