@@ -98,6 +98,13 @@ LESSONS = (
         "rivals",
         "what each network of Table 1 looks at, and what that costs",
     ),
+    Lesson(
+        "16",
+        "your_own_layer",
+        "your own layer",
+        "",
+        "a change of your own, and whether it is more than chance",
+    ),
 )
 
 
