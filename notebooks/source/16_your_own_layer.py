@@ -96,16 +96,13 @@ settings = (config.channels, config.heads, config.window, config.window // 2)
 print(same_module(MyLayer(*settings, change=False), GLALayer(*settings), tokens))
 
 # %% [markdown]
-# And with the change on, something must differ. A change that never runs is a common mistake.
+# And with the change on, the output must differ, from the same weights where they fit. A change that
+# never runs is a common mistake.
 
 # %%
-mine = MyLayer(*settings)
-mine.load_state_dict(GLALayer(*settings).state_dict(), strict=False)  # all weights that fit
-with torch.no_grad():
-    print(
-        "the change does something:",
-        not torch.equal(mine(tokens), MyLayer(*settings, change=False)(tokens)),
-    )
+from glanet.course.lessons.your_own_layer.experiment import takes_effect
+
+print("the change takes effect:", takes_effect(MyLayer(*settings), GLALayer(*settings), tokens))
 
 # %% [markdown]
 # ## 2 · Equal parameters
@@ -250,7 +247,8 @@ recipe = Recipe(
     gradient_clip=0.05,
 )
 print(f"{len(recipe.data)} images to train on, {len(recipe.validation)} to measure on")
-print(Trial("mine", parameters["mine"], recipe.preset("tiny", seed=1)).recipe.seed)
+example = Trial("mine", parameters["mine"], recipe)
+print(f"{example.network}: {example.recipe.steps} steps, seed {example.recipe.seed}")
 
 # %% [markdown]
 # **Exercise 2 · A fair plan** ★★☆, 15 minutes. Return a list with the trials of all networks, from
@@ -515,12 +513,13 @@ print(reveal_choice(guess_verdict, found, choices=tuple(VERDICTS), because=VERDI
 
 # %% [markdown]
 # "Undecided" is not "equal". It means that a difference, if there is one, is smaller than the interval.
-# How many seeds would you need to see a lead of 0.02 dB? The interval shrinks with $\sqrt n$:
+# How many seeds would you need to see a lead of 0.02 dB? The interval shrinks with $\sqrt n$, and for
+# many seeds the factor is 1.96:
 
 # %%
 spread = differences["mine"].mean(1).std(ddof=1)
-needed = next(n for n in range(2, 10_000) if t.ppf(0.975, n - 1) * spread / n**0.5 < 0.02)
-print(f"the lead varies by {spread:.3f} dB between seeds: about {needed} seeds")
+needed = (1.96 * spread / 0.02) ** 2
+print(f"the lead varies by {spread:.3f} dB between seeds: about {max(3, round(needed))} seeds")
 
 # %% [markdown]
 # ## 8 · What changed inside

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from glanet import ModelConfig
 from glanet.analysis.receptive import ReceptiveField
@@ -19,6 +20,7 @@ from glanet.course.lessons.your_own_layer.experiment import (
     broken_rules,
     carry_out,
     compare,
+    takes_effect,
     training_images,
     with_hidden,
 )
@@ -89,6 +91,30 @@ def test_a_variant_has_windows_and_shifted_windows_and_the_initial_weights_of_a_
     for layer in layers:
         assert layer.attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.3)
         assert not layer.attention.qkv.bias.any()
+
+
+class Wider(GLALayer):
+    """A layer with weights of its own, in another shape, and an effect."""
+
+    def __init__(self, *settings):
+        super().__init__(*settings, mlp_ratio=3)
+
+
+class Idle(GLALayer):
+    """A layer with a change that never runs."""
+
+    def __init__(self, *settings):
+        super().__init__(*settings)
+        self.unused = nn.Linear(3, 3)
+
+
+@pytest.mark.parametrize(("layer", "expected"), [(Wider, True), (Idle, False)])
+def test_a_change_that_never_runs_is_noticed(layer, expected):
+    tokens = torch.randn(1, 8, 8, 8)
+    changed, unchanged = (kind(8, 2, 8, 0) for kind in (layer, GLALayer))
+    before = {name: tensor.clone() for name, tensor in changed.state_dict().items()}
+    assert takes_effect(changed, unchanged, tokens) == expected
+    assert all(torch.equal(before[name], now) for name, now in changed.state_dict().items())
 
 
 @pytest.mark.parametrize("channels", [12, 16, 24, 28])

@@ -1,9 +1,12 @@
 """An experiment on the layer: networks that differ in it, trained alike, and judged by rules."""
 
+import copy
 from collections import Counter
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass, replace
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +69,24 @@ def with_hidden(config, hidden) -> ModelConfig:
     return replace(config, mlp_ratio=(hidden + 0.5) / config.channels)
 
 
+def takes_effect(changed, unchanged, tokens) -> bool:
+    """Whether two layers give different outputs for tokens (B, H, W, C) from the same weights.
+
+    ``changed`` gets the weights of ``unchanged``, by name, where the shapes are the same.
+    """
+    changed = copy.deepcopy(changed)
+    state = changed.state_dict()
+    state |= {
+        name: tensor
+        for name, tensor in unchanged.state_dict().items()
+        if name in state and state[name].shape == tensor.shape
+    }
+    changed.load_state_dict(state)
+    with torch.no_grad():
+        ours, theirs = (layer.eval()(tokens) for layer in (changed, unchanged))
+    return not torch.allclose(ours, theirs, atol=1e-6)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One training and its measurement.
@@ -101,7 +122,8 @@ def carry_out(variant, recipe) -> GLANet:
 
 @cache
 def _store(files, scale, patch):
-    return PatchStore.from_images(list(files), scale, patch)
+    with redirect_stderr(StringIO()):  # hide the progress bar
+        return PatchStore.from_images(list(files), scale, patch)
 
 
 def psnrs(model, files) -> list[float]:

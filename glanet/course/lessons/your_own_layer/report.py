@@ -75,6 +75,7 @@ def _text(question, expected, trials, psnr):
     found, broken = conclude(psnr), broken_rules(trials)
     seeds = sorted({trial.recipe.seed for trial in trials})
     parameters = {trial.network: trial.parameters for trial in trials}
+    images = ", ".join(Path(file).stem for file in recipe.validation)
     predicted = "none" if expected is ... else expected
     checked = "\n".join(f"- {'broken: ' if rule in broken else ''}{rule}" for rule in RULES)
     said = VERDICTS[found]
@@ -96,7 +97,7 @@ PSNR on Y in dB at ×2, mean over seeds and images; the intervals are paired, 95
 | budget of each training | {recipe.steps:,} steps of {recipe.batch} patches, {recipe.patch}×\
 {recipe.patch} LR pixels, learning rate {recipe.learning_rate:g} |
 | trained on | {len(recipe.data)} images |
-| measured on | {len(recipe.validation)} images: {", ".join(Path(file).stem for file in recipe.validation)} |
+| measured on | {len(recipe.validation)} images: {images} |
 | commit | {origin.commit(paths.HOME) or "unknown"} |
 | device | {origin.device_name()} |
 | torch, date | {torch.__version__}, {datetime.now(UTC).date().isoformat()} |
