@@ -103,7 +103,7 @@ LESSONS = (
         "your_own_layer",
         "your own layer",
         "",
-        "a change of your own, and whether it is more than chance",
+        "your change to the layer, judged against chance",
     ),
 )
 
