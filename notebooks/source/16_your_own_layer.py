@@ -13,10 +13,10 @@
 # 2023)](https://panpinchi.github.io/GLA-Net/): attention for what is far, convolutions for what is
 # near. Was it the best choice? Here you change it.
 #
-# To change a layer takes a line. To know whether the change helped takes an experiment, and most of
-# this notebook is about that. You plan it, you write the rule of judgement *before* you see a result,
-# you train, you judge, and you get a report of one page. The exercises check how the experiment is
-# done. They do not check whether your layer wins.
+# A change takes a line. To know whether it helped takes an experiment, and most of this notebook is
+# about that. You plan it, you write the rule of judgement *before* you see a result, you train, you
+# judge, and you get a report of one page. The exercises check how the experiment is done. They do not
+# check whether your layer wins.
 
 # %% [markdown]
 # ## 1 · The question
@@ -113,8 +113,8 @@ print("the change takes effect:", takes_effect(MyLayer(*settings), GLALayer(*set
 # parameters.
 #
 # By hand: a network has 1,050 parameters with one hidden channel and 1,100 with two. So a hidden
-# channel costs 50. To reach 2,030, there are 980 left over for further channels, which is 19.6 of them. The nearest
-# whole number is 20, so the width is 21.
+# channel costs 50. The target is 2,030, so 980 parameters are left for further channels. That is
+# enough for 19.6 of them. The nearest whole number is 20, and the width is 21.
 #
 # **Exercise 1 · The hidden width** ★☆☆, 8 minutes. `count(width)` returns the parameters of the
 # network with this hidden width, at least 1. They grow by the same number for each hidden channel.
@@ -161,8 +161,8 @@ print(f"as it is: {Variant(config, MyLayer).parameters:,} parameters")
 print(f"with {hidden} hidden channels: {parameters_of(hidden):,}, original {original.parameters:,}")
 
 # %% [markdown]
-# Parameters are not the only budget. Two networks of equal parameters may differ in time and memory,
-# and a window of 16 costs time but almost no parameters. What you do not match, you report.
+# Parameters are not the only budget. Two networks of equal parameters may differ in time and memory: a
+# larger window costs time and almost no parameters. Report what you do not match.
 
 # %% [markdown]
 # ## 3 · Two more networks
@@ -331,8 +331,8 @@ print("\n".join(broken_rules(trials)) or "no rule is broken")
 # factor is 4.30. So the interval is $0.05 \pm 4.30 \cdot 0.023$, from −0.05 to 0.15 dB. It includes 0.
 # Three leads, all positive, and no finding.
 #
-# We take the *differences* of pairs first, with the same seed or on the same image. One image is hard for
-# all networks, another is easy for all, and the difference does not contain that.
+# Take the *differences* of pairs first, with the same seed or on the same image. One image is hard
+# for all networks and another is easy for all. The difference does not contain that.
 #
 # **Exercise 3 · A paired interval** ★★☆, 10 minutes. `ours` and `theirs` are arrays of PSNRs, pair by
 # pair. Return the mean of ours − theirs, and the lower and upper end of its 95 % confidence interval.
@@ -344,7 +344,8 @@ print("\n".join(broken_rules(trials)) or "no rule is broken")
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `t.ppf(0.975, n - 1)` from `scipy.stats` is the factor: 97.5 % lie below it, and 2.5 % beyond each end.
+# `t.ppf(0.975, n - 1)` from `scipy.stats` is the factor: 97.5 % lie below it, and so 2.5 % beyond
+# each end.
 #
 # </details>
 
@@ -558,7 +559,7 @@ gains = {
     name: np.stack([errors[name, s].gain_over(errors["original", s]).mean(0) for s in seeds])
     for name in ("mine", "control")
 }
-gains_by_frequency(errors["original", 0].frequency, gains)
+gains_by_frequency(errors["original", seeds[0]].frequency, gains)
 
 # %% [markdown]
 # Then the reach: how strongly does each LR (low-resolution) pixel affect one pixel at the end of the
@@ -594,11 +595,12 @@ reaches(fields)
 # %% [markdown]
 # ## 9 · How to know that a finding is none
 #
-# Here are eight ways to find what is not there. Most need no bad intention. Each produces a lead over
-# the original without a better layer. Four need a training more, with the first seed:
+# Here are eight ways to find what is not there. Most need no bad intention. Each may produce a lead
+# over the original without a better layer. Four of them need one more training each, with the first
+# seed:
 
 # %%
-base = trials[0].recipe
+base = replace(trials[0].recipe, seed=seeds[0])
 wide = Variant(replace(config, channels=config.channels + 4))
 unfair = {
     "half as many steps again": (original, replace(base, steps=base.steps + base.steps // 2)),
@@ -746,7 +748,8 @@ print(f"each layer has {kept:,} parameters more, but the network has {lost:,} mo
 #
 # ## The same as the package's
 #
-# The rules that you wrote are those of the lesson, and the interval is that of `glanet.analysis`:
+# Section 1 proved that your layer without its change is the GLA layer. The interval that you wrote is
+# that of `glanet.analysis`:
 
 # %%
 from glanet.analysis import statistics
