@@ -238,12 +238,12 @@ held_out = practice.held_out_images()[by_profile(smoke=-2, learn=0, full=0) :]
 recipe = Recipe(
     data=tuple(map(str, training)),
     validation=tuple(map(str, held_out)),
-    steps=by_profile(smoke=4, learn=600, full=6000),
+    steps=by_profile(smoke=4, learn=500, full=6000),
     batch=8,
     patch=16,
     learning_rate=4e-3,
     schedule="cosine",
-    warm_up=by_profile(smoke=0, learn=60, full=200),
+    warm_up=by_profile(smoke=0, learn=50, full=200),
     gradient_clip=0.05,
 )
 print(f"{len(recipe.data)} images to train on, {len(recipe.validation)} to measure on")
