@@ -17,7 +17,6 @@ BANDS = 16
 EDGES = np.linspace(0, 0.5, BANDS + 1)
 FREQUENCY = (EDGES[:-1] + EDGES[1:]) / 2  # the middle of each ring
 AREA = np.pi * np.diff(EDGES**2)  # of each ring, (cycles/pixel)²
-DRAWS = 2000  # of a bootstrap
 HIGH = 0.25  # cycles/pixel, half of the highest: "high" frequencies begin here
 
 
@@ -61,15 +60,6 @@ class SumSpectrum:
         whole = self.together.energy(low, high)
         shares = {name: part.energy(low, high) / whole for name, part in self.parts.items()}
         return shares | {"cross-terms": 1 - sum(shares.values())}
-
-
-@dataclass(frozen=True)
-class Band:
-    """A mean and its 95 % band by bootstrap, from low to high; each has the shape of one sample."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 def hann(size) -> np.ndarray:
@@ -153,17 +143,6 @@ def sum_spectrum(parts) -> SumSpectrum:
     together = sum(part.double() for part in parts.values())  # float32 would round the sum
     spectra = {name: power_spectrum(part) for name, part in parts.items()}
     return SumSpectrum(spectra, power_spectrum(together))
-
-
-def bootstrap(samples) -> Band:
-    """The mean over the first axis, and its 95 % band: n samples are drawn with repetition.
-
-    The draws are the same in every call. Take logarithms first if the samples differ by factors.
-    """
-    samples = np.asarray(samples)
-    chosen = np.random.default_rng(0).integers(len(samples), size=(DRAWS, len(samples)))
-    low, high = np.quantile(samples[chosen].mean(1), (0.025, 0.975), axis=0)
-    return Band(samples.mean(0), low, high)
 
 
 def decibels(power) -> np.ndarray:

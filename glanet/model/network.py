@@ -32,7 +32,7 @@ class GLANet(nn.Module):
         head = LightHead if config.light_head else PaperHead
         self.reconstruct = head(config.channels, config.scale)
         self.register_buffer("mean", torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     @property
     def multiple(self):
@@ -90,8 +90,11 @@ def check_image(image):
         )
 
 
-def _initialise(module):
-    # as in Swin Transformer; convolutions, the 1×1 among them, keep PyTorch's own start
+def initialise(module):
+    """Give a linear layer its initial weights, as in Swin Transformer; for ``model.apply``.
+
+    Convolutions, the 1×1 among them, keep PyTorch's own start.
+    """
     if type(module) is nn.Linear:
         nn.init.trunc_normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

@@ -7,7 +7,6 @@ from glanet.analysis.spectrum import (
     AREA,
     BANDS,
     FREQUENCY,
-    bootstrap,
     by_radius,
     by_ring,
     decibels,
@@ -171,26 +170,7 @@ def test_averaging_over_directions_leaves_the_corners_out():
     assert frequency[3] == 3.5 / 64
 
 
-# Bootstrap
-
-
-def test_the_band_holds_the_true_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    inside = 0
-    for _ in range(200):
-        band = bootstrap(rng.normal(3, 2, 20))
-        inside += band.low <= 3 <= band.high
-    assert 170 <= inside <= 198  # 95 in 100, a little less for so few images
-
-
-def test_the_band_is_narrow_where_images_agree_and_the_same_each_time():
-    samples = np.random.default_rng(0).normal(size=(9, BANDS)) * np.linspace(0, 1, BANDS)
-    band, again = bootstrap(samples), bootstrap(samples)
-    np.testing.assert_array_equal(band.low, again.low)
-    assert band.mean.shape == band.low.shape == band.high.shape == (BANDS,)
-    assert band.low[0] == band.mean[0] == band.high[0]
-    assert (band.low[1:] < band.mean[1:]).all()
-    assert (band.mean[1:] < band.high[1:]).all()
+# Decibels
 
 
 def test_decibels():

@@ -140,6 +140,13 @@ LESSONS = (
         "what each network of Table 1 looks at, and what that costs",
         ("05", "09"),
     ),
+    Lesson(
+        "16",
+        "your_own_layer",
+        "your own layer",
+        "",
+        "your change to the layer, judged against chance",
+    ),
 )
 
 

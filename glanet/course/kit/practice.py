@@ -1,7 +1,10 @@
 """Images and a short training loop for notebooks that try out a model."""
 
+import math
+
 import torch
 import torch.nn.functional as F
+from torch import nn
 from tqdm.auto import tqdm
 
 from glanet.data import catalog
@@ -35,16 +38,25 @@ def fit(model, store, *, steps, batch=8, rate=2e-3, seed=0) -> list[float]:
     Returns the loss of each step, and leaves ``model`` in eval mode. Notebook 11 builds such a loop
     line by line.
     """
-    recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, schedule="cosine")
+    recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, schedule="cosine", seed=seed)
+    return fit_by(recipe, model, store)
+
+
+def fit_by(recipe, model, store) -> list[float]:
+    """`fit` by a recipe. Of it count steps, batch, seed, Adam's decay rates, the maximum gradient
+    norm, and the learning rate with its schedule and warm-up.
+    """
+    clip = recipe.gradient_clip or math.inf
     adam = torch.optim.Adam(model.parameters(), betas=recipe.betas)
     losses = []
     model.train()
-    for step in tqdm(range(steps), leave=False, unit=" steps"):
-        lr, hr = store.batch(seed, step, batch)
+    for step in tqdm(range(recipe.steps), leave=False, unit=" steps"):
+        lr, hr = store.batch(recipe.seed, step, recipe.batch)
         adam.param_groups[0]["lr"] = learning_rate(recipe, step)
         loss = F.l1_loss(model(lr), hr)
         adam.zero_grad()
         loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), clip)
         adam.step()
         losses.append(loss.item())
     model.eval()

@@ -1,6 +1,6 @@
 """Figures of the frequency lab: each shows what one instrument of ``glanet.analysis`` measures.
 
-Frequencies are in cycles/pixel. Means over images have a 95 % band by bootstrap. Panels side by
+Frequencies are in cycles/pixel. Means over images have a 95 % t interval. Panels side by
 side share their scale.
 """
 
@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
-from glanet.analysis.spectrum import FREQUENCY, HIGH, bootstrap, decibels, lean
+from glanet.analysis.spectrum import FREQUENCY, HIGH, decibels, lean
+from glanet.analysis.statistics import t_interval
 from glanet.course.kit.style import LOOKS, drawing, shared_legend
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
@@ -337,7 +338,7 @@ def trajectories(measured):
     looks = (NETWORK, LOOKS["bicubic"], LOOKS["5"], LOOKS["7"])
     for look, (name, found) in zip(looks, measured.items(), strict=False):
         for axes, samples in ((above, found.high), (below, found.over_dc)):
-            band = bootstrap(samples)
+            band = t_interval(samples)
             axes.plot(found.stages, band.mean, marker="o", ms=4, label=name, **look)
             axes.fill_between(
                 found.stages, band.low, band.high, color=look["color"], alpha=0.2, lw=0
@@ -355,7 +356,7 @@ def trajectories(measured):
 
 def _curve(axes, samples, label, **look):
     """Plot the mean over images, (n, BANDS), and its band."""
-    band = bootstrap(samples)
+    band = t_interval(samples)
     axes.plot(FREQUENCY, band.mean, label=label, **look)
     axes.fill_between(FREQUENCY, band.low, band.high, color=look["color"], alpha=0.2, lw=0)
 

@@ -8,7 +8,8 @@ import torch
 from matplotlib import colormaps
 
 from glanet.analysis.filters import response
-from glanet.analysis.spectrum import FREQUENCY, bootstrap, decibels
+from glanet.analysis.spectrum import FREQUENCY, decibels
+from glanet.analysis.statistics import t_interval
 from glanet.course.kit.style import LOOKS, new_figure, shared_legend
 
 POOLING_LOOKS = {
@@ -99,7 +100,7 @@ def pooling(panels):
     """What pooling does to spectra: power above, power out / power in below, both in decibels.
 
     ``panels`` maps a title to {"input", "max", "average": (n, BANDS) of n images}. A line is the
-    geometric mean over the images, the shading its 95 % bootstrap confidence interval. The thin
+    geometric mean over the images, the shading its 95 % t interval. The thin
     line is the formula for averaging nine pixels; the measured average must match it.
     """
     figure = new_figure(2.7 * len(panels), 4.4)
@@ -125,7 +126,7 @@ def pooling(panels):
 
 
 def _curve(axes, levels, name):
-    band = bootstrap(levels)
+    band = t_interval(levels)
     axes.plot(FREQUENCY, band.mean, label=name, **POOLING_LOOKS[name])
     colour = POOLING_LOOKS[name]["color"]
     axes.fill_between(FREQUENCY, band.low, band.high, color=colour, alpha=0.2, lw=0)

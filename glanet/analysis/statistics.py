@@ -1,0 +1,90 @@
+"""Confidence intervals and tests for few samples, and the correction for many decisions.
+
+A sample is what varies by itself: a photograph, whose patches count as one sample; or a network.
+For a paired comparison, pass the differences of the pairs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from glanet.errors import ArgumentError
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over samples and its confidence interval, from low to high; each shaped as a sample.
+
+    Of a single sample, low and high are nan.
+    """
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def t_interval(samples, confidence=CONFIDENCE) -> Interval:
+    """Student's interval of the mean over the first axis, (n, ...) -> each (...).
+
+    It covers the true mean with probability ``confidence`` if the samples are normal. Take
+    logarithms first if they differ by factors.
+    """
+    samples = np.asarray(samples, dtype=float)
+    n, mean = len(samples), samples.mean(0)
+    if n == 1:
+        return Interval(mean, mean * np.nan, mean * np.nan)
+    half = stats.t.ppf((1 + confidence) / 2, n - 1) * samples.std(0, ddof=1) / np.sqrt(n)
+    return Interval(mean, mean - half, mean + half)
+
+
+def p_zero(samples) -> float:
+    """The two-sided p-value of Student's test that the mean of numbers (n,) is 0.
+
+    Raises:
+        ArgumentError: fewer than two samples.
+    """
+    samples = _several(samples)
+    return _two_sided(samples.mean(), samples.std(ddof=1) / len(samples) ** 0.5, len(samples) - 1)
+
+
+def p_member(value, samples) -> float:
+    """The two-sided p-value that ``value`` is one more draw from the population of ``samples``.
+
+    The population is normal, and its mean and deviation are known from the samples (n,) only: this
+    is the test of a prediction interval, so it already counts that n is small.
+
+    Raises:
+        ArgumentError: fewer than two samples.
+    """
+    samples = _several(samples)
+    deviation = samples.std(ddof=1) * (1 + 1 / len(samples)) ** 0.5
+    return _two_sided(value - samples.mean(), deviation, len(samples) - 1)
+
+
+def holm(p_values) -> dict:
+    """p-values of several decisions, {name: p}, corrected for their number by Holm's method.
+
+    Reject where the corrected value is below 0.05: then the chance of any false rejection among
+    all decisions is below 0.05, whether or not they depend on each other (Holm 1979).
+    """
+    corrected, highest = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.get)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        corrected[name] = highest
+    return {name: corrected[name] for name in p_values}
+
+
+def _several(samples):
+    samples = np.asarray(samples, dtype=float)
+    if samples.ndim != 1 or len(samples) < 2:
+        raise ArgumentError(f"samples have shape {samples.shape}; expected (n,) with n at least 2")
+    return samples
+
+
+def _two_sided(difference, deviation, freedom):
+    if deviation == 0:
+        return float(difference == 0)
+    return float(2 * stats.t.sf(abs(difference) / deviation, freedom))
