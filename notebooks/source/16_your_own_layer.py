@@ -158,7 +158,8 @@ def parameters_of(hidden):
 
 hidden = hidden_width(parameters_of, original.parameters)
 print(f"as it is: {Variant(config, MyLayer).parameters:,} parameters")
-print(f"with {hidden} hidden channels: {parameters_of(hidden):,}, original {original.parameters:,}")
+print(f"with {hidden} hidden channels: {parameters_of(hidden):,}")
+print(f"original: {original.parameters:,}")
 
 # %% [markdown]
 # Parameters are not the only budget. Two networks of equal parameters may differ in time and memory: a
@@ -441,7 +442,8 @@ for trial in tqdm(trials, leave=False, unit=" trials"):
 
 seeds = sorted({seed for _, seed in scores})
 psnr = {name: np.array([scores[name, seed] for seed in seeds]) for name in variants}
-print({name: values.shape for name, values in psnr.items()}, "seeds and images")
+for name, values in psnr.items():
+    print(f"{name:9} {values.shape[0]} seeds, {values.shape[1]} images")
 
 # %% [markdown]
 # The table, as in [notebook 13](13_evaluation.ipynb), with bicubic interpolation for scale. The *lead*
@@ -473,13 +475,11 @@ from glanet.course.kit.predictions import reveal_choice
 
 lead = differences["control"].mean(1)
 apart = abs(lead[0])
-print(
-    reveal_choice(
-        guess_control,
-        distances[0] if apart < 0.01 else distances[1] if apart <= 0.1 else distances[2],
-        choices=distances,
-        because="By seed: " + ", ".join(f"{value:+.3f}" for value in lead) + " dB, for nothing.",
-    )
+reveal_choice(
+    guess_control,
+    distances[0] if apart < 0.01 else distances[1] if apart <= 0.1 else distances[2],
+    choices=distances,
+    because="By seed: " + ", ".join(f"{value:+.3f}" for value in lead) + " dB, for nothing.",
 )
 
 # %% [markdown]
@@ -501,7 +501,7 @@ def side(name):
 sides = {name: side(name) for name in differences}
 found = verdict(sides["mine"], sides["control"], sides["weaker"])
 print(sides)
-print(reveal_choice(guess_verdict, found, choices=tuple(VERDICTS), because=VERDICTS[found]))
+reveal_choice(guess_verdict, found, choices=tuple(VERDICTS), because=VERDICTS[found])
 
 # %% [markdown]
 # "Undecided" is not "equal". It means that a difference, if there is one, is smaller than the interval.
@@ -648,14 +648,12 @@ guess = ...
 # %% tags=["nbval-check-output"]
 from glanet.course.kit.predictions import reveal
 
-print(
-    reveal(
-        guess,
-        round(100 * (1 - 0.95**20)),
-        unit="of 100 worlds",
-        because="All twenty find nothing with the chance 0.95²⁰ = 0.36. You hear of the others.",
-        close=0.1,
-    )
+reveal(
+    guess,
+    round(100 * (1 - 0.95**20)),
+    unit="of 100 worlds",
+    because="All twenty find nothing with the chance 0.95²⁰ = 0.36. You hear of the others.",
+    close=0.1,
 )
 
 # %% [markdown]

@@ -146,6 +146,7 @@ LESSONS = (
         "your own layer",
         "",
         "your change to the layer, judged against chance",
+        ("10", "11", "13"),
     ),
 )
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from glanet.analysis.statistics import t_interval as package_interval
-from glanet.course.kit.checks import Exercise
+from glanet.course.kit.checks import AnswerError, Exercise
 from glanet.course.lessons.your_own_layer.experiment import (
     RULES,
     TOLERANCE,
@@ -19,7 +19,7 @@ from glanet.course.lessons.your_own_layer.experiment import (
     broken_rules,
 )
 from glanet.course.lessons.your_own_layer.experiment import verdict as package_verdict
-from glanet.errors import ArgumentError, ArgumentTypeError
+from glanet.errors import ArgumentError
 from glanet.training import Recipe
 
 # Exercise 1: equal parameters
@@ -151,13 +151,13 @@ def judge_plan(plan, parameters, recipe):
     """The number of the first rule that a plan breaks, 0 for none.
 
     Raises:
-        ArgumentTypeError: the plan is no list of `Trial`.
+        AnswerError: the plan is no list of `Trial`.
     """
     trials = plan(parameters, recipe)
     if trials is None or trials is ...:
         return None
     if not isinstance(trials, list) or not all(isinstance(trial, Trial) for trial in trials):
-        raise ArgumentTypeError("return a list of Trial(network, parameters, recipe)")
+        raise AnswerError("return a list of Trial(network, parameters, recipe)")
     for rule in broken_rules(trials):
         return _FOUND.index(rule)
     kept = {file for trial in trials for file in trial.recipe.validation}
@@ -341,14 +341,14 @@ def judge_verdict(function, *sides):
     """The number of a verdict in `VERDICTS`.
 
     Raises:
-        ArgumentError: the answer is none of them.
+        AnswerError: the answer is none of them.
     """
     answer = function(*sides)
     if answer is None or answer is ...:
         return answer
     if answer not in VERDICTS:
         mine, control, weaker = sides
-        raise ArgumentError(
+        raise AnswerError(
             f"for mine {mine}, control {control}, weaker {weaker} it returns {answer!r}; "
             f"return one of {', '.join(VERDICTS)}"
         )
