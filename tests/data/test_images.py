@@ -8,8 +8,8 @@ from PIL import Image
 from glanet.data import images
 from glanet.data.images import (
     ImageError,
-    check_target,
     find_images,
+    format_of,
     image_size,
     read_image,
     read_rgb,
@@ -145,7 +145,7 @@ def damaged(tmp_path, rgb, what):
         ("nothing", "no such file. Check the path"),
         ("folder", "a folder, not an image"),
         ("empty", "an empty file. Fetch or save it again"),
-        ("text", "not an image of a known format; .* begins with b'<html>404</h'.*Convert"),
+        ("text", "not an image of a known format.* begins with b'<html>404</h'.*convert"),
         ("cut", "damaged or cut short .*Fetch or save it again"),
         ("header alone", r"Fetch or save it again|not an image"),
         ("floats", "no agreed range .*Convert"),
@@ -163,7 +163,7 @@ def test_an_unreadable_file_is_named_with_the_remedy(tmp_path, rgb, what, says):
 def test_a_decompression_bomb_is_rejected_before_it_is_decoded(tmp_path, rgb, monkeypatch):
     path = save(tmp_path / "bomb.png", rgb)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 9 * 14 // 2 - 1)
-    with pytest.raises(ImageError, match=r"bomb\.png: claims more pixels than Pillow .*126.*raise"):
+    with pytest.raises(ImageError, match=r"bomb\.png: its header claims more than 124 pixels.*Cut"):
         read_image(path)
 
 
@@ -192,7 +192,7 @@ def test_a_folder_is_searched_by_endings_and_sorted(tmp_path, rgb):
 
 
 def test_a_folder_without_images_or_none_is_named(tmp_path):
-    with pytest.raises(ImageError, match=r"no image in it. Put files ending in \.bmp"):
+    with pytest.raises(ImageError, match=r"no image in it. Put files ending in \.avif, \.bmp"):
         find_images(tmp_path)
     with pytest.raises(ImageError, match="nowhere: no such folder"):
         find_images(tmp_path / "nowhere")
@@ -235,8 +235,8 @@ def test_opacity_that_a_format_cannot_hold_is_not_dropped_silently(tmp_path, rgb
 
 @pytest.mark.parametrize(("name", "says"), [("a.gif", r"\.gif cannot"), ("a", "no ending cannot")])
 def test_an_unknown_ending_is_rejected_with_the_known_ones(tmp_path, rgb, name, says):
-    for attempt in (lambda: check_target(name), lambda: write_image(tmp_path / name, rgb)):
-        with pytest.raises(ImageError, match=rf"{says} be written. Use \.bmp"):
+    for attempt in (lambda: format_of(name), lambda: write_image(tmp_path / name, rgb)):
+        with pytest.raises(ImageError, match=rf"{says} be written. Use \.avif, \.bmp"):
             attempt()
 
 
@@ -246,7 +246,7 @@ def test_a_failed_write_leaves_the_old_image_whole(tmp_path, rgb, monkeypatch):
     old = path.read_bytes()
 
     def full(self, file, **options):
-        file.write_bytes(b"half")
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
