@@ -1,18 +1,20 @@
 """Images as the bytes of a file, in memory: a full disk can then not go unnoticed by an encoder."""
 
 import io
+import struct
 from dataclasses import replace
 
 import numpy as np
 import png
 import tifffile
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin, TiffTags
 
 from glanet.data.formats import Format, ImageFile
-from glanet.data.metadata import EXIF_IFD, GPS_IFD
+from glanet.data.metadata import exif_bytes
 from glanet.errors import GlanetError
 
 JPEG_SEGMENT = 65_533  # bytes that EXIF, XMP or a comment may have in a JPEG
+XMP = 700  # its tag in a TIFF
 _GREY_PROFILE = b"GRAY"
 
 
@@ -26,12 +28,13 @@ def encode(
     if len(frames) > 1 and not kind.frames:
         raise GlanetError(f"{kind.name} holds one image, found {len(frames)}. Use .webp or .png.")
     notes = []
-    frames = [_fitted(frame, kind, notes) for frame in frames]
+    depth = kind.depth if len(frames) == 1 else 8
+    frames = [_fitted(frame, kind, depth, notes) for frame in frames]
     first = frames[0]
     options = _options(first, kind, quality, notes)
     if first.rgb.dtype == np.uint16:
         deep = {"PNG": _deep_png, "TIFF": _deep_tiff}[kind.name]
-        return deep(frames, options), tuple(dict.fromkeys(notes))
+        return deep(first, options), tuple(dict.fromkeys(notes))
     images = [_pillow(frame, kind) for frame in frames]
     if len(images) > 1:
         options |= {"save_all": True, "append_images": images[1:]}
@@ -39,6 +42,8 @@ def encode(
             options |= {"duration": [round(frame.duration or 100) for frame in frames], "loop": 0}
     content = io.BytesIO()
     images[0].save(content, format=kind.name, **options)
+    if kind.name == "TIFF" and len(images) == 1:
+        _add_metadata(content, first.metadata)
     return content.getvalue(), tuple(dict.fromkeys(notes))
 
 
@@ -53,9 +58,9 @@ def to_srgb(image: Image.Image, profile: bytes) -> np.ndarray:
     return np.array(ImageCms.profileToProfile(image, source, target, outputMode="RGB"))
 
 
-def _fitted(frame, kind, notes):
+def _fitted(frame, kind, depth, notes):
     """The frame with as many bits, and in such colours, as the format can hold."""
-    if frame.rgb.dtype == np.uint16 and (kind.depth < 16 or frame.duration is not None):
+    if frame.rgb.dtype == np.uint16 and depth < 16:
         notes.append("16 bits were rounded to 8")
         rgb, alpha = (_rounded(part) for part in (frame.rgb, frame.alpha))
         frame = replace(frame, rgb=rgb, alpha=alpha)
@@ -96,8 +101,8 @@ def _options(frame, kind, quality, notes):
         if metadata.exif or metadata.xmp:
             notes.append("EXIF and XMP were left out, as BMP cannot hold them")
         return options
-    exif = metadata.exif.tobytes()
-    if len(exif) > 14:  # more than the frame of an empty one
+    exif = exif_bytes(metadata.exif)
+    if exif and kind.name != "TIFF":
         options["exif"] = exif
     if metadata.xmp and kind.name not in ("PNG", "TIFF"):
         options["xmp"] = metadata.xmp
@@ -124,15 +129,11 @@ def _png(metadata, options, quality, notes):
 
 
 def _tiff(metadata, options, quality, notes):
-    fields = TiffImagePlugin.ImageFileDirectory_v2()
-    if metadata.xmp:
-        fields[700] = metadata.xmp
-        fields.tagtype[700] = 1
-    return {"tiffinfo": fields, "compression": "tiff_adobe_deflate"}
+    return {"compression": "tiff_adobe_deflate"}
 
 
 def _webp(metadata, options, quality, notes):
-    return {"lossless": True} if quality is None else {"quality": quality}
+    return {"lossless": True, "exact": True} if quality is None else {"quality": quality}
 
 
 def _avif(metadata, options, quality, notes):
@@ -159,9 +160,8 @@ def _samples(frame):
     return colours if frame.alpha is None else np.dstack([colours, frame.alpha])
 
 
-def _deep_png(frames, options):
+def _deep_png(frame, options):
     """A PNG of 16 bits, which Pillow does not write: pypng's pixels and Pillow's other chunks."""
-    (frame,) = frames
     samples = _samples(frame)
     height, width, channels = samples.shape
     pixels, empty = io.BytesIO(), io.BytesIO()
@@ -184,59 +184,47 @@ def _chunks(file):
     return list(png.Reader(file=file).chunks())
 
 
-def _deep_tiff(frames, options):
-    """A TIFF of 16 bits, which Pillow does not write in colour."""
+def _deep_tiff(frame, options):
+    """A TIFF of 16 bits, which Pillow does not write in colour: its pixels are tifffile's."""
+    samples = _samples(frame)
     content = io.BytesIO()
-    with tifffile.TiffWriter(content) as writer:
-        for frame in frames:
-            samples = _samples(frame)
-            across, down = options.get("dpi", (1, 1))
-            writer.write(
-                samples[..., 0] if samples.shape[2] == 1 else samples,
-                photometric="minisblack" if frame.grey else "rgb",
-                planarconfig="contig" if samples.shape[2] > 1 else None,
-                extrasamples=None if frame.alpha is None else ["unassalpha"],
-                compression="zlib",
-                rowsperstrip=max(1, 2**20 // samples[0].nbytes),
-                iccprofile=options.get("icc_profile"),
-                resolution=(across, down),
-                resolutionunit="INCH" if "dpi" in options else "NONE",
-                metadata=None,
-                software=False,
-                extratags=_tiff_tags(frame.metadata),
-            )
-    return _with_directories(content, frames)
-
-
-def _tiff_tags(metadata):
-    """EXIF's first directory and XMP, as tifffile takes them, and room for further directories."""
-    tags = []
-    for tag, value in metadata.exif.items():
-        if isinstance(value, str):
-            tags.append((tag, "s", 0, value.encode("ascii", "replace").decode(), True))
-    if metadata.xmp:
-        tags.append((700, "B", len(metadata.xmp), metadata.xmp, True))
-    for directory in (EXIF_IFD, GPS_IFD):
-        if metadata.exif.get_ifd(directory):
-            tags.append((directory, "I", 1, 0, True))
-    return tags
-
-
-def _with_directories(content, frames):
-    """The TIFF with EXIF's other directories at its end, which tifffile does not write."""
-    for page, frame in enumerate(frames):
-        for directory in (EXIF_IFD, GPS_IFD):
-            values = frame.metadata.exif.get_ifd(directory)
-            if not values:
-                continue
-            content.seek(0, io.SEEK_END)
-            content.write(b"\0" * (content.tell() % 2))
-            offset = content.tell()
-            fields = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
-            for tag, value in values.items():
-                fields[tag] = value
-            content.write(fields.tobytes(offset))
-            content.seek(0)
-            with tifffile.TiffFile(content, mode="r+b") as file:
-                file.pages[page].tags[directory].overwrite(offset)
+    tifffile.imwrite(
+        content,
+        samples[..., 0] if samples.shape[2] == 1 else samples,
+        byteorder="<",
+        photometric="minisblack" if frame.grey else "rgb",
+        planarconfig="contig" if samples.shape[2] > 1 else None,
+        extrasamples=None if frame.alpha is None else ["unassalpha"],
+        compression="zlib",
+        rowsperstrip=max(1, 2**20 // samples[0].nbytes),
+        iccprofile=options.get("icc_profile"),
+        resolution=options.get("dpi", (1, 1)),
+        resolutionunit="INCH" if "dpi" in options else "NONE",
+        metadata=None,
+        software=False,
+    )
+    _add_metadata(content, frame.metadata)
     return content.getvalue()
+
+
+def _add_metadata(content, metadata):
+    """Put EXIF and XMP into a TIFF: a larger directory at its end takes the place of the first."""
+    content.seek(0)
+    fields = TiffImagePlugin.ImageFileDirectory_v2(content.read(8))
+    content.seek(fields.next)
+    fields.load(content)
+    dict(fields)  # decodes them: only such fields are written
+    for directory, values in metadata.exif.items():
+        if directory:
+            fields[directory] = values
+        else:
+            for tag in values.keys() - set(fields):
+                fields[tag] = values[tag]
+    if metadata.xmp:
+        fields.tagtype[XMP] = TiffTags.BYTE
+        fields[XMP] = metadata.xmp
+    offset = content.seek(0, io.SEEK_END) + 1 & ~1
+    content.seek(offset)
+    content.write(fields.tobytes(offset))
+    content.seek(4)
+    content.write(struct.pack("<I", offset))

@@ -90,3 +90,18 @@ def check_fits(path: str | Path, height: int, width: int, alpha: bool = False) -
             f"{path}: {width} × {height} pixels, but {kind.name} holds at most {kind.longest:,} "
             "a side. Use .png or .tif."
         )
+
+
+def register_heif(path: str | Path) -> None:
+    """Let Pillow read and write HEIF.
+
+    Raises:
+        ImageError: the extra ``heif`` is not installed.
+    """
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise ImageError(
+            f"{path}: a HEIF image, whose decoder is not installed. Install glanet[heif]."
+        ) from error
+    pillow_heif.register_heif_opener(thumbnails=False)

@@ -20,6 +20,7 @@ from glanet.data.formats import (
     ImageFile,
     check_fits,
     format_of,
+    register_heif,
 )
 from glanet.data.metadata import ORIENTATION, read_metadata
 from glanet.files import write_bytes
@@ -161,23 +162,13 @@ def _opened(path):
 
 def _open(path, start):
     if start[4:8] == b"ftyp" and start[8:12] in _HEIF_BRANDS:
-        _register_heif(path)
+        register_heif(path)
     # Pillow rejects an image of more than 179 million pixels, twice MAX_IMAGE_PIXELS, before it is
     # decoded. From half of that it warns, but a panorama may well be as large. Pillow's other
     # formats stay closed: its reader of EPS starts a program.
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(path, formats=[name for name in NAMES if _known_to_pillow(name)])
-
-
-def _register_heif(path):
-    try:
-        import pillow_heif  # the extra `heif`
-    except ImportError as error:
-        raise ImageError(
-            f"{path}: a HEIF image, whose decoder is not installed. Install glanet[heif]."
-        ) from error
-    pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def _known_to_pillow(name):
@@ -388,6 +379,8 @@ def write(path: str | Path, frames: list[ImageFile], quality: int | None = None)
         ImageError: as `write_image`; or several frames for a format of one.
     """
     path = Path(path)
+    if format_of(path).name == "HEIF":
+        register_heif(path)
     for frame in frames:
         check_fits(path, *frame.rgb.shape[:2], frame.alpha is not None)
     try:

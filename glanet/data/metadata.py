@@ -3,19 +3,21 @@
 import re
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from typing import Any
 
 from PIL import Image
 
 EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 ORIENTATION = 0x0112
-_RESOLUTIONS = (0x011A, 0x011B)
+_RESOLUTIONS = {0x011A, 0x011B}
 _SIZES = {0xA002: 1, 0xA003: 0}  # tags of the EXIF directory -> which side they hold
 # tags that describe how the pixels of the old file were stored, or hold a copy of what is kept
 # elsewhere: the profile, XMP
 _STORAGE = {
     *(0x00FE, 0x00FF, *range(0x0100, 0x0108), 0x010A, 0x0111, ORIENTATION, *range(0x0115, 0x011A)),
     *(0x011C, 0x0120, 0x0121, 0x013D, *range(0x0140, 0x014B), 0x0152, 0x0153, 0x015B),
-    *(*range(0x0200, 0x0210), 0x0211, 0x0212, 0x0213, 0x0214, 0x02BC, 0x8773, INTEROP_IFD),
+    *(*range(0x0200, 0x0210), 0x0211, 0x0212, 0x0213, 0x0214, 0x02BC, 0x8773, 0x8649, 0x935C),
+    *(EXIF_IFD, GPS_IFD, INTEROP_IFD),
 }
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))\d+')
 _XMP_SIZES = tuple(
@@ -28,7 +30,8 @@ _XMP_SIZES = tuple(
 class Metadata:
     """What is kept of a file beside its pixels."""
 
-    exif: Image.Exif = field(default_factory=Image.Exif)  # without how the pixels were stored
+    # EXIF's directories (0 for the first), tag -> value, without how the pixels were stored
+    exif: dict[int, dict[int, Any]] = field(default_factory=dict)
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None  # pixels an inch, across and down
     texts: dict[str, str] = field(default_factory=dict)  # PNG's; a JPEG's is called Comment
@@ -46,7 +49,7 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, tuple[str, ...]]:
             return default
 
     found = Metadata(
-        exif=try_to(_exif, "EXIF", Image.Exif()),
+        exif=try_to(_exif, "EXIF", {}),
         xmp=try_to(_xmp, "XMP", b""),
         dpi=try_to(_dpi, "the resolution", None),
         texts=try_to(_texts, "the comment", {}),
@@ -56,14 +59,11 @@ def read_metadata(image: Image.Image) -> tuple[Metadata, tuple[str, ...]]:
 
 def enlarged(metadata: Metadata, height: int, width: int, scale: float) -> Metadata:
     """The metadata of the image that was enlarged by ``scale`` to this size: same size on paper."""
-    exif = _copy(metadata.exif)
-    for tag in _RESOLUTIONS:
-        if tag in exif:
-            exif[tag] = float(exif[tag]) * scale
-    details = exif.get_ifd(EXIF_IFD)
-    for tag, side in _SIZES.items():
-        if tag in details:
-            details[tag] = (height, width)[side]
+    exif = {directory: dict(values) for directory, values in metadata.exif.items()}
+    for tag in _RESOLUTIONS & exif.get(0, {}).keys():
+        exif[0][tag] = float(exif[0][tag]) * scale
+    for tag in _SIZES.keys() & exif.get(EXIF_IFD, {}).keys():
+        exif[EXIF_IFD][tag] = (height, width)[_SIZES[tag]]
     xmp = metadata.xmp
     for pattern, size in zip(_XMP_SIZES, (height, width), strict=True):
         xmp = pattern.sub(rb"\g<1>%d" % size, xmp)
@@ -71,25 +71,31 @@ def enlarged(metadata: Metadata, height: int, width: int, scale: float) -> Metad
     return replace(metadata, exif=exif, xmp=xmp, dpi=dpi)
 
 
+def exif_bytes(exif: dict[int, dict[int, Any]]) -> bytes:
+    """EXIF as it stands in files; b"" for none."""
+    if not exif:
+        return b""
+    made = Image.Exif()
+    for directory, values in exif.items():
+        for tag, value in values.items():
+            (made.get_ifd(directory) if directory else made)[tag] = value
+    return made.tobytes()
+
+
 def _exif(image):
-    # a PNG's own getexif would decode the pixels, which an Image's does not
-    exif = _copy(image.getexif())
-    exif.tobytes()  # what cannot be written again is found here
+    found = image.getexif()
+    directories = {
+        0: dict(found),
+        EXIF_IFD: found.get_ifd(EXIF_IFD),
+        GPS_IFD: found.get_ifd(GPS_IFD),
+    }
+    kept = {
+        directory: {tag: value for tag, value in values.items() if tag not in _STORAGE}
+        for directory, values in directories.items()
+    }
+    exif = {directory: values for directory, values in kept.items() if values}
+    exif_bytes(exif)  # what cannot be written again is found here
     return exif
-
-
-def _copy(exif):
-    kept = Image.Exif()
-    for tag, value in exif.items():
-        if tag not in _STORAGE and tag not in (EXIF_IFD, GPS_IFD):
-            kept[tag] = value
-    for directory in (EXIF_IFD, GPS_IFD):
-        values = exif.get_ifd(directory)
-        if values:
-            kept.get_ifd(directory).update(
-                {tag: value for tag, value in values.items() if tag != INTEROP_IFD}
-            )
-    return kept
 
 
 def _xmp(image):

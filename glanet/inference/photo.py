@@ -7,10 +7,10 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 from torch import nn
 
-from glanet.data.degradation import imresize
+from glanet.data.degradation import resize_to
 from glanet.data.formats import ImageFile
 from glanet.data.metadata import enlarged
-from glanet.inference.upscale import upscale_within
+from glanet.inference.upscale import check_tile, upscale_within
 
 # bytes that a photograph may take, so that it is cut into the same tiles on every machine; tiny
 # enlarges 512 × 512 pixels in it
@@ -36,6 +36,14 @@ class Enlarger:
 
     def __post_init__(self):
         self.scale = self.scale or self.model.config.scale
+        if self.tile is not None:
+            check_tile(self.model, self.tile)
+
+    @property
+    def note(self) -> str:
+        """What is done to reach ``scale``; "" where the model does it alone."""
+        made = self.model.config.scale
+        return "" if self.scale == made else f"enlarged ×{made} and resized to ×{self.scale:g}"
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """The size of the result for an image of this size."""
@@ -68,12 +76,12 @@ class Enlarger:
         if tile is not None and self.tile is None:
             self.memory = min(self.memory, 4 * self.model.values_per_pixel * tile**2)
         size = self.size(*rgb.shape[:2])
-        return (sr if sr.shape[:2] == size else imresize(sr, size)), tile
+        return (sr if sr.shape[:2] == size else resize_to(sr, *size)), tile
 
     def _opacity(self, alpha):
         if self.alpha == "network":
             return _grey(self._enlarge(np.stack([alpha] * 3, axis=-1), None)[0])[..., 0].copy()
-        return imresize(alpha, self.size(*alpha.shape))
+        return resize_to(alpha, *self.size(*alpha.shape))
 
 
 def spread(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def upscale(model, image, tile=None, ensemble=False, cut_at=None, progress=None)
     if tile is not None:
         if cut_at is not None:
             raise ArgumentError(f"tile is {tile} and cut_at {cut_at}; expected one of them")
-        _check_tile(model, tile)
+        check_tile(model, tile)
     run = model if cut_at is None else partial(in_quadrants, model, limit=cut_at)
     if ensemble:
         run = partial(self_ensemble, run)
@@ -150,7 +150,8 @@ def self_ensemble(model, image):
     return torch.stack(answers).mean(0)
 
 
-def _check_tile(model, tile):
+def check_tile(model, tile):
+    """Raise ArgumentError unless ``upscale`` can work in tiles of this side."""
     if not model.tiling:
         raise ArgumentError(f"tile is {tile}; this network needs the whole image: expected None")
     if tile % model.multiple or tile <= 2 * OVERLAP:
