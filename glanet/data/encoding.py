@@ -209,22 +209,33 @@ def _deep_tiff(frame, options):
 
 def _add_metadata(content, metadata):
     """Put EXIF and XMP into a TIFF: a larger directory at its end takes the place of the first."""
-    content.seek(0)
-    fields = TiffImagePlugin.ImageFileDirectory_v2(content.read(8))
-    content.seek(fields.next)
-    fields.load(content)
-    dict(fields)  # decodes them: only such fields are written
+    fields = TiffImagePlugin.ImageFileDirectory_v2(prefix=content.getvalue()[:2])
     for directory, values in metadata.exif.items():
-        if directory:
-            fields[directory] = values
-        else:
-            for tag in values.keys() - set(fields):
-                fields[tag] = values[tag]
+        fields.update({directory: values} if directory else values)
     if metadata.xmp:
         fields.tagtype[XMP] = TiffTags.BYTE
         fields[XMP] = metadata.xmp
-    offset = content.seek(0, io.SEEK_END) + 1 & ~1
-    content.seek(offset)
-    content.write(fields.tobytes(offset))
+    if not fields:
+        return
+    old = content.getvalue()
+    order = "<" if old[:2] == b"II" else ">"
+    (start,) = struct.unpack(order + "I", old[4:8])
+    at = len(old) + 1 & ~1
+    added = fields.tobytes(at)
+    entries = {**_entries(added, 0, order), **_entries(old, start, order)}
+    following = start + 2 + 12 * len(_entries(old, start, order))
+    content.seek(at)
+    content.write(added)
+    at = content.tell() + 1 & ~1
+    content.seek(at)
+    content.write(struct.pack(order + "H", len(entries)))
+    content.write(b"".join(entries[tag] for tag in sorted(entries)) + old[following : following + 4])
     content.seek(4)
-    content.write(struct.pack("<I", offset))
+    content.write(struct.pack(order + "I", at))
+
+
+def _entries(content, start, order):
+    """The entries of a TIFF directory as bytes, by tag; what they point to is at absolute places."""
+    (count,) = struct.unpack_from(order + "H", content, start)
+    found = (content[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count))
+    return {struct.unpack(order + "H", entry[:2])[0]: entry for entry in found}
