@@ -186,13 +186,14 @@ def _chunks(file):
 
 def _deep_tiff(frame, options):
     """A TIFF of 16 bits, which Pillow does not write in colour: its pixels are tifffile's."""
-    samples = _samples(frame)
+    grey = frame.grey and frame.alpha is None  # Pillow reads no grey with opacity of 16 bits
+    samples = _samples(replace(frame, grey=grey))
     content = io.BytesIO()
     tifffile.imwrite(
         content,
         samples[..., 0] if samples.shape[2] == 1 else samples,
         byteorder="<",
-        photometric="minisblack" if frame.grey else "rgb",
+        photometric="minisblack" if grey else "rgb",
         planarconfig="contig" if samples.shape[2] > 1 else None,
         extrasamples=None if frame.alpha is None else ["unassalpha"],
         compression="zlib",
@@ -229,13 +230,14 @@ def _add_metadata(content, metadata):
     at = content.tell() + 1 & ~1
     content.seek(at)
     content.write(struct.pack(order + "H", len(entries)))
-    content.write(b"".join(entries[tag] for tag in sorted(entries)) + old[following : following + 4])
+    content.write(b"".join(entries[tag] for tag in sorted(entries)))
+    content.write(old[following : following + 4])
     content.seek(4)
     content.write(struct.pack(order + "I", at))
 
 
 def _entries(content, start, order):
-    """The entries of a TIFF directory as bytes, by tag; what they point to is at absolute places."""
+    """The entries of a TIFF directory as bytes, by tag; where they point to is absolute."""
     (count,) = struct.unpack_from(order + "H", content, start)
     found = (content[start + 2 + 12 * i : start + 14 + 12 * i] for i in range(count))
     return {struct.unpack(order + "H", entry[:2])[0]: entry for entry in found}
