@@ -60,11 +60,11 @@ for kind, names in {
 
 def grey_png(path, bits, interlace=False, transparent=None):
     top = 2**bits - 1
-    values = noise(9, 14, dtype=np.uint16) % (top + 1)
+    values = noise(9, 14, dtype=np.uint16) & top
     with path.open("wb") as file:
         png.Writer(
             14, 9, greyscale=True, bitdepth=bits, interlace=interlace, transparent=transparent
-        ).write(file, values)
+        ).write(file, values.tolist())
     grey = np.floor(values * (255 / top) + 0.5).astype(np.uint8)
     return None if transparent is not None else np.stack([grey] * 3, axis=-1)
 
@@ -265,7 +265,7 @@ for name, exif in {
     "of 65535 entries": EXIF + b"\xff\xff" + bytes(300),
     "with an orientation of 99": EXIF + b"\0\1\x01\x12\0\3\0\0\0\1\0\x63\0\0\0\0\0\0",
     "with an orientation of text": EXIF + b"\0\1\x01\x12\0\2\0\0\0\4abc\0\0\0\0\0",
-    "with a resolution of 1 / 0": EXIF
+    "with a resolution of one over zero": EXIF
     + b"\0\1\x01\x1a\0\5\0\0\0\1\0\0\0\x1a\0\0\0\0"
     + b"\0\0\0\1\0\0\0\0",
     "whose directory is itself": EXIF + b"\0\1\x87\x69\0\4\0\0\0\1\0\0\0\x08\0\0\0\0",
