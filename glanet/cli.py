@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 from typing import Annotated, Literal, TypedDict
 
 import tyro
+from numpy import asarray
 from tqdm import tqdm
 from tyro.conf import (
     FlagCreatePairsOff,
@@ -27,6 +28,7 @@ from glanet import inference
 from glanet import networks as register
 from glanet.config import SCALES
 from glanet.data import catalog
+from glanet.data.images import format_of, read_rgb, write_image
 from glanet.device import choose_device
 from glanet.errors import GlanetError
 from glanet.evaluation import benchmark
@@ -227,6 +229,44 @@ def upscale(
     if json:
         print(dumps(report.document(outcomes, scale, weights), indent=1))
     _conclude(outcomes, json)
+
+
+@app.command
+def compare(
+    a: Positional[Path],
+    b: Positional[Path],
+    /,
+    *,
+    out: Annotated[OptionalPath, arg(aliases=["-o"])] = None,
+    overwrite: Flag = False,
+) -> None:
+    """Show two images side by side: glanet compare photo-x2.png other.png -o page.html
+
+    With a detail, the difference and the spectra, and PSNR and SSIM on Y if the sizes match. The
+    colours of transparent pixels are compared, too.
+
+    Args:
+        a: image file
+        b: image file
+        out: .html for a page with a slider, or an image file; default: A-B.png, here
+        overwrite: replace the file if it exists
+    """
+    from glanet.analysis import compare as comparing
+
+    target = out or Path(f"{a.stem}-{b.stem}.png")
+    as_page = target.suffix.lower() in (".html", ".htm")
+    if not as_page:
+        format_of(target)
+    if target.exists() and not overwrite:
+        raise CommandError(f"{target}: exists. Choose another --out, or add --overwrite.")
+    _check_writable(target)
+    found = comparing.compare(read_rgb(a), read_rgb(b), (a.name, b.name))
+    if as_page:
+        with _writing(target):
+            write_text(target, comparing.page(found))
+    else:
+        write_image(target, asarray(comparing.figure(found)))
+    print(found.facts(), target, sep="\n")
 
 
 def _weights_for(weights, scale):

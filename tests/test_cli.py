@@ -229,6 +229,19 @@ def test_sigterm_ends_as_ctrl_c_does(rejects, photo, monkeypatch):
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+# compare
+
+
+def test_two_images_are_compared_in_a_picture_or_a_page(glanet, rejects, photo, tmp_path):
+    said = glanet("compare", photo, photo, "-o", tmp_path / "x.png")
+    assert "PSNR inf dB on Y; SSIM 1.0000" in said
+    assert read(tmp_path / "x.png").shape[2] == 3
+    glanet("compare", photo, photo, "-o", tmp_path / "x.html")
+    assert "photo.png" in (tmp_path / "x.html").read_text()
+    assert "x.png: exists. Choose" in rejects("compare", photo, photo, "-o", tmp_path / "x.png")
+    assert ".gif cannot be written" in rejects("compare", photo, photo, "-o", tmp_path / "x.gif")
+
+
 # evaluate
 
 
@@ -525,7 +538,16 @@ def test_help_names_the_commands(glanet, capsys):
     with pytest.raises(SystemExit):
         glanet("--help")
     shown = capsys.readouterr().out
-    for command in ("data", "doctor", "evaluate", "networks", "progress", "train", "upscale"):
+    for command in (
+        "compare",
+        "data",
+        "doctor",
+        "evaluate",
+        "networks",
+        "progress",
+        "train",
+        "upscale",
+    ):
         assert f"• {command} " in shown
     assert "--version" in shown
     assert "--debug" in shown
