@@ -18,7 +18,7 @@ def project():
 
 def requirements(project):
     extras = project["optional-dependencies"]
-    return [*project["dependencies"], *extras["course"], *extras["dev"]]
+    return [*project["dependencies"], *extras["course"], *extras["heif"], *extras["dev"]]
 
 
 def test_conda_installs_what_pip_installs(project):

@@ -91,7 +91,7 @@ def figure(comparison: Comparison) -> Image.Image:
     """
     a, b = comparison.a, comparison.b
     difference = np.abs(a.astype(int) - b).mean(axis=2)
-    gain = 128 / max(difference.max(), 1)
+    gain = max(1.0, 255 / max(np.percentile(difference, 99.9), 1))
     between = (difference * gain).clip(0, 255).astype(np.uint8)
     place = _place_of_most(difference)
     a_spectrum, b_spectrum = (_spectrum(image) for image in (a, b))
@@ -136,7 +136,7 @@ def page(comparison: Comparison) -> str:
 
 
 def _place_of_most(difference):
-    """The square of DETAIL pixels whose difference is the largest, of those that overlap by half."""
+    """The square of DETAIL pixels with the largest difference, of squares that overlap by half."""
     height, width = difference.shape
     side = min(DETAIL, height, width)
     sums = np.pad(difference.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
