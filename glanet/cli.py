@@ -208,6 +208,8 @@ def upscale(
         json: print a report in JSON
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
+    if not inputs:
+        raise CommandError("nothing to enlarge; expected image files, folders or patterns.")
     weights, scale = _weights_for(weights, scale)
     ending = None if format == "same" else f".{format}"
     if quality is not None and not 1 <= quality <= 100:

@@ -142,7 +142,8 @@ def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "folder.png").mkdir()
     rejections = [
-        ((tmp_path / "nothing.png", *out), "nothing.png: no such file. Check the path."),
+        ((), "nothing to enlarge; expected image files"),
+        ((tmp_path / "nothing.png", *out), f"glanet: {tmp_path / 'nothing.png'}: no such file. "),
         ((tmp_path / "notes.txt", *out), "notes.txt: not an image"),
         ((photo, "-o", photo), "photo.png: the source itself. Give the result another name."),
         ((photo, "-o", tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .avif"),

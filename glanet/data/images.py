@@ -139,6 +139,8 @@ def _opened(path):
             raise ImageError(f"{path}: an empty file. Fetch or save it again.")
         with path.open("rb") as file:
             start = file.read(16)
+    except ImageError:
+        raise
     except (OSError, RuntimeError, ValueError) as error:  # also a loop of links, a 0 byte in a name
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path}: cannot be opened ({reason}). Check the path.") from error

@@ -16,8 +16,9 @@ def to_tensor(image, device=None):
         raise ArgumentError(
             f"image is {image.dtype} {image.shape}; expected uint8 or uint16 (H, W, 3)"
         )
-    pixels = torch.tensor(image, device=device)  # copies: the array may be read-only
     white = np.iinfo(image.dtype).max
+    known = image if image.dtype == np.uint8 else image.astype(np.int32)  # few devices know uint16
+    pixels = torch.tensor(known, device=device)  # copies: the array may be read-only
     return pixels[None].permute(0, 3, 1, 2).float() / white  # in channels-last memory
 
 
@@ -34,5 +35,5 @@ def to_image(tensor, dtype=np.uint8):
     if tensor.isnan().any():
         raise ArgumentError("the tensor holds NaN: the network that made it is broken")
     pixels = tensor[0].float().clamp(0, 1) * np.iinfo(dtype).max
-    depth = torch.uint8 if dtype == np.uint8 else torch.uint16
-    return pixels.round().to(depth).permute(1, 2, 0).cpu().numpy()
+    known = torch.uint8 if dtype == np.uint8 else torch.int32  # few devices know uint16
+    return pixels.round().to(known).permute(1, 2, 0).cpu().numpy().astype(dtype, copy=False)

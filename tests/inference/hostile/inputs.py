@@ -135,7 +135,7 @@ for name, (samples, options, expected) in TIFFS.items():
 
 def size(path, height, width):
     image = noise(height, width, 3)
-    Image.fromarray(image).save(path)
+    Image.fromarray(image).save(path, "PNG")
     return image
 
 
