@@ -18,20 +18,10 @@ with atheris.instrument_imports(include=["glanet", "PIL"]):
     from glanet.inference.photo import Enlarger
 
 from tests.inference.hostile.inputs import INPUTS
-from tests.inference.nearest import Nearest
+from tests.inference.nearest import Nearest, Silent
 
 ENDINGS = (".png", ".jpg", ".tif", ".webp", ".bmp", ".avif")
 LARGEST = 100_000  # pixels of an image whose enlargement is tried
-
-
-class Silent:
-    """Watches no progress."""
-
-    def begin(self, outcome):
-        pass
-
-    def tiles(self, done, total):
-        pass
 
 
 def main():

@@ -331,6 +331,12 @@ def test_identical_images_score_null_in_the_json_file(glanet, root, tmp_path):
     assert "null: the PSNR is infinite" in document["protocol"]
 
 
+def test_no_progress_bar_is_written_into_a_pipe(root, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["glanet", "evaluate", "--sets", "Set5"])
+    cli.main()
+    assert "\r" not in capsys.readouterr().err
+
+
 def test_the_folder_of_the_json_file_is_made(glanet, root, tmp_path):
     file = tmp_path / "new" / "folder" / "scores.json"
     glanet("evaluate", "--sets", "Set5", "--json-file", file)

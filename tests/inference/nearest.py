@@ -17,3 +17,13 @@ class Nearest(torch.nn.Module):
 
     def forward(self, lr):
         return lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+class Silent:
+    """A watcher of `upscale_all` that shows nothing."""
+
+    def begin(self, outcome):
+        pass
+
+    def tiles(self, done, total):
+        pass

@@ -10,7 +10,7 @@ from PIL import Image
 from glanet.inference import batch, report
 from glanet.inference.batch import DONE, FAILED, SKIPPED, plan, upscale_all
 from glanet.inference.photo import Enlarger
-from tests.inference.nearest import Nearest
+from tests.inference.nearest import Nearest, Silent
 
 
 @pytest.fixture
@@ -35,14 +35,6 @@ def targets(*inputs, **options):
         str(outcome.source): outcome.state or str(outcome.target)
         for outcome in plan(inputs, **{"label": "-x2", **options})
     }
-
-
-class Silent:
-    def begin(self, outcome):
-        pass
-
-    def tiles(self, done, total):
-        pass
 
 
 def carried_out(*inputs, animated=False, **options):

@@ -13,8 +13,7 @@ from glanet.data.images import read_image
 from glanet.inference.batch import DONE, FAILED, plan, upscale_all
 from glanet.inference.photo import Enlarger
 from tests.inference.hostile.inputs import INPUTS, noise
-from tests.inference.nearest import Nearest
-from tests.inference.test_batch import Silent
+from tests.inference.nearest import Nearest, Silent
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names and no pipes"),
