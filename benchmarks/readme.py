@@ -214,7 +214,7 @@ def rivals_speed():
 def hostile():
     """What became of the hostile image files of the tests."""
     value = ledger("hostile")["value"]
-    head = ("files", "right picture", "error in one line", "traceback")
+    head = ("files", "picture", "error in one line", "traceback")
     counts = (value[state] for state in ("done", "failed", "traceback"))
     return markdown([head, (str(sum(value.values())), *map(str, counts))])
 

@@ -89,8 +89,7 @@ def read_rgb(path: str | Path) -> np.ndarray:
 def image_size(path: str | Path) -> tuple[int, int]:
     """(height, width) in pixels, upright, from the header alone. Raises as ``read_image``."""
     with _opened(path) as image, _reporting_damage(path):
-        exif = Image.Image.getexif(image)  # a PNG's own decodes all pixels
-        turned = exif.get(ORIENTATION, 1) >= 5  # orientations 5 to 8 swap the axes
+        turned = _orientation(image) in (5, 6, 7, 8)  # which swap the axes
         return image.size if turned else image.size[::-1]
 
 
@@ -237,7 +236,7 @@ def _read(path, frame, deep):
 
 def _orientation(image):
     try:
-        return image.getexif().get(ORIENTATION, 1)
+        return Image.Image.getexif(image).get(ORIENTATION, 1)  # a PNG's own decodes all pixels
     except Exception:  # damaged metadata raises nearly anything
         return 1
 

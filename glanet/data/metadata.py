@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from math import isfinite
+from math import isfinite, nan
 from typing import Any
 
 from PIL import Image
@@ -61,7 +61,9 @@ def enlarged(metadata: Metadata, height: int, width: int, scale: float) -> Metad
     """The metadata of the image that was enlarged by ``scale`` to this size: same size on paper."""
     exif = {directory: dict(values) for directory, values in metadata.exif.items()}
     for tag in _RESOLUTIONS & exif.get(0, {}).keys():
-        exif[0][tag] = float(exif[0][tag]) * scale
+        resolution = _number(exif[0].pop(tag)) * scale
+        if isfinite(resolution):
+            exif[0][tag] = resolution
     for tag in _SIZES.keys() & exif.get(EXIF_IFD, {}).keys():
         exif[EXIF_IFD][tag] = (height, width)[_SIZES[tag]]
     xmp = metadata.xmp
@@ -69,6 +71,13 @@ def enlarged(metadata: Metadata, height: int, width: int, scale: float) -> Metad
         xmp = pattern.sub(rb"\g<1>%d" % size, xmp)
     dpi = metadata.dpi and tuple(value * scale for value in metadata.dpi)
     return replace(metadata, exif=exif, xmp=xmp, dpi=dpi)
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError, ArithmeticError):  # a text; 1 / 0
+        return nan
 
 
 def exif_bytes(exif: dict[int, dict[int, Any]]) -> bytes:

@@ -1,8 +1,8 @@
 """Input files of every kind that has broken a reader of images, each made by a small function.
 
 `INPUTS` maps a name to a function that writes the file at a path. What it returns is what the
-result must look like: uint8 (H, W, 3) before the enlargement; `ERROR`, where the file cannot be
-read; or None, where either may be.
+result must look like: uint8 (H, W, 3) before the enlargement; `PICTURE`, where it is lossy;
+`ERROR`, where the file cannot be read; or None, where either may be.
 """
 
 import io
@@ -17,6 +17,7 @@ import tifffile
 from PIL import Image
 
 ERROR = "an error in one line"
+PICTURE = "a picture"
 INPUTS = {}
 
 
@@ -45,7 +46,7 @@ def encoded(kind, image, **options):
 def mode(path, name, kind):
     image = Image.fromarray(noise(9, 14, 3)).convert(name)
     path.write_bytes(encoded(kind, image))
-    return None if kind == "JPEG" or name == "CMYK" else np.asarray(image.convert("RGB"))
+    return PICTURE if kind == "JPEG" or name == "CMYK" else np.asarray(image.convert("RGB"))
 
 
 for kind, names in {
@@ -66,7 +67,7 @@ def grey_png(path, bits, interlace=False, transparent=None):
             14, 9, greyscale=True, bitdepth=bits, interlace=interlace, transparent=transparent
         ).write(file, values.tolist())
     grey = np.floor(values * (255 / top) + 0.5).astype(np.uint8)
-    return None if transparent is not None else np.stack([grey] * 3, axis=-1)
+    return PICTURE if transparent is not None else np.stack([grey] * 3, axis=-1)
 
 
 for bits in (1, 2, 4, 8, 16):
@@ -87,6 +88,7 @@ def wide_png(path, channels, interlace=False):
             bitdepth=16,
             interlace=interlace,
         ).write(file, samples.reshape(9, -1))
+    return PICTURE
 
 
 for channels in (2, 3, 4):
@@ -268,13 +270,20 @@ for name, exif in {
     "with a resolution of one over zero": EXIF
     + b"\0\1\x01\x1a\0\5\0\0\0\1\0\0\0\x1a\0\0\0\0"
     + b"\0\0\0\1\0\0\0\0",
+    "with a resolution of text": EXIF + b"\0\1\x01\x1a\0\2\0\0\0\4abc\0\0\0\0\0",
+    "with a resolution of three numbers": EXIF
+    + b"\0\1\x01\x1a\0\3\0\0\0\3\0\0\0\x1a\0\0\0\0"
+    + b"\0\1\0\2\0\3",
+    "with a size of text": EXIF
+    + b"\0\1\x87\x69\0\4\0\0\0\1\0\0\0\x1a\0\0\0\0"
+    + b"\0\1\xa0\x02\0\2\0\0\0\4abc\0\0\0\0\0",
     "whose directory is itself": EXIF + b"\0\1\x87\x69\0\4\0\0\0\1\0\0\0\x08\0\0\0\0",
     "of noise": EXIF + noise(1, 500).tobytes(),
 }.items():
     INPUTS[f"exif {name}.jpg"] = partial(
         content,
         content=encoded("JPEG", Image.fromarray(noise(9, 14, 3)), exif=exif),
-        expected=None,
+        expected=PICTURE,
     )
 for name, options in {
     "profile of noise": {"icc_profile": noise(1, 500).tobytes()},
@@ -284,12 +293,12 @@ for name, options in {
     INPUTS[f"{name}.jpg"] = partial(
         content,
         content=encoded("JPEG", Image.fromarray(noise(9, 14, 3)), **options),
-        expected=None,
+        expected=PICTURE,
     )
 INPUTS["cmyk with a profile of noise.jpg"] = partial(
     content,
     content=encoded("JPEG", Image.new("CMYK", (9, 9)), icc_profile=noise(1, 500).tobytes()),
-    expected=None,
+    expected=PICTURE,
 )
 
 
