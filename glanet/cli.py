@@ -172,7 +172,7 @@ def data_verify(name: Positional[str], /) -> None:
 
 @app.command
 def upscale(
-    inputs: Positional[tuple[str, ...]],
+    inputs: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="(required)")],
     /,
     *,
     out: Annotated[OptionalPath, arg(aliases=["-o"])] = None,
@@ -210,18 +210,14 @@ def upscale(
     """
     if not inputs:
         raise CommandError("nothing to enlarge; expected image files, folders or patterns.")
-    weights, scale = _weights_for(weights, scale)
+    weights, model, scale = _model_for(weights, scale)
     ending = None if format == "same" else f".{format}"
     if quality is not None and not 1 <= quality <= 100:
         raise CommandError(f"--quality is {quality}; expected 1 to 100.")
     plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
     watcher, outcomes = report.Watcher(plan), []
-    if any(not outcome.state for outcome in plan):
-        model = load(weights).to(choose_device(device))
-        enlarger = Enlarger(model, scale, tile, ensemble, alpha)
-        final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
-    else:
-        final = plan
+    enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
+    final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
     with _ended_as_by_ctrl_c():
         for outcome in final:
             outcomes.append(outcome)
@@ -271,19 +267,21 @@ def compare(
     print(found.facts(), target, sep="\n")
 
 
-def _weights_for(weights, scale):
-    """The weights for ``glanet upscale`` and the scale of its results."""
+def _model_for(weights, scale):
+    """(name of the weights, their model, scale of the results) of ``glanet upscale``."""
     if scale is not None and not 1 <= scale <= 8:
         raise CommandError(f"--scale is {scale:g}; expected 1 to 8.")
     if weights is None:
-        wanted = scale or 2
-        made = sorted(int(name.partition("-x")[2]) for name in shipped_names() if "tiny" in name)
-        return f"tiny-x{next((s for s in made if s >= wanted), made[-1])}", wanted
-    if scale is None:
-        return weights, load(weights).config.scale
-    if scale > load(weights).config.scale:
-        _load(weights, scale)
-    return weights, scale
+        scale = scale or 2
+        made = sorted(
+            int(name.removeprefix("tiny-x")) for name in shipped_names() if "tiny" in name
+        )
+        weights = f"tiny-x{next((s for s in made if s >= scale), made[-1])}"
+        return weights, load(weights), scale
+    model = load(weights)
+    if scale is not None and scale > model.config.scale:
+        raise CommandError(_wrong_scale(weights, model.config.scale, scale))
+    return weights, model, scale or model.config.scale
 
 
 def _conclude(outcomes, quiet):
@@ -453,11 +451,15 @@ def _in_quadrants(model, cut_at, ensemble, lr):
 def _load(name, scale):
     model = load(name)
     if scale not in (None, model.config.scale):
-        raise CommandError(
-            f"{name}: trained for ×{model.config.scale}, but --scale is {scale}. "
-            f"Leave --scale out, or choose weights for ×{scale}; glanet doctor lists those shipped."
-        )
+        raise CommandError(_wrong_scale(name, model.config.scale, scale))
     return model
+
+
+def _wrong_scale(name, made, wanted):
+    return (
+        f"{name}: trained for ×{made}, but --scale is {wanted:g}. "
+        f"Leave --scale out, or choose weights for ×{wanted:g}; glanet doctor lists those shipped."
+    )
 
 
 def _check_writable(path):
