@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import warnings
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -215,6 +216,7 @@ def upscale(
     if quality is not None and not 1 <= quality <= 100:
         raise CommandError(f"--quality is {quality}; expected 1 to 100.")
     plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which the notes name
     watcher, outcomes = report.Watcher(plan), []
     enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
     final = batch.upscale_all(plan, enlarger, watcher, quality, animated)

@@ -98,6 +98,8 @@ def _exif(image):
         EXIF_IFD: found.get_ifd(EXIF_IFD),
         GPS_IFD: found.get_ifd(GPS_IFD),
     }
+    if image.info.get("exif") and not any(directories.values()):
+        raise ValueError("no entry can be read")
     kept = {
         directory: {tag: value for tag, value in values.items() if tag not in _STORAGE}
         for directory, values in directories.items()
