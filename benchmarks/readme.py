@@ -259,6 +259,24 @@ def rivals_speed():
     return markdown(rows)
 
 
+def hostile():
+    """What became of the hostile image files of the tests."""
+    value = ledger("hostile")["value"]
+    head = ("files", "picture", "error in one line", "traceback")
+    counts = (value[state] for state in ("done", "failed", "traceback"))
+    return markdown([head, (str(sum(value.values())), *map(str, counts))])
+
+
+def photo():
+    """The memory that a large photograph takes; no rows before it is measured."""
+    rows = [("photograph", "weights", "GB at the peak", "of which imports", "device")]
+    if (RESULTS / "photo.json").exists():
+        entry = ledger("photo")
+        memory = f"{entry['value']:.2f}", f"{entry['imports_gb']:.2f}"
+        rows.append((entry["image"], entry["weights"], *memory, entry["device"]))
+    return markdown(rows)
+
+
 def chance():
     """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
 
@@ -300,6 +318,8 @@ TABLES = {
     "paper-run": paper_run,
     "ablation": ablation,
     "chance": chance,
+    "hostile": hostile,
+    "photo": photo,
     "rivals": rivals,
     "rivals-speed": rivals_speed,
 }

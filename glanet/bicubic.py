@@ -43,11 +43,11 @@ def resize_matrix(size, scale):
     return matrix
 
 
-def taps(size, scale):
+def taps(size, scale, length=None):
     """The input samples under each output sample's kernel, and their weights.
 
-    Two arrays (ceil(size * scale), taps): integers in 0 ... size - 1, and float64. Arguments and
-    errors as of `resize_matrix`.
+    Two arrays (length, taps): integers in 0 ... size - 1, and float64. ``length`` is
+    ceil(size * scale) unless it is given. Other arguments and errors as of `resize_matrix`.
     """
     if size < 1:
         raise ArgumentError(f"cannot resize an axis of {size} samples: it needs at least 1")
@@ -57,7 +57,8 @@ def taps(size, scale):
         )
     stretch = min(scale, 1.0)
     # Output sample i lies at (i + 1/2) / scale - 1/2, because both grids cover the same length.
-    centres = (np.arange(math.ceil(size * scale)) + 0.5) / scale - 0.5
+    length = math.ceil(size * scale) if length is None else length
+    centres = (np.arange(length) + 0.5) / scale - 0.5
     first = np.floor(centres - 2 / stretch).astype(int)
     samples = first[:, None] + np.arange(math.ceil(4 / stretch) + 2)
     weights = cubic_kernel(stretch * (centres[:, None] - samples))

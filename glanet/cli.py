@@ -1,18 +1,20 @@
 """The command line: ``glanet doctor | train | evaluate | upscale | ...``; ``--help`` lists all."""
 
-import json
 import os
+import signal
 import sys
-import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from importlib.metadata import version
+from json import dumps
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, Literal, TypedDict
 
 import tyro
+from numpy import asarray
 from tqdm import tqdm
 from tyro.conf import (
     FlagCreatePairsOff,
@@ -27,19 +29,17 @@ from glanet import inference
 from glanet import networks as register
 from glanet.config import SCALES
 from glanet.data import catalog
-from glanet.data.degradation import imresize
-from glanet.data.images import check_target, read_image, write_image
+from glanet.data.images import format_of, read_rgb, write_image
 from glanet.device import choose_device
 from glanet.errors import GlanetError
 from glanet.evaluation import benchmark
 from glanet.files import write_text
+from glanet.inference import batch, report
 from glanet.inference import export as exports
+from glanet.inference.photo import Enlarger
 from glanet.training.recipe import CHOICES, Recipe
-from glanet.weights import load
+from glanet.weights import load, shipped_names
 
-# bytes that a photograph may take, so that it is cut into the same tiles on every machine; tiny
-# enlarges 512 × 512 pixels in it
-MEMORY = 1_400_000_000
 DEFAULT_NETWORK = next(iter(register.NETWORKS))
 
 DESCRIPTION = """Super-resolution with GLA-Net and the networks that its paper compares with.
@@ -116,7 +116,9 @@ def networks(*, flops: Flag = False) -> None:
         flops: also count the operations of each, which takes half a minute
     """
     rows = []
-    for name, entry in tqdm(register.NETWORKS.items(), leave=False, disable=not flops):
+    for name, entry in tqdm(
+        register.NETWORKS.items(), leave=False, disable=None if flops else True
+    ):
         published = {scale: entry.config.preset("paper", scale) for scale in SCALES}
         row = {"name": name, "network": entry.title, "paper": f"{entry.paper} {entry.year}"}
         for scale, config in published.items():
@@ -172,40 +174,136 @@ def data_verify(name: Positional[str], /) -> None:
 
 @app.command
 def upscale(
-    source: Positional[Path],
-    target: Positional[Path],
+    inputs: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="(required)")],
     /,
     *,
+    out: Annotated[OptionalPath, arg(aliases=["-o"])] = None,
+    format: Literal["same", "png", "jpg", "webp", "tiff", "avif"] = "same",
+    quality: _optional(int, "1-100") = None,
     weights: OptionalName = None,
-    scale: OptionalScale = None,
+    scale: _optional(float, "1-8") = None,
+    overwrite: Flag = False,
+    animated: Flag = False,
+    alpha: Literal["bicubic", "network"] = "bicubic",
     tile: OptionalTile = None,
     ensemble: Flag = False,
+    json: Flag = False,
     device: OptionalName = None,
 ) -> None:
-    """Enlarge a photograph: glanet upscale photo.jpg larger.png --scale 2
+    """Enlarge photographs: glanet upscale photo.jpg -o larger.png --scale 2
+
+    Without --out, results lie beside the originals: photo-x2.jpg. Metadata, colour profiles and 16
+    bits are kept. The exit status is 1 if a file failed; the others are enlarged all the same.
 
     Args:
-        source: image to enlarge
-        target: file of the result; its ending gives the format; an existing file is replaced
+        inputs: image files, folders with all below them, or patterns such as "*.jpg"
+        out: file of the result of one image, or a folder for several, whose structure is kept
+        format: of the results; same: that of the original
+        quality: of JPEG, AVIF and HEIF, by default 95, 90 and 90, and of WebP, by default lossless
         weights: shipped name, folder, Hub id or released .pth file; default: tiny at --scale
-        scale: of the result to the image; default: the scale of the weights
+        scale: of the result to the image, also 1.5; default: the scale of the weights, or 2
+        overwrite: replace results that exist; by default they are skipped
+        animated: enlarge every frame or page of a file that has several
+        alpha: what enlarges transparency
         tile: side of the tiles in LR pixels; default: the whole image, or tiles if it is large
         ensemble: average over the image's eight orientations: slightly better, eight times slower
+        json: print a report in JSON
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
-    if source.resolve() == target.resolve():
-        raise CommandError(f"{target}: the source itself. Give the result another name.")
-    image = read_image(source)
-    check_target(target, image.alpha)
-    model = _load(weights or f"tiny-x{scale or 2}", scale).to(choose_device(device))
-    started = time.monotonic()
-    sr, tile = inference.upscale_within(model, image.rgb, MEMORY, tile=tile, ensemble=ensemble)
-    write_image(target, sr, _enlarge(image.alpha, model.config.scale), image.icc_profile)
-    height, width = sr.shape[:2]
-    print(
-        f"{target}: {width} × {height} pixels in {time.monotonic() - started:.1f} s"
-        + (f", in tiles of {tile}" if tile else "")
-    )
+    if not inputs:
+        raise CommandError("nothing to enlarge; expected image files, folders or patterns.")
+    weights, model, scale = _model_for(weights, scale)
+    ending = None if format == "same" else f".{format}"
+    if quality is not None and not 1 <= quality <= 100:
+        raise CommandError(f"--quality is {quality}; expected 1 to 100.")
+    plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
+    warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which the notes name
+    watcher, outcomes = report.Watcher(plan), []
+    enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
+    final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
+    with _ended_as_by_ctrl_c():
+        for outcome in final:
+            outcomes.append(outcome)
+            watcher.clear()
+            if not json and outcome.state != batch.FAILED:
+                print(report.line(outcome), flush=True)
+    if json:
+        print(dumps(report.document(outcomes, scale, weights), indent=1))
+    _conclude(outcomes, json)
+
+
+@app.command
+def compare(
+    a: Positional[Path],
+    b: Positional[Path],
+    /,
+    *,
+    out: Annotated[OptionalPath, arg(aliases=["-o"])] = None,
+    overwrite: Flag = False,
+) -> None:
+    """Show two images side by side: glanet compare photo-x2.png other.png -o page.html
+
+    With a detail, the difference and the spectra, and PSNR and SSIM on Y if the sizes match. The
+    colours of transparent pixels are compared, too.
+
+    Args:
+        a: image file
+        b: image file
+        out: .html for a page with a slider, or an image file; default: A-B.png, here
+        overwrite: replace the file if it exists
+    """
+    from glanet.analysis import compare as comparing
+
+    target = out or Path(f"{a.stem}-{b.stem}.png")
+    as_page = target.suffix.lower() in (".html", ".htm")
+    if not as_page:
+        format_of(target)
+    if target.exists() and not overwrite:
+        raise CommandError(f"{target}: exists. Choose another --out, or add --overwrite.")
+    _check_writable(target)
+    found = comparing.compare(read_rgb(a), read_rgb(b), (a.name, b.name))
+    if as_page:
+        with _writing(target):
+            write_text(target, comparing.page(found))
+    else:
+        write_image(target, asarray(comparing.figure(found)))
+    print(found.facts(), target, sep="\n")
+
+
+def _model_for(weights, scale):
+    """(name of the weights, their model, scale of the results) of ``glanet upscale``."""
+    if scale is not None and not 1 <= scale <= 8:
+        raise CommandError(f"--scale is {scale:g}; expected 1 to 8.")
+    if weights is None:
+        scale = scale or 2
+        made = sorted(
+            int(name.removeprefix("tiny-x")) for name in shipped_names() if "tiny" in name
+        )
+        weights = f"tiny-x{next((s for s in made if s >= scale), made[-1])}"
+        return weights, load(weights), scale
+    model = load(weights)
+    if scale is not None and scale > model.config.scale:
+        raise CommandError(_wrong_scale(weights, model.config.scale, scale))
+    return weights, model, scale or model.config.scale
+
+
+def _conclude(outcomes, quiet):
+    """Sum up what became of several files, and exit with status 1 if any failed."""
+    failed = [outcome.reason for outcome in outcomes if outcome.state == batch.FAILED]
+    if len(outcomes) > 1 and not quiet and not failed:
+        print(report.summary(outcomes))
+    if failed:
+        raise CommandError(failed[0] if len(outcomes) == 1 else report.summary(outcomes))
+
+
+@contextmanager
+def _ended_as_by_ctrl_c():
+    """Within it, SIGTERM is Ctrl-C: what is being written is removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command
@@ -261,11 +359,20 @@ def evaluate(
     if json_file is not None:
         _check_writable(json_file)
     total = sum(map(len, hr_images.values()))
-    scores = list(tqdm((s for run in runs for s in run), label, total, unit=" images", leave=False))
+    scores = list(
+        tqdm(
+            (s for run in runs for s in run),
+            label,
+            total,
+            unit=" images",
+            leave=False,
+            disable=None,
+        )
+    )
     print(benchmark.table(scores, scale, label, with_published=published))
     if json_file is not None:
         document = benchmark.document(scores, scale, label)
-        text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+        text = dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
         with _writing(json_file):
             write_text(json_file, text + "\n")
 
@@ -386,16 +493,15 @@ def _in_quadrants(model, cut_at, ensemble, lr):
 def _load(name, scale):
     model = load(name)
     if scale not in (None, model.config.scale):
-        raise CommandError(
-            f"{name}: trained for ×{model.config.scale}, but --scale is {scale}. "
-            f"Leave --scale out, or choose weights for ×{scale}; glanet doctor lists those shipped."
-        )
+        raise CommandError(_wrong_scale(name, model.config.scale, scale))
     return model
 
 
-def _enlarge(alpha, scale):
-    """Opacity at the size of the enlarged image, bicubic: uint8 (H, W), or None for None."""
-    return None if alpha is None else imresize(alpha[..., None].repeat(3, axis=2), scale)[..., 0]
+def _wrong_scale(name, made, wanted):
+    return (
+        f"{name}: trained for ×{made}, but --scale is {wanted:g}. "
+        f"Leave --scale out, or choose weights for ×{wanted:g}; glanet doctor lists those shipped."
+    )
 
 
 def _check_writable(path):

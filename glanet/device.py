@@ -1,5 +1,6 @@
 """Where to compute, and how much memory is free there."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import psutil
 import torch
 
 from glanet.errors import ArgumentError
+
+CONTROL_GROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers
+MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def choose_device(name=None) -> torch.device:
@@ -19,8 +23,8 @@ def choose_device(name=None) -> torch.device:
         return torch.accelerator.current_accelerator() or torch.device("cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.empty(0, device=device).tolist()  # meta has shapes and no values
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ArgumentError(
             f"device {name!r} is not available ({str(error).splitlines()[0]}). "
             "Try cpu; `glanet doctor` says what there is."
@@ -37,11 +41,47 @@ def gpu_count(device=None) -> int:
 
 
 def free_memory(device) -> int:
-    """Bytes free on a device: of the GPU, or of the machine."""
+    """Bytes free on a device: of the GPU, or of the machine or the container on it."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    return psutil.virtual_memory().available
+    return min(psutil.virtual_memory().available, _free_in_container())
+
+
+def _free_in_container():
+    """Bytes left to this process's control groups, both versions; infinite without a limit.
+
+    psutil sees the whole machine's memory. A process that exceeds its group's is killed.
+    """
+    free = math.inf
+    for line in _text(MEMBERSHIP).splitlines():
+        _, controllers, place = line.split(":", 2)
+        if controllers == "":
+            root, limit, used = CONTROL_GROUPS, "memory.max", "memory.current"
+        elif "memory" in controllers.split(","):
+            root = CONTROL_GROUPS / "memory"
+            limit, used = "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        group = root / place.strip("/")
+        for folder in (group, *group.parents):  # inside a container, the path may not exist
+            if folder.is_relative_to(root) and _text(folder / limit).strip().isdigit():
+                free = min(free, int(_text(folder / limit)) - _in_use(folder, used))
+    return max(free, 0)
+
+
+def _in_use(folder, name):
+    """Bytes that a control group uses, without copies of files that the kernel can drop."""
+    statistics = dict(line.split() for line in _text(folder / "memory.stat").splitlines())
+    return int(_text(folder / name) or 0) - int(statistics.get("inactive_file", 0))
+
+
+def _text(path):
+    """The text of a file of the kernel; "" where there is none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def peak_memory(device="cpu") -> int:

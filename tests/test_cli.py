@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import fields, replace
 from importlib import import_module
@@ -93,16 +96,17 @@ def read(path):
 
 
 def test_a_photograph_is_enlarged_as_in_python(glanet, photo, tmp_path):
-    said = glanet("upscale", photo, tmp_path / "larger.png", "--scale", 2, "--weights", "tiny-x2")
+    larger = tmp_path / "larger.png"
+    said = glanet("upscale", photo, "-o", larger, "--scale", 2, "--weights", "tiny-x2")
     expected = upscale(tiny(), read(photo))
-    assert np.array_equal(read(tmp_path / "larger.png"), expected)
+    assert np.array_equal(read(larger), expected)
     assert "larger.png: 160 × 128 pixels in" in said
     assert "tiles" not in said
 
 
 def test_tiles_and_self_ensemble_are_used_when_asked_for(glanet, photo, tmp_path):
     options = {"tile": 72, "ensemble": True}
-    glanet("upscale", photo, tmp_path / "larger.png", "--tile", 72, "--ensemble")
+    glanet("upscale", photo, "-o", tmp_path / "larger.png", "--tile", 72, "--ensemble")
     expected = upscale(tiny(), read(photo), **options)
     assert np.array_equal(read(tmp_path / "larger.png"), expected)
 
@@ -110,8 +114,9 @@ def test_tiles_and_self_ensemble_are_used_when_asked_for(glanet, photo, tmp_path
 def test_a_photograph_too_large_for_memory_is_enlarged_in_tiles(
     glanet, photo, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(cli, "MEMORY", 1)
-    said = glanet("upscale", photo, tmp_path / "larger.png")
+    module = import_module("glanet.inference.upscale")  # which the function's name hides
+    monkeypatch.setattr(module, "free_memory", lambda device: 1)
+    said = glanet("upscale", photo, "-o", tmp_path / "larger.png")
     assert said.strip().endswith("in tiles of 72")
     assert read(tmp_path / "larger.png").shape == (128, 160, 3)
 
@@ -121,7 +126,7 @@ def test_opacity_and_profile_survive(glanet, photo, tmp_path):
     alpha[:, 40:] = 255
     profile = b"a profile"
     Image.fromarray(np.dstack([read(photo), alpha])).save(photo, icc_profile=profile)
-    glanet("upscale", photo, tmp_path / "larger.png")
+    glanet("upscale", photo, "-o", tmp_path / "larger.png")
     larger = Image.open(tmp_path / "larger.png")
     assert larger.mode == "RGBA"
     assert larger.info["icc_profile"] == profile
@@ -133,18 +138,22 @@ def test_opacity_and_profile_survive(glanet, photo, tmp_path):
 def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
     rejects, photo, tmp_path, no_work
 ):
-    target = tmp_path / "larger.png"
+    out = ("-o", tmp_path / "larger.png")
     (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "folder.png").mkdir()
     rejections = [
-        ((tmp_path / "nothing.png", target), "nothing.png: no such file. Check the path."),
-        ((tmp_path / "notes.txt", target), "notes.txt: not an image"),
-        ((photo, photo), "photo.png: the source itself. Give the result another name."),
-        ((photo, tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .bmp"),
-        ((photo, target, "--scale", 3), "tiny-x3: not a local folder, and not shipped"),
-        ((photo, target, "--weights", "tiny-x2", "--scale", 4), "tiny-x2: trained for ×2"),
-        ((photo, target, "--tile", 70), "tile is 70; expected a multiple of 8"),
-        ((photo, target, "--tile", 0), "tile is 0; expected a multiple of 8"),
-        ((photo, target, "--device", "toaster"), "device 'toaster' is not available"),
+        ((), "nothing to enlarge; expected image files"),
+        ((tmp_path / "nothing.png", *out), f"glanet: {tmp_path / 'nothing.png'}: no such file. "),
+        ((tmp_path / "notes.txt", *out), "notes.txt: not an image"),
+        ((photo, "-o", photo), "photo.png: the source itself. Give the result another name."),
+        ((photo, "-o", tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .avif"),
+        ((photo, *out, "--weights", "tiny-x2", "--scale", 4), "tiny-x2: trained for ×2"),
+        ((photo, *out, "--scale", 9), "--scale is 9; expected 1 to 8"),
+        ((photo, *out, "--quality", 0), "--quality is 0; expected 1 to 100"),
+        ((photo, *out, "--tile", 70), "tile is 70; expected a multiple of 8"),
+        ((photo, *out, "--tile", 0), "tile is 0; expected a multiple of 8"),
+        ((photo, *out, "--device", "toaster"), "device 'toaster' is not available"),
+        ((photo, *out, "--device", "meta"), "device 'meta' is not available"),
     ]
     before = sorted(path.name for path in tmp_path.iterdir())
     for arguments, says in rejections:
@@ -154,7 +163,84 @@ def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
 
 def test_transparency_and_jpeg_do_not_go_together(rejects, photo, tmp_path):
     Image.fromarray(read(photo)).convert("LA").save(photo)
-    assert "cannot hold the transparency" in rejects("upscale", photo, tmp_path / "larger.jpg")
+    larger = tmp_path / "larger.jpg"
+    assert "cannot hold the transparency" in rejects("upscale", photo, "-o", larger)
+
+
+def test_a_folder_is_enlarged_once_and_one_bad_file_does_not_stop_the_rest(
+    glanet, rejects, photo, tmp_path, capsys
+):
+    (tmp_path / "deep").mkdir()
+    shutil.copy(photo, tmp_path / "deep" / "b.png")
+    (tmp_path / "c.png").write_text("no image")
+    rejected = rejects("upscale", tmp_path)
+    assert "3 files: 2 enlarged, 0 skipped, 1 failed\n" in rejected
+    assert "c.png: not an image" in rejected
+    assert read(tmp_path / "photo-x2.png").shape == (128, 160, 3)
+    assert read(tmp_path / "deep" / "b-x2.png").shape == (128, 160, 3)
+    (tmp_path / "c.png").unlink()
+    capsys.readouterr()
+    said = glanet("upscale", tmp_path)
+    assert "4 files: 0 enlarged, 4 skipped, 0 failed" in said
+
+
+def test_the_report_is_json(glanet, photo, tmp_path):
+    report = json.loads(glanet("upscale", photo, "-o", tmp_path / "out", "--json"))
+    (file,) = report["files"]
+    assert (report["done"], report["failed"], report["scale"]) == (1, 0, 2)
+    assert (file["width"], file["height"], file["state"]) == (160, 128, "done")
+    assert file["target"] == str(tmp_path / "out" / "photo.png")
+
+
+def test_a_failure_is_in_the_report_and_in_the_exit_status(rejects, photo, tmp_path, capsys):
+    photo.write_bytes(photo.read_bytes()[:2000])
+    assert "photo.png: damaged or cut short" in rejects("upscale", photo, "--json")
+    assert json.loads(capsys.readouterr().out)["files"][0]["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("scale", "size", "note"),
+    [(1.5, (96, 120), "×2 and resized to ×1.5"), (3, (192, 240), "×4 and")],
+)
+def test_a_scale_between_is_reached_by_a_network_and_bicubic(
+    glanet, photo, tmp_path, scale, size, note
+):
+    said = glanet("upscale", photo, "--scale", scale)
+    assert read(tmp_path / f"photo-x{scale}.png").shape[:2] == size
+    assert f"enlarged {note}" in said
+
+
+def test_the_format_and_its_quality_are_chosen(glanet, photo, tmp_path):
+    glanet("upscale", photo, "--format", "jpg", "--quality", 10)
+    small = (tmp_path / "photo-x2.jpg").stat().st_size
+    glanet("upscale", photo, "--format", "jpg", "--overwrite")
+    assert Image.open(tmp_path / "photo-x2.jpg").format == "JPEG"
+    assert (tmp_path / "photo-x2.jpg").stat().st_size > 2 * small
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_sigterm_ends_as_ctrl_c_does(rejects, photo, monkeypatch):
+    def terminated(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr("glanet.inference.photo.upscale_within", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    assert rejects("upscale", photo) == "glanet: stopped"
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+# compare
+
+
+def test_two_images_are_compared_in_a_picture_or_a_page(glanet, rejects, photo, tmp_path):
+    said = glanet("compare", photo, photo, "-o", tmp_path / "x.png")
+    assert "PSNR inf dB on Y; SSIM 1.0000" in said
+    assert read(tmp_path / "x.png").shape[2] == 3
+    glanet("compare", photo, photo, "-o", tmp_path / "x.html")
+    assert "photo.png" in (tmp_path / "x.html").read_text()
+    assert "x.png: exists. Choose" in rejects("compare", photo, photo, "-o", tmp_path / "x.png")
+    assert ".gif cannot be written" in rejects("compare", photo, photo, "-o", tmp_path / "x.gif")
 
 
 # evaluate
@@ -243,6 +329,12 @@ def test_identical_images_score_null_in_the_json_file(glanet, root, tmp_path):
     assert [image["psnr_y"] for image in document["images"]] == [None] * 5
     assert document["means"]["Set5"] == {"psnr_y": None, "ssim_y": 1}
     assert "null: the PSNR is infinite" in document["protocol"]
+
+
+def test_no_progress_bar_is_written_into_a_pipe(root, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["glanet", "evaluate", "--sets", "Set5"])
+    cli.main()
+    assert "\r" not in capsys.readouterr().err
 
 
 def test_the_folder_of_the_json_file_is_made(glanet, root, tmp_path):
@@ -356,7 +448,7 @@ def test_a_rival_is_trained_and_its_weights_are_used(glanet, root, photo, tmp_pa
     assert f"glanet evaluate --weights {weights}" in said
     assert load(weights).config == RCANConfig.preset("tiny")
     assert str(weights) in glanet("evaluate", "--weights", weights, "--sets", "Set5")
-    glanet("upscale", photo, tmp_path / "larger.png", "--weights", weights)
+    glanet("upscale", photo, "-o", tmp_path / "larger.png", "--weights", weights)
     assert read(tmp_path / "larger.png").shape == (128, 160, 3)
 
 
@@ -470,7 +562,16 @@ def test_help_names_the_commands(glanet, capsys):
     with pytest.raises(SystemExit):
         glanet("--help")
     shown = capsys.readouterr().out
-    for command in ("data", "doctor", "evaluate", "networks", "progress", "train", "upscale"):
+    for command in (
+        "compare",
+        "data",
+        "doctor",
+        "evaluate",
+        "networks",
+        "progress",
+        "train",
+        "upscale",
+    ):
         assert f"• {command} " in shown
     assert "--version" in shown
     assert "--debug" in shown

@@ -5,6 +5,7 @@ import psutil
 import pytest
 import torch
 
+from glanet import device
 from glanet.device import choose_device, free_memory, peak_memory
 
 
@@ -16,7 +17,7 @@ def test_a_device_is_had_by_name_or_chosen():
     )
 
 
-@pytest.mark.parametrize("name", ["cuda:99", "toaster"])
+@pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
 def test_a_device_that_is_not_here_is_named(name):
     with pytest.raises(ValueError, match=rf"device '{name}' is not available.*glanet doctor"):
         choose_device(name)
@@ -44,3 +45,31 @@ def test_peak_memory_is_this_processes_own_and_remembers_what_was_freed():
 def test_peak_memory_grows_with_what_is_held():
     held = b"1" * 100_000_000
     assert peak_memory() > len(held)
+
+
+LIMITS = {
+    "version 2": ("0::/box", "box", "memory.max", "memory.current"),
+    "version 2, of the folder above": ("0::/box/inner", "box", "memory.max", "memory.current"),
+    "version 2, seen from inside": ("0::/gone", "", "memory.max", "memory.current"),
+    "version 1": (
+        *("4:cpu:/\n3:memory:/box", "memory/box"),
+        *("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("membership", "group", "limit", "used"), LIMITS.values(), ids=LIMITS)
+def test_a_containers_limit_bounds_the_free_memory(
+    tmp_path, monkeypatch, membership, group, limit, used
+):
+    folder = tmp_path / "groups" / group
+    folder.mkdir(parents=True)
+    (folder / limit).write_text("1000\n")
+    (folder / used).write_text("700\n")
+    (folder / "memory.stat").write_text("anon 500\ninactive_file 200\n")
+    (tmp_path / "membership").write_text(membership + "\n")
+    monkeypatch.setattr(device, "CONTROL_GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(device, "MEMBERSHIP", tmp_path / "membership")
+    assert free_memory("cpu") == 1000 - (700 - 200)
+    (folder / limit).write_text("max\n")
+    assert free_memory("cpu") > 1_000_000

@@ -51,7 +51,7 @@ def requirements(project, *extras):
 @pytest.mark.parametrize(
     ("file", "extras", "torch"),
     [
-        ("environment.yml", ("course", "book", "export", "dev"), "pytorch"),
+        ("environment.yml", ("course", "book", "export", "heif", "dev"), "pytorch"),
         ("binder/environment.yml", ("course",), "pytorch-cpu"),
     ],
 )
@@ -72,6 +72,6 @@ def test_every_requirement_is_pinned_to_a_version_that_meets_its_bound(project):
     def number(version):
         return [int(part) for part in re.findall(r"\d+", version)]
 
-    for requirement in requirements(project, "course", "book", "export", "dev"):
+    for requirement in requirements(project, "course", "book", "export", "heif", "dev"):
         name, bound = requirement.split(">=")
         assert number(pins[name]) >= number(bound), requirement

@@ -40,6 +40,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # full disk, quota, limit 
 _TRIES = 4  # failures of a download in a row, without a new byte between them
 _PAUSE = 1.0  # seconds after the first failure; then two, three
 _CHUNK = 2**18  # bytes
+_SHOWN = {"leave": False, "disable": None}  # progress, on a terminal alone
 _ONE_AT_A_TIME = threading.Lock()  # so that a workspace of this process is never a running one
 
 
@@ -580,7 +581,8 @@ def _read_sizes(paths):
             return error
 
     with ThreadPoolExecutor() as pool:
-        results = tqdm(pool.map(read, paths), "verifying", len(paths), unit=" images", leave=False)
+        read_all = pool.map(read, paths)
+        results = tqdm(read_all, "verifying", len(paths), unit=" images", **_SHOWN)
         for path, result in zip(paths, results, strict=True):
             if isinstance(result, Exception):
                 unreadable.append(f"{path} cannot be read as an image ({result})")
@@ -680,7 +682,11 @@ def _append(archive, file):
 
     rest = {"Range": f"bytes={file.tell()}-", "Accept-Encoding": "identity"}
     with tqdm(  # with a total, as pooch asks for its truth and tqdm has none without
-        desc=PurePath(archive.url).name, total=archive.size, unit="B", unit_scale=True
+        desc=PurePath(archive.url).name,
+        total=archive.size,
+        unit="B",
+        unit_scale=True,
+        disable=None,
     ) as progress:
         download = pooch.HTTPDownloader(
             progressbar=progress,
@@ -698,7 +704,7 @@ def _unpack(packed, into):
         DataError: a member is no plain file or folder, or would lie outside.
     """
     members = _zip_members(packed) if packed.suffix == ".zip" else _tar_members(packed)
-    for name, content in tqdm(members, f"unpacking {packed.name}", unit=" files", leave=False):
+    for name, content in tqdm(members, f"unpacking {packed.name}", unit=" files", **_SHOWN):
         path = into / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with content, path.open("wb") as file:

@@ -7,14 +7,15 @@ published LR files, so a benchmark needs HR images only.
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from glanet.data.degradation import imresize, modcrop
-from glanet.data.images import find_images, image_size, read_rgb
-from glanet.errors import GlanetError
+from glanet.data.images import find_images, image_size, read_image, read_rgb
+from glanet.errors import ArgumentError, GlanetError
 from glanet.evaluation.metrics import psnr_y, ssim_y
 from glanet.evaluation.published import published
 
@@ -51,8 +52,9 @@ def evaluate(
         cut_at: LR pixels at which ``upscaler`` cuts quadrants again; None if it cuts none.
     """
     for path in hr_images:
-        hr = modcrop(read_rgb(path), scale)
-        lr = imresize(hr, 1 / scale)
+        with _naming(path):
+            hr = modcrop(read_rgb(path), scale)
+            lr = imresize(hr, 1 / scale)
         started = time.perf_counter()
         sr, tile = upscaler(lr)
         seconds = time.perf_counter() - started
@@ -67,13 +69,16 @@ def evaluate_folder(
     The call itself checks the pairs and sizes of all images, before the first is scored.
 
     Raises:
-        BenchmarkError: an HR image without its output, or with several; an output of another size.
+        BenchmarkError: an HR image without its output, or with several; an output of another size;
+            while scoring, an output with transparent pixels.
     """
     pairs = _pair_outputs(folder, hr_images, scale)
 
     def scores():
         for output, path in pairs:
-            yield _score(set_name, path, read_rgb(output), modcrop(read_rgb(path), scale), scale)
+            with _naming(path):
+                hr = modcrop(read_rgb(path), scale)
+            yield _score(set_name, path, _opaque(output), hr, scale)
 
     return scores()
 
@@ -121,8 +126,29 @@ def _pixels(size):
     return f"{width} × {height} pixels"
 
 
+@contextmanager
+def _naming(path):
+    """Errors within it name the image, which may be too small for the protocol."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise BenchmarkError(f"{path}: {error}. Leave it out.") from error
+
+
+def _opaque(path):
+    """The colours of an image without transparency, which a score would ignore."""
+    image = read_image(path)
+    if image.alpha is not None and (image.alpha < 255).any():
+        raise BenchmarkError(
+            f"{path}: has transparent pixels, which PSNR and SSIM do not see. Save it without an "
+            "alpha channel."
+        )
+    return image.rgb
+
+
 def _score(set_name, path, sr, hr, scale, *measured_here):
-    psnr, ssim = psnr_y(sr, hr, scale), ssim_y(sr, hr, scale)
+    with _naming(path):
+        psnr, ssim = psnr_y(sr, hr, scale), ssim_y(sr, hr, scale)
     return Score(set_name, path.stem, psnr, ssim, *measured_here)
 
 

@@ -95,8 +95,14 @@ def save_next(files, state, about, *, best=False):
     for old in files.saved()[:-KEPT]:
         old.unlink()
     if best:
-        with atomic_path(files.best) as part:
-            shutil.copyfile(path, part)
+        try:
+            with atomic_path(files.best) as part:
+                shutil.copyfile(path, part)
+        except OSError as error:
+            raise TrainError(
+                f"{files.best}: cannot be written ({error}). All other checkpoints are intact: "
+                "make room, and start the same command again."
+            ) from error
 
 
 def read(path) -> dict:

@@ -13,15 +13,17 @@ from huggingface_hub import (
     hf_hub_url,
 )
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from glanet import networks
 from glanet.errors import GlanetError
+from glanet.weights.plausible import ImplausibleError, check_numbers, expected_shapes
 
 SHIPPED = Path(str(files("glanet.weights"))) / "shipped"
 CONFIG, TENSORS = "config.json", "model.safetensors"
+_SPARE = 64  # missing tensors up to which a file is still told which one is missing
 HUB_TIMEOUT = 3  # seconds that the Hub has to answer
 CARD = """---
 {{ card_data }}
@@ -215,15 +217,35 @@ def with_hub(model_class):
 
 def _read_folder(folder):
     try:
-        config = networks.from_dict(json.loads((folder / CONFIG).read_text()))
+        values = json.loads((folder / CONFIG).read_text())
+        shapes = _shapes_in(folder / TENSORS)
+        check_numbers(values, shapes)
+        config = networks.from_dict(values)
+        check_shapes(config, shapes, folder / TENSORS)
         tensors = load_file(folder / TENSORS)
+    except WeightsError:
+        raise
     except FileNotFoundError as error:
         raise WeightsError(
             f"{error.filename or folder / TENSORS}: no such file. A folder of weights holds "
             f"{CONFIG} and {TENSORS}, as save_pretrained writes them. "
             + _weights_near(folder / CONFIG)
         ) from error
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, ValueError) as error:
+    except OSError as error:
+        path = error.filename or folder / TENSORS
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror or error}). A folder of weights holds the "
+            f"files {CONFIG} and {TENSORS}."
+        ) from error
+    except (
+        ImplausibleError,
+        RecursionError,
+        json.JSONDecodeError,
+        UnicodeDecodeError,
+        OverflowError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise WeightsError(
             f"{folder / CONFIG}: not a configuration of glanet: {error}. Fetch or save it again."
         ) from error
@@ -234,24 +256,38 @@ def _read_folder(folder):
     return load_tensors(empty_model(config), tensors, folder / TENSORS)
 
 
-def load_tensors(model, tensors, source):
-    """Put ``tensors`` (name -> tensor) into ``model``, all of them and no others; eval mode.
+def _shapes_in(path):
+    """The shape of each tensor of a safetensors file, from its header."""
+    if path.is_dir():
+        raise IsADirectoryError(0, "a folder, where a file is expected", str(path))
+    with safe_open(path, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def check_shapes(config, shapes, source):
+    """Check that the tensors of these shapes (name -> shape) are those of the model of ``config``.
 
     Raises:
         WeightsError: a tensor is missing, unexpected or of another shape; names ``source``.
+        ImplausibleError: the model is far larger than what the tensors can be.
     """
-    expected = model.state_dict()
-    title = networks.find(model.config.network).title
-    for name in sorted(expected.keys() | tensors.keys()):
-        found, wanted = (_shape(state, name) for state in (tensors, expected))
+    expected = expected_shapes(config, 2 * len(shapes) + _SPARE)
+    title = networks.find(config.network).title
+    for name in sorted(expected.keys() | shapes.keys()):
+        found, wanted = shapes.get(name, "absent"), expected.get(name, "absent")
         if found != wanted:
             raise WeightsError(
                 f"{source}: not the weights of this {title}: {name} is {found}, expected {wanted}. "
                 "Use the weights and the configuration that belong together."
             )
+
+
+def load_tensors(model, tensors, source):
+    """Put ``tensors`` (name -> tensor) into ``model``, all of them and no others; eval mode.
+
+    Raises:
+        WeightsError: as `check_shapes`.
+    """
+    check_shapes(model.config, {name: tuple(t.shape) for name, t in tensors.items()}, source)
     model.load_state_dict(tensors)
     return model.eval()
-
-
-def _shape(state, name):
-    return tuple(state[name].shape) if name in state else "absent"

@@ -1,13 +1,17 @@
 """Checkpoints as their authors publish them, of any network of the register."""
 
 import pickle
+import zipfile
 from pathlib import Path
 
 import torch
 
 from glanet.errors import ArgumentError
-from glanet.networks import NETWORKS
-from glanet.weights.pretrained import WeightsError, empty_model, load_tensors
+from glanet.networks import NETWORKS, to_dict
+from glanet.weights.plausible import ImplausibleError, check_numbers
+from glanet.weights.pretrained import WeightsError, check_shapes, empty_model, load_tensors
+
+_FETCH = "Fetch the file that the authors publish."
 
 
 def load_released(path):
@@ -37,6 +41,12 @@ def load_released(path):
     """
     path = Path(path)
     config, tensors = _recognise(_read_tensors(path), path)
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    try:
+        check_numbers(to_dict(config), shapes)
+        check_shapes(config, shapes, path)
+    except ImplausibleError as error:
+        raise WeightsError(f"{path}: not the weights of a network: {error}. {_FETCH}") from error
     return load_tensors(empty_model(config), tensors, path)
 
 
@@ -60,6 +70,7 @@ def _read_tensors(path):
     """Tensors by their released name."""
     if not path.is_file():
         raise WeightsError(f"{path}: no such file. Check the path to the checkpoint.")
+    _check_container(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -79,9 +90,45 @@ def _read_tensors(path):
     if not isinstance(content, dict) or not content or not _all_tensors(content):
         raise WeightsError(
             f"{path}: holds a {type(content).__name__}, but no state dict (names to tensors), bare "
-            "or under 'params' or 'params_ema'. Fetch the file that the authors publish."
+            f"or under 'params' or 'params_ema'. {_FETCH}"
         )
+    _check_storage(content, path)
     return content
+
+
+def _check_container(path):
+    """Raise WeightsError where a file would grow when it is read: no checkpoint is compressed."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as container:
+            grown = sum(entry.file_size for entry in container.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return  # torch.load says what is wrong
+    if grown > 2 * path.stat().st_size:
+        raise WeightsError(
+            f"{path}: {path.stat().st_size:,} bytes that unpack to {grown:,}: not a checkpoint. "
+            + _FETCH
+        )
+
+
+def _check_storage(tensors, path):
+    """Raise WeightsError unless the file holds every value of every tensor."""
+    size = path.stat().st_size
+    for name, tensor in tensors.items():
+        if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+            raise WeightsError(f"{path}: {name} is no plain tensor. {_FETCH}")
+        claimed = tensor.numel() * tensor.element_size()
+        held = min(tensor.untyped_storage().nbytes(), size)
+        if claimed > held:
+            raise WeightsError(
+                f"{path}: {name} claims {claimed:,} bytes, where the file holds {held:,}. {_FETCH}"
+            )
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if claimed > 2 * size:  # the same values may serve two tensors, not hundreds
+        raise WeightsError(
+            f"{path}: its tensors claim {claimed:,} bytes, and it has {size:,}. {_FETCH}"
+        )
 
 
 def _all_tensors(content):

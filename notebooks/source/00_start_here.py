@@ -187,7 +187,7 @@ explore_details({"original": photo, **enlargements}, top=300, left=290, side=80)
 # %% [markdown]
 # ## 4 · Your own photograph
 #
-# Put a path here, and run the cell. `glanet upscale photo.jpg larger.png` in a terminal does the
+# Put a path here, and run the cell. `glanet upscale photo.jpg -o larger.png` in a terminal does the
 # same. For very large photographs use that command: it works in tiles, which takes less memory.
 
 # %%

@@ -883,7 +883,7 @@ with torch.no_grad():
 #
 # The authors publish their trained weights on their own page. You download them yourself, since the
 # release has no licence that would allow us to redistribute them. Then
-# `glanet upscale photo.jpg larger.png --weights GLA-Netx2.pth` enlarges with them, and
+# `glanet upscale photo.jpg -o larger.png --weights GLA-Netx2.pth` enlarges with them, and
 # `load_released` loads them in Python. SwinIR's weights for classical super-resolution load in the
 # same way.
 #

@@ -5,7 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-from glanet.data.degradation import cubic_kernel, imresize, imresize_tensor, modcrop, resize_matrix
+from glanet.data.degradation import (
+    cubic_kernel,
+    imresize,
+    imresize_tensor,
+    modcrop,
+    resize_matrix,
+    resize_to,
+)
 
 SCALES = [Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), Fraction(2), Fraction(3), Fraction(4)]
 
@@ -329,3 +336,34 @@ def test_modcrop_drops_the_right_and_the_bottom():
 def test_modcrop_rejects_what_it_cannot_crop(shape, scale, error, message):
     with pytest.raises(error, match=message):
         modcrop(np.zeros(shape), scale)
+
+
+# resize_to
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_whole_scale_by_size_is_imresize(scale, dtype):
+    image = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
+    resized = resize_to(image.astype(dtype), 9 * scale, 14 * scale)
+    assert resized.dtype == dtype
+    if dtype == np.uint8:
+        assert np.array_equal(resized, imresize(image, scale))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (9, 14), (13, 21), (4, 60)])
+def test_any_size_is_reached_and_a_flat_image_stays_flat(size):
+    assert (resize_to(np.full((9, 14), 77, np.uint8), *size) == np.full(size, 77)).all()
+    assert (resize_to(np.full((9, 14), 777, np.uint16), *size) == np.full(size, 777)).all()
+
+
+def test_the_axis_of_the_smaller_scale_is_resized_first():
+    image = np.random.default_rng(0).integers(0, 256, (9, 14), dtype=np.uint8)
+    wide_first = resize_to(resize_to(image, 9, 7), 27, 7)
+    assert np.array_equal(resize_to(image, 27, 7), wide_first)
+    assert np.array_equal(resize_to(image.T, 7, 27), wide_first.T)
+
+
+def test_a_size_without_pixels_is_rejected():
+    with pytest.raises(ValueError, match="size is 5 × 0; expected 1 pixel or more"):
+        resize_to(np.zeros((9, 14), np.uint8), 0, 5)

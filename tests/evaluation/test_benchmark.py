@@ -61,6 +61,27 @@ def write_outputs(folder, hr_images, scale, name):
         Image.fromarray(sr).save(folder / name.format(path.stem))
 
 
+def test_an_image_that_is_too_small_for_the_protocol_is_named(tmp_path):
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(BenchmarkError, match=r"dot\.png: an image of shape \(1, 1, 3\).*Leave it"):
+        next(evaluate(bicubic(2), "mine", [tmp_path / "dot.png"], 2))
+    Image.new("RGB", (9, 9)).save(tmp_path / "small.png")
+    with pytest.raises(BenchmarkError, match=r"small\.png: a border of 2 leaves"):
+        next(evaluate(bicubic(2), "mine", [tmp_path / "small.png"], 2))
+
+
+def test_another_methods_image_with_transparent_pixels_is_not_scored(tmp_path, hr_images):
+    write_outputs(tmp_path / "theirs", hr_images, 2, "{}.png")
+    path = tmp_path / "theirs" / "boat.png"
+    image = Image.open(path).convert("RGBA")
+    image.save(path)
+    assert len(list(evaluate_folder(tmp_path / "theirs", "mine", hr_images, 2))) == 2
+    image.putpixel((0, 0), (1, 2, 3, 0))
+    image.save(path)
+    with pytest.raises(BenchmarkError, match=r"boat\.png: has transparent pixels"):
+        list(evaluate_folder(tmp_path / "theirs", "mine", hr_images, 2))
+
+
 @pytest.mark.parametrize("name", ["{}.png", "{}x3.png", "{}_SwinIR.png", "{}x3_SwinIR.png"])
 def test_outputs_in_a_folder_score_as_our_own(tmp_path, hr_images, name):
     write_outputs(tmp_path / "theirs", hr_images, 3, name)

@@ -113,6 +113,16 @@ def test_a_full_disk_leaves_the_old_ones_intact(run, path, state, fresh, monkeyp
     checkpoint.load(path, fresh, ABOUT)
 
 
+def test_a_full_disk_under_the_best_checkpoint_is_named(run, state, monkeypatch):
+    def full(path, part):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.shutil, "copyfile", full)
+    with pytest.raises(TrainError, match=r"best\.safetensors: cannot be written .*make room"):
+        checkpoint.save_next(run, state, ABOUT, best=True)
+    assert not run.best.exists()
+
+
 @pytest.mark.parametrize("damage", ["cut", "text", "other tensors"])
 def test_a_damaged_checkpoint_is_named(path, fresh, damage):
     if damage == "cut":
