@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from glanet.data.tensors import to_image, to_tensor
-from glanet.device import free_memory
+from glanet.device import free_memory, is_out_of_memory
 from glanet.errors import ArgumentError, GlanetError
 from glanet.inference.prepare import biases_kept
 from glanet.inference.quadrants import in_quadrants
@@ -94,7 +94,7 @@ def upscale_within(
         try:
             return upscale(model, lr, tile, ensemble, progress=progress), tile
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             found = str(error).splitlines()[0] if str(error) else "no details"
         tile = _smaller_tile(model, tile or max(lr.shape[:2]), found)
@@ -126,11 +126,6 @@ def _smaller_tile(model, side, found):
             "programs, or take a smaller network, such as tiny."
         )
     return max(_smallest_tile(model), smaller)
-
-
-def _is_out_of_memory(error):
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # torch on a CPU
 
 
 def _ignore(done, total):
