@@ -40,6 +40,16 @@ def t_interval(samples, confidence=CONFIDENCE) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def prediction(samples, confidence=CONFIDENCE) -> Interval:
+    """The mean of samples (n, ...), and the interval that one more of them falls into.
+
+    It does so with probability ``confidence`` if the samples are normal.
+    """
+    mean = t_interval(samples, confidence)
+    half = (mean.high - mean.mean) * (len(samples) + 1) ** 0.5
+    return Interval(mean.mean, mean.mean - half, mean.mean + half)
+
+
 def p_zero(samples) -> float:
     """The two-sided p-value of Student's test that the mean of numbers (n,) is 0.
 
