@@ -244,8 +244,8 @@ def judge(trained, untrained) -> dict[str, Judgement]:
     claim, and Holm's method corrects for all of them.
     """
     over_layers = {name: values.mean(-1) for name, values in trained.items()}
-    null = {name: values.mean((-2, -1)) for name, values in untrained.items()}
-    same = {name: values[: untrained[name].shape[1]].mean() for name, values in over_layers.items()}
+    null = {name: values.mean(-1) for name, values in untrained.items()}
+    same = {name: values[: null[name].shape[1]] for name, values in over_layers.items()}
     p_values = {}
     for name, values in over_layers.items():
         p_values[name, "present"] = p_zero(values)
@@ -258,9 +258,9 @@ def judge(trained, untrained) -> dict[str, Judgement]:
     return {
         name: Judgement(
             t_interval(values),
-            prediction(null[name]),
+            prediction(null[name].mean(1)),
             side(name, "present", values.mean()),
-            side(name, "learned", same[name] - null[name].mean()),
+            side(name, "learned", same[name].mean() - null[name].mean()),
         )
         for name, values in over_layers.items()
     }

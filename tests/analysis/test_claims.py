@@ -130,7 +130,7 @@ def numbers(centre, spread, networks=None, seed=0):
     if networks is None:
         return {name: centre + spread * rng.normal(size=(40, 3)) for name in NAMES}
     return {
-        name: centre + spread * rng.normal(size=(networks, 1, 1)) + 0 * rng.normal(size=(1, 5, 3))
+        name: centre + spread * rng.normal(size=(networks, 1, 1)) + np.zeros((1, 5, 3))
         for name in NAMES
     }
 
