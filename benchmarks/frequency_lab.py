@@ -160,7 +160,7 @@ def kept(path, measure_it):
 
 
 def summary(trained, null, even):
-    """Plain numbers: each claim's judgement, and attention's share by band and layer."""
+    """Plain numbers: each claim's judgement, and its quantity layer by layer."""
     claims = trained.claims()
     null_claims = {name: np.stack([each.claims()[name] for each in null]) for name in claims}
     judged = judge(claims, null_claims)
@@ -170,20 +170,15 @@ def summary(trained, null, even):
             "untrained": interval(each.untrained),
             "even weights": round(float(even.claims()[name].mean()), 4),
             "by layer": rounded(claims[name].mean(0)),
+            "untrained by layer": rounded(null_claims[name].mean((0, 1))),
+            "untrained deviation": rounded(null_claims[name].mean((1, 2)).std(ddof=1)),
             "outcome": each.outcome,
             "reason": each.reason,
         }
         for name, each in judged.items()
     }
-    share = {
-        band: {
-            "trained": interval(t_interval(values)),
-            "untrained": interval(prediction([each.share[band].mean(0) for each in null])),
-        }
-        for band, values in trained.share.items()
-    }
     outcomes = {name: each.outcome for name, each in judged.items()}
-    return {"claims": found, "share": share, "verdict": verdict(outcomes)}
+    return {"claims": found, "verdict": verdict(outcomes)}
 
 
 def interval(found):

@@ -71,14 +71,14 @@ CLAIMS = (
     Claim(
         "fusion",
         "use",
-        "attention's share of both tools' energy below 1/8, less its share above 1/4",
-        "share",
+        "energy of attention over energy of Inception, below 1/8 against above 1/4",
+        "dB",
     ),
     Claim(
         "image",
         "use",
-        "the same of the change in the enlarged image when each tool is cut in all layers",
-        "share",
+        "the same for the changes of the enlarged image when either is cut in all layers",
+        "dB",
     ),
 )
 PARTS = tuple(dict.fromkeys(claim.part for claim in CLAIMS))
@@ -91,15 +91,17 @@ class Division:
     tilt: {tool: (n, L)}, dB: energy above 1/4 over energy below 1/8 cycles/pixel of the tool's
     contribution, divided by the same of the tokens that it reads. Steps between windows count.
     reach: {tool: (n, L)}, pixels, the mean distance of `Dependence`. near: {tool: (n, L)}, the part
-    within 1 pixel. share: {band: (n, L)}, attention's part of the energy of both contributions.
-    image: {band: (n,)}, attention's part of the energy of both changes of the enlarged image, made
-    by replacing the outputs of one tool by their means in all layers.
+    within 1 pixel. ratio: {band: (n, L)}, dB, the energy of attention's contribution over that of
+    Inception's. image: {band: (n,)}, dB, the same of the changes of the enlarged image, made by
+    replacing the outputs of one tool by their means in all layers.
+
+    No quantity depends on how loud a tool is: untrained attention starts with small weights.
     """
 
     tilt: dict[str, np.ndarray]
     reach: dict[str, np.ndarray]
     near: dict[str, np.ndarray]
-    share: dict[str, np.ndarray]
+    ratio: dict[str, np.ndarray]
     image: dict[str, np.ndarray]
 
     def claims(self) -> dict[str, np.ndarray]:
@@ -110,7 +112,7 @@ class Division:
             "attention global": self.reach["attention"] - self.reach["Inception"],
             "convolutions high": self.tilt["Inception"],
             "convolutions local": self.near["Inception"] - 0.5,
-            "fusion": self.share[low] - self.share[high],
+            "fusion": self.ratio[low] - self.ratio[high],
             "image": (self.image[low] - self.image[high])[:, None],
         }
 
@@ -140,13 +142,13 @@ def measure(model, images) -> Division:
     return Division(
         *(
             {key: np.concatenate([part[field][key] for part in parts]) for key in parts[0][field]}
-            for field in ("tilt", "reach", "near", "share", "image")
+            for field in ("tilt", "reach", "near", "ratio", "image")
         )
     )
 
 
 def _measure(model, images):
-    found = {field: {} for field in ("tilt", "reach", "near", "share", "image")}
+    found = {field: {} for field in ("tilt", "reach", "near", "ratio", "image")}
     read = listen(model, images, {name: layer.norm1 for name, layer in layers(model).items()})
     for name, layer in layers(model).items():
         tokens, energy = read[name].output, {}
@@ -160,7 +162,7 @@ def _measure(model, images):
             _append(found["reach"], tool, depends.reach())
             _append(found["near"], tool, depends.within(1))
         for band, edges in BANDS.items():
-            _append(found["share"], band, _share(energy, *edges))
+            _append(found["ratio"], band, _ratio(energy, *edges))
     found = {
         field: {key: np.stack(values, axis=1) for key, values in by_key.items()}
         for field, by_key in found.items()
@@ -168,7 +170,7 @@ def _measure(model, images):
     changes = {tool: power_spectrum(change) for tool, change in changes_of(model, images).items()}
     for band, edges in BANDS.items():
         # the same waves, in cycles per HR pixel
-        found["image"][band] = _share(changes, *(edge / model.config.scale for edge in edges))
+        found["image"][band] = _ratio(changes, *(edge / model.config.scale for edge in edges))
     return found
 
 
@@ -193,10 +195,10 @@ def _tilt(spectrum):
     return decibels(spectrum.energy(low=HIGH) / spectrum.energy(high=LOW))
 
 
-def _share(spectra, low, high):
-    """Attention's part of the energy of both, (n,)."""
+def _ratio(spectra, low, high):
+    """The energy of attention's spectrum over that of Inception's, dB, (n,)."""
     energy = {tool: spectrum.energy(low, high) for tool, spectrum in spectra.items()}
-    return energy["attention"] / (energy["attention"] + energy["Inception"])
+    return decibels(energy["attention"] / energy["Inception"])
 
 
 # Decisions

@@ -12,6 +12,7 @@ from glanet.analysis import claims
 from glanet.analysis.claims import CLAIMS, judge, measure, over_networks, untrained, verdict
 from glanet.analysis.filters import high_pass, low_pass
 from glanet.analysis.probes import layers
+from glanet.analysis.spectrum import decibels, power_spectrum
 
 CONFIG = ModelConfig(
     channels=16, blocks=1, layers=2, heads=2, stochastic_depth=0.0, light_head=True
@@ -98,12 +99,26 @@ def test_a_network_without_any_filter_tilts_nothing_and_reaches_nowhere(images):
         np.testing.assert_allclose(found.reach[tool], 0, atol=1e-12)
 
 
-def test_shares_at_the_image_are_those_of_what_each_cut_changes(images):
+def test_how_loud_a_tool_is_changes_no_claim(images):
+    quiet, loud = untrained(CONFIG, 0), untrained(CONFIG, 0)
+    for layer in layers(loud).values():
+        for part in (layer.attention.proj.weight, layer.attention.proj.bias):
+            part.data *= 1000
+    before, after = (measure(model, images[:1]) for model in (quiet, loud))
+    for name in ("attention low", "convolutions high", "fusion"):
+        # of the first layer: the second reads what the first made
+        first = before.claims()[name][:, 0]
+        np.testing.assert_allclose(after.claims()[name][:, 0], first, rtol=1e-3)
+    assert after.ratio["below 1/8"][0, 0] == pytest.approx(before.ratio["below 1/8"][0, 0] + 60)
+
+
+def test_what_a_cut_changes_is_measured_in_the_enlarged_image(images):
     model = untrained(CONFIG, 0)
     changes = claims.changes_of(model, images[:1])
     assert all(change.shape == (1, 128, 128, 3) for change in changes.values())
-    share = measure(model, images[:1]).image
-    assert all(0 < value < 1 for value in share.values())
+    energy = {tool: power_spectrum(change).energy(high=1 / 16) for tool, change in changes.items()}
+    found = measure(model, images[:1]).image["below 1/8"]  # of an LR pixel
+    np.testing.assert_allclose(found, decibels(energy["attention"] / energy["Inception"]))
     for layer in layers(model).values():
         nn.init.zeros_(layer.attention.proj.weight)
     assert not claims.changes_of(model, images[:1])["attention"].any()

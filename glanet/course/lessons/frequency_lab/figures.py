@@ -336,21 +336,22 @@ def attributions(image, maps, *, top, left, side):
 
 
 def division(trained, untrained):
-    """Which tool carries which frequencies: attention's share in each band, from layer to layer.
+    """Which tool leans to which frequencies, band by band, from layer to layer.
 
-    ``trained`` is the `Division` of a network, and ``untrained`` those of networks of its shape. A
-    share of 1 is attention alone, 0 is Inception alone. Bars are 95 % intervals over photographs;
-    one more untrained network would lie in the shade, 95 times in 100. Layers with shifted windows
-    have an open mark.
+    ``trained`` is the `Division` of a network, and ``untrained`` those of networks of its shape.
+    Drawn is the energy of attention over that of Inception, against the mean of the three bands: 0
+    dB in all panels is a layer whose tools share all frequencies alike, however loud they are. Bars
+    are 95 % intervals over photographs; one more untrained network would lie in the shade, 95 times
+    in 100. Layers with shifted windows have an open mark.
     """
-    figure = drawing(9.0, 3.4, colours=24)
-    for axes, (band, values) in zip(_row(figure, len(THIRDS)), trained.share.items(), strict=True):
+    figure = drawing(9.0, 3.6, colours=24)
+    ours = _leaning(trained)
+    null = [_leaning(other) for other in untrained]
+    for axes, (band, values) in zip(_row(figure, len(THIRDS)), ours.items(), strict=True):
         depth = np.arange(1, values.shape[1] + 1)
-        null = prediction([other.share[band].mean(0) for other in untrained])
-        label = f"{len(untrained)} untrained networks"
-        axes.fill_between(
-            depth, null.low, null.high, hatch="///", edgecolor="white", label=label, **UNTRAINED
-        )
+        shade = prediction([other[band].mean(0) for other in null])
+        label = f"{len(null)} untrained networks"
+        axes.fill_between(depth, shade.low, shade.high, label=label, **UNTRAINED)
         found = t_interval(values)
         axes.plot(depth, found.mean, color="black", lw=1.5)
         for start, fill, label in ((0, "black", "trained, W-MSA"), (1, "white", "trained, SW-MSA")):
@@ -366,22 +367,21 @@ def division(trained, untrained):
                 capsize=4,
                 label=label,
             )
-        axes.axhline(0.5, color="black", lw=0.8, ls="--")
+        axes.axhline(0, color="black", lw=0.8, ls="--")
         axes.set(title=f"{band} cycles/pixel", xlabel="layer", xticks=depth[:: len(depth) // 8 + 1])
-        axes.set_ylim(0, 1)
         axes.grid(alpha=0.3)
-    first, *_, last = figure.axes
-    first.set_ylabel("attention's share of the energy")
-    for height, words, side in (
-        (0.97, "attention alone", "top"),
-        (0.03, "Inception alone", "bottom"),
-    ):
-        last.text(0.97, height, words, ha="right", va=side, transform=last.transAxes)
+    figure.axes[0].set_ylabel("Inception  ←  dB  →  attention")
     shared_legend(figure, "lower", ncols=3)
     return figure
 
 
-def outcomes(networks, names):
+def _leaning(found):
+    """{band: (n, L)}: the ratio of a `Division` less its mean over the bands, dB."""
+    mean = np.mean(list(found.ratio.values()), axis=0)
+    return {band: values - mean for band, values in found.ratio.items()}
+
+
+def table_of_outcomes(networks, names):
     """What each network says about each claim: a table of marks.
 
     ``networks`` maps a network to {claim: "for", "neither" or "against"}; ``names`` are the claims.
