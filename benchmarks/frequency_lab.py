@@ -12,7 +12,6 @@ command again to add runs that have finished since.
 """
 
 from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +58,7 @@ class Options:
     photographs: int = 40
     networks: int = 20  # untrained, of each shape
     compared: int = 8  # photographs on which untrained networks are measured
+    noisy: int = 4  # photographs to whose tokens noise is added
     side: int = 96  # HR pixels
 
 
@@ -123,7 +123,6 @@ def evenly(model, images):
         return measure(model, images)
 
 
-@cache
 def nulls(config, images, options):
     """The `Division` of each untrained network of that shape."""
     shape = f"{config.channels}x{'-'.join(map(str, config.layers_by_block))}"
@@ -194,40 +193,46 @@ def rounded(values):
 
 def record_causes(models, photos, options):
     """The entry ``frequency-lab-causes``: noise, lesions and retraining, and the linear part."""
-    few = dict(list(photos.items())[: options.compared])
-    images = lr_images(few)
-    null = [untrained(models["tiny-x2"].config, seed) for seed in range(options.networks)]
+    images = lr_images(photos)[: options.noisy]
+    config = models["tiny-x2"].config
+    null = [
+        noise_of(untrained(config, seed), images)
+        for seed in tqdm(range(options.networks), desc="noise, untrained")
+    ]
     noise = {name: noise_of(model, images) for name, model in models.items()}
-    spread = [noise_of(model, images) for model in tqdm(null, desc="noise, untrained")]
-    noise["untrained"] = {
-        key: interval(prediction([each[key] for each in spread])) for key in spread[0]
+    noise["untrained tiny"] = {
+        key: interval(prediction([each[key] for each in null])) for key in null[0]
     }
     ledger.record(
         "frequency-lab-causes",
         {"lesion and retrained": retrained(options.ablation, photos)},
         "dB by which the error grows, below 1/8, 1/8 to 1/4, above 1/4 cycles per HR pixel",
         noise=noise,
-        noise_unit="dB: change of the image by noise of a tenth of the deviation, in each of "
-        f"{', '.join(BANDS)} cycles per LR pixel",
+        noise_unit="dB: change of the image by noise below 1/8 over that by noise above 1/4 cycles "
+        "per LR pixel, a tenth of the deviation of what it is added to",
         linear={name: linear_of(model, photos) for name, model in models.items()},
         linear_unit="share of the power of the enlarged image that is explained, in each of "
         f"{', '.join(BANDS)} cycles per HR pixel",
         untrained=options.networks,
         photographs=len(photos),
-        compared=len(few),
+        noisy=len(images),
         side=options.side,
         networks={name: to_dict(model.config) for name, model in models.items()},
     )
 
 
 def noise_of(model, images):
-    """{"branch, input or output": dB in each band}, with the noise in all layers at once."""
+    """{"branch, input or output": dB}: whether low noise changes the image more than high noise.
+
+    The noise is added in all layers at once.
+    """
+    low, _, high = BANDS.values()
     found = {}
     for branch in BRANCHES:
         parts = [branches(layer)[branch] for layer in layers(model).values()]
         for where in ("input", "output"):
-            change = noise_response(model, images, list(BANDS.values()), parts=parts, where=where)
-            found[f"{branch}, {where}"] = rounded(decibels(change.mean(0)))
+            change = noise_response(model, images, (low, high), parts=parts, where=where)
+            found[f"{branch}, {where}"] = rounded(np.subtract(*decibels(change.mean(0))))
     return found
 
 

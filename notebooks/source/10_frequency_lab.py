@@ -205,9 +205,9 @@ for claim in CLAIMS:
 #   say the opposite, and **neither** in all other cases.
 # - **What one sample is.** A photograph is one sample, and so is a network. Layers, patches and
 #   channels are averaged first: they are not independent.
-# - **Twelve decisions.** Each has a risk of 5 %, so at least one is wrong by chance in up to 46 % of
-#   such tables. *Holm's* correction lowers the risk of the whole table to 5 %: it multiplies the
-#   smallest p-value by 12, the next by 11, and so on.
+# - **Twelve decisions.** Each has a risk of 5 %. Twelve independent ones would hold a false alarm in
+#   46 % of such tables. *Holm's* correction lowers the risk of the whole table to 5 %: it multiplies
+#   the smallest p-value by 12, the next by 11, and so on.
 # - **Three parts.** A part of the sentence (attention, convolutions, use) is for it if all its
 #   claims are; against it if one is and none is for; else neither. The sentence is *true* if all
 #   three parts are for it; *half true* if some are, and then the verdict names them; *false* if none
@@ -216,7 +216,7 @@ for claim in CLAIMS:
 #   attention does in it. So every statement on attention stands beside attention with *even weights*
 #   in the same windows. They do not decide, but they show what the windows alone do.
 # - **How loud a tool is does not matter.** Attention starts with small weights, so its share of the
-#   energy is near 0 in every untrained network. All quantities are ratios that loudness cancels in.
+#   energy is near 0 in every untrained network. No quantity of the table depends on it.
 # - **What was known.** Earlier versions of this notebook had measured `tiny-x2` when the table was
 #   written, and a trial on three photographs changed claims five and six from shares to ratios. So
 #   `tiny-x2` alone confirms nothing. `light-x2` and the networks of other seeds in section 11 had not
@@ -1275,6 +1275,20 @@ for where in ("input", "output"):
 sensitivities(sensitivity)
 
 # %% [markdown]
+# Would an untrained network show this too? If the results are in this copy, the next cell shows by
+# how many dB low noise changes the image more than high noise: in trained networks, and the interval
+# in which one more untrained network would lie, 95 times in 100.
+
+# %%
+if causes_entry is not None:
+    noise_entry = dict(causes_entry["noise"])
+    null_noise = noise_entry.pop("untrained tiny")
+    print(f"{'':17}", *(f"{name:>14}" for name in noise_entry), f"{'untrained':>16}")
+    for place, (_, lowest, highest) in null_noise.items():
+        values = (f"{found[place]:14.1f}" for found in noise_entry.values())
+        print(f"{place:17}", *values, f"{lowest:8.1f}{highest:8.1f}")
+
+# %% [markdown]
 # **What a fixed filter explains.** Deng and others (ICML 2024) split a network into two parts. One
 # is *linear*: the answer to a single pixel, applied to every pixel. Any fixed filter could do it.
 # The other is the rest. How much of the enlarged image does each explain, at each frequency? 1 is
@@ -1468,7 +1482,7 @@ for name, share in sum_spectrum(contributions(outputs, views.join)).shares().ite
 # - **Patches counted as photographs.** They resemble each other, and the interval becomes too narrow.
 # - **No null.** What untrained networks show too, nobody learned.
 # - **Windows taken for attention.** Even weights show what windows do alone.
-# - **Many decisions, no correction.** Among twelve, one is wrong by chance in up to 46 % of tables.
+# - **Many decisions, no correction.** Twelve independent ones hold a false alarm in 46 % of tables.
 # - **Power relative to frequency 0.** Section 9: a constant changes it.
 # - **Panels with a scale of their own.** Every curve then looks as strong as every other.
 # - **Raw outputs instead of contributions.** Training can put any constant factor on either side of
