@@ -27,6 +27,7 @@ from glanet.analysis.claims import (
     Division,
     by_part,
     judge,
+    leaning,
     measure,
     over_networks,
     untrained,
@@ -159,7 +160,7 @@ def kept(path, measure_it):
 
 
 def summary(trained, null, even):
-    """Plain numbers: each claim's judgement, and its quantity layer by layer."""
+    """Plain numbers: each claim's judgement, and how the tools divide the bands."""
     claims = trained.claims()
     null_claims = {name: np.stack([each.claims()[name] for each in null]) for name in claims}
     judged = judge(claims, null_claims)
@@ -176,8 +177,12 @@ def summary(trained, null, even):
         }
         for name, each in judged.items()
     }
+    leans = {
+        band: {"trained": interval(ours), "untrained": interval(others)}
+        for band, (ours, others) in leaning(trained, null).items()
+    }
     outcomes = {name: each.outcome for name, each in judged.items()}
-    return {"claims": found, "verdict": verdict(outcomes)}
+    return {"claims": found, "leaning": leans, "verdict": verdict(outcomes)}
 
 
 def interval(found):

@@ -1327,7 +1327,7 @@ linear_shares(shares, scale=config.scale)
 guess = ...
 
 # %%
-from glanet.analysis.claims import judge, measure, verdict
+from glanet.analysis.claims import judge, leaning, measure, verdict
 
 trained = measure(model, images)
 null = [measure(fresh, few) for fresh in fresh_models]
@@ -1367,7 +1367,7 @@ print("verdict on tiny-x2:", verdict(outcomes))
 # %%
 from glanet.course.lessons.frequency_lab.figures import division
 
-division(trained, null)
+division(leaning(trained, null), networks=len(null))
 
 # %% [markdown]
 # **Is it this network, or all?** The same table was measured for `light-x2`, which has 16 layers,
@@ -1395,6 +1395,20 @@ if lab is not None:
         for name, found in lab["networks"].items()
     }
     display(table_of_outcomes(stored, [claim.name for claim in CLAIMS]))
+
+# %% [markdown]
+# And here is the division of labour in `light-x2`, in the same scale of depth, band and decibels as
+# above.
+
+# %%
+from glanet.analysis.statistics import Interval
+
+if lab is not None:
+    of_light = {
+        band: tuple(Interval(*np.array(its[who])) for who in ("trained", "untrained"))
+        for band, its in lab["networks"]["light-x2"]["leaning"].items()
+    }
+    display(division(of_light, networks=lab["untrained"]))
 
 # %% [markdown]
 # ## 12 · Any image, any network

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from glanet.analysis.claims import BANDS as THIRDS
-from glanet.analysis.claims import Division
+from glanet.analysis.claims import Division, leaning
 from glanet.analysis.coherence import Coherence, coherent
 from glanet.analysis.depth import Trajectory
 from glanet.analysis.errors import error_spectrum
@@ -574,7 +574,7 @@ def test_the_division_is_drawn_band_by_band_whatever_the_loudness():
     for other in null:
         for values in other.ratio.values():
             values -= 40  # quiet attention
-    drawn = figures.division(trained, null)
+    drawn = figures.division(leaning(trained, null), networks=5)
     heights = [axes.lines[0].get_ydata().mean() for axes in drawn.axes]
     assert heights == pytest.approx([3, 0, -3], abs=0.2)
     shade = drawn.axes[0].collections[0].get_paths()[0].vertices[:, 1]

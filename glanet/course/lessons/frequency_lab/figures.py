@@ -14,7 +14,7 @@ from glanet.analysis.claims import BANDS as THIRDS
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
 from glanet.analysis.spectrum import FREQUENCY, HIGH, decibels, lean
-from glanet.analysis.statistics import prediction, t_interval
+from glanet.analysis.statistics import t_interval
 from glanet.course.kit.style import LOOKS, drawing, shared_legend
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
@@ -335,24 +335,18 @@ def attributions(image, maps, *, top, left, side):
     return figure
 
 
-def division(trained, untrained):
+def division(bands, *, networks):
     """Which tool leans to which frequencies, band by band, from layer to layer.
 
-    ``trained`` is the `Division` of a network, and ``untrained`` those of networks of its shape.
-    Drawn is the energy of attention over that of Inception, against the mean of the three bands: 0
-    dB in all panels is a layer whose tools share all frequencies alike, however loud they are. Bars
-    are 95 % intervals over photographs; one more untrained network would lie in the shade, 95 times
-    in 100. Layers with shifted windows have an open mark.
+    ``bands`` is what `claims.leaning` returns for a network and so many untrained ``networks``.
+    Bars are 95 % intervals over photographs; one more untrained network would lie in the shade, 95
+    times in 100. Layers with shifted windows have an open mark.
     """
     figure = drawing(9.0, 3.6, colours=24)
-    ours = _leaning(trained)
-    null = [_leaning(other) for other in untrained]
-    for axes, (band, values) in zip(_row(figure, len(THIRDS)), ours.items(), strict=True):
-        depth = np.arange(1, values.shape[1] + 1)
-        shade = prediction([other[band].mean(0) for other in null])
-        label = f"{len(null)} untrained networks"
+    for axes, (band, (found, shade)) in zip(_row(figure, len(bands)), bands.items(), strict=True):
+        depth = np.arange(1, len(found.mean) + 1)
+        label = f"{networks} untrained networks"
         axes.fill_between(depth, shade.low, shade.high, label=label, **UNTRAINED)
-        found = t_interval(values)
         axes.plot(depth, found.mean, color="black", lw=1.5)
         for start, fill, label in ((0, "black", "trained, W-MSA"), (1, "white", "trained, SW-MSA")):
             its = slice(start, None, 2)
@@ -373,12 +367,6 @@ def division(trained, untrained):
     figure.axes[0].set_ylabel("Inception  ←  dB  →  attention")
     shared_legend(figure, "lower", ncols=3)
     return figure
-
-
-def _leaning(found):
-    """{band: (n, L)}: the ratio of a `Division` less its mean over the bands, dB."""
-    mean = np.mean(list(found.ratio.values()), axis=0)
-    return {band: values - mean for band, values in found.ratio.items()}
 
 
 def table_of_outcomes(networks, names):
