@@ -1383,7 +1383,8 @@ lab = results("frequency-lab")
 if lab is None:
     print("This copy has no results of other networks.")
 else:
-    print(f"{lab['photographs']} photographs, {lab['untrained']} untrained networks of each shape")
+    print(f"{lab['photographs']} photographs; {lab['untrained']} untrained networks of each shape,")
+    print(f"compared on {lab['compared']} of the photographs")
     for name, found in lab["networks"].items():
         print(f"{name:15} {found['verdict']}")
     print("all together:  ", lab["verdict"])
@@ -1646,6 +1647,9 @@ print(
 # Some questions stay open. Mention them with your verdict:
 #
 # - All networks are small, and enlarge by 2. The paper's has 36 layers and other data.
+# - Untrained networks are measured on eight photographs only, as they take long. Photographs differ
+#   by several dB, so a difference of two or three can be missed. "Like untrained" means that eight
+#   photographs do not tell them apart.
 # - "Untrained" and "trained" are not the only pair. A network trained on other images would be
 #   another null.
 # - The quantities were chosen by people who had seen `tiny-x2`. Six others may say something else.
