@@ -34,11 +34,11 @@ from glanet.analysis.claims import (
     verdict,
 )
 from glanet.analysis.errors import error_spectrum
-from glanet.analysis.linear import explained, linear_part
+from glanet.analysis.linear import linear_part
 from glanet.analysis.noise import noise_response
 from glanet.analysis.photographs import photographs
 from glanet.analysis.probes import BRANCHES, branches, layers
-from glanet.analysis.spectrum import decibels
+from glanet.analysis.spectrum import decibels, power_spectrum
 from glanet.analysis.statistics import prediction, t_interval
 from glanet.analysis.surgery import even_weights, operate
 from glanet.data.degradation import imresize
@@ -250,10 +250,21 @@ def linear_of(model, photos):
         for tool, names in TOOLS.items():
             with operate(model, "mean", *names):
                 parts[f"without {tool}"] = model(images)
-    return {
-        name: rounded(in_bands(explained(whole, part, border=16)).mean(0))
-        for name, part in parts.items()
-    }
+    return {name: rounded(explained_in_bands(whole, part)) for name, part in parts.items()}
+
+
+def explained_in_bands(whole, part, border=16):
+    """`linear.explained` in three bands of all photographs together: (3,).
+
+    Energies are summed first: a ring without power would make a ratio of its own as large as you
+    like.
+    """
+    inside = slice(border, -border)
+    whole, part = (images[..., inside, inside].permute(0, 2, 3, 1) for images in (whole, part))
+    missed, all_of_it = (power_spectrum(maps) for maps in (whole - part, whole))
+    return [
+        1 - missed.energy(*band).sum() / all_of_it.energy(*band).sum() for band in BANDS.values()
+    ]
 
 
 def in_bands(values):
