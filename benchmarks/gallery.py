@@ -34,8 +34,8 @@ def figures():
     for cell in cells:
         for output in cell.get("outputs", ()):
             if picture := output.get("data", {}).get("image/png"):
-                drawn = re.findall(r"^(\w+)\(", "".join(cell["source"]), re.MULTILINE)[-1]
-                assert drawn in names, drawn
+                calls = re.findall(r"\b(\w+)\(", "".join(cell["source"]))
+                drawn = [name for name in calls if name in names][-1]
                 number = sum(name.rstrip("0123456789-") == drawn for name in found) + 1
                 key = drawn if number == 1 else f"{drawn}-{number}"
                 found[key] = base64.b64decode("".join(picture))

@@ -3,10 +3,12 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from benchmarks import ledger, rivals, ship, short, train_step
-from glanet import networks
+from benchmarks import frequency_lab, ledger, rivals, ship, short, train_step
+from glanet import ModelConfig, networks
+from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
 from glanet.networks import NETWORKS
 from glanet.training import Recipe
@@ -142,3 +144,59 @@ def test_a_rival_is_timed_and_what_was_held_before_does_not_count(monkeypatch):
     found = rivals.enlarge("rcan", "tiny", 16)
     assert found["seconds"] > 0
     assert found["memory"] == 700
+
+
+# The frequency lab
+
+
+def division(photographs, tilt=0.0):
+    """A `Division` of networks of two layers, around that ``tilt``."""
+
+    def values(*keys, layers=(2,)):
+        rng = np.random.default_rng(0)
+        return {key: tilt + rng.normal(size=(photographs, *layers)) / 9 for key in keys}
+
+    tools, bands = ("attention", "Inception"), ("below 1/8", "1/8 to 1/4", "above 1/4")
+    return Division(
+        values(*tools), values(*tools), values(*tools), values(*bands), values(*bands, layers=())
+    )
+
+
+def test_a_network_that_was_measured_is_not_measured_again(tmp_path):
+    first = frequency_lab.kept(tmp_path / "tiny.npz", lambda: division(3))
+    again = frequency_lab.kept(tmp_path / "tiny.npz", None)
+    for found in (first, again):
+        assert list(found.ratio) == ["below 1/8", "1/8 to 1/4", "above 1/4"]
+        np.testing.assert_array_equal(found.tilt["Inception"], division(3).tilt["Inception"])
+        np.testing.assert_array_equal(found.image["above 1/4"], division(3).image["above 1/4"])
+
+
+def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, monkeypatch):
+    asked = []
+
+    def measure(model, images):
+        asked.append(len(images))
+        return division(len(images))
+
+    monkeypatch.setattr(frequency_lab, "measure", measure)
+    models = {
+        name: networks.build(ModelConfig.preset("tiny")) for name in ("tiny-x2", "gla-net-seed3")
+    }
+    photos = {str(number): np.zeros((32, 32, 3), np.uint8) for number in range(5)}
+    options = frequency_lab.Options(folder=tmp_path, networks=3, compared=2)
+    frequency_lab.record_claims(models, photos, options)
+    entry = ledger.read("frequency-lab")
+    assert [*entry["networks"]] == [*models]
+    for claim in CLAIMS:
+        assert sum(entry["value"][claim.name].values()) == len(models)
+    assert sorted(asked) == [2] * 5 + [5] * 2  # 3 untrained of one shape, 2 even, 2 trained
+    asked.clear()
+    frequency_lab.record_claims(models, photos, options)
+    assert not asked
+
+
+def test_only_finished_runs_are_seeds(tmp_path):
+    load("tiny-x2").save_pretrained(tmp_path / "gla-net-seed2" / "weights")
+    (tmp_path / "gla-net-seed3" / "checkpoints").mkdir(parents=True)
+    load("tiny-x2").save_pretrained(tmp_path / "swinir-seed2" / "weights")
+    assert [*frequency_lab.seeds(tmp_path, "gla-net")] == ["gla-net-seed2"]

@@ -61,6 +61,15 @@ def coherence(y, z) -> Coherence:
     return Coherence(FREQUENCY, share.numpy(), (of_y / of_z).sqrt().numpy())
 
 
+def unrelated(y, z) -> Coherence:
+    """The floor of `coherence` for these maps: each image's Y with the Z of another image.
+
+    Y and Z are (B, H, W, C) of at least two images. They cannot be related, so what is read is
+    chance, and what real pairs read below it is nothing. It falls with the number of images.
+    """
+    return coherence(y, z.roll(1, 0))
+
+
 def _coherent_power(y, z):
     """The power of Y that a linear filter of Z explains: (BANDS,)."""
     gain, _ = coherent(y, z, _expectation)

@@ -86,6 +86,27 @@ def fusion_columns(layer) -> dict[str, torch.Tensor]:
     return dict(zip(names, layer.fuse.weight.split(widths, dim=1), strict=True))
 
 
+def tools(layer) -> dict[str, Callable]:
+    """The two tools of a layer, "attention" and "Inception", those that it has.
+
+    Each is a function from the layer's LayerNorm output, tokens (B, H, W, C), to the tool's
+    contribution to the fused tokens, W z, of the same shape.
+    """
+    found = {"attention": layer.attention, "Inception": layer.inception}
+    found = {name: module for name, module in found.items() if module is not None}
+    if layer.fuse is None:
+        return found
+    columns = layer.fuse.weight.split(len(layer.fuse.weight), dim=1)
+    return {
+        name: partial(_contribute, module, block)
+        for (name, module), block in zip(found.items(), columns, strict=True)
+    }
+
+
+def _contribute(module, columns, tokens):
+    return module(tokens) @ columns.detach().T
+
+
 def contributions(outputs, fuse) -> dict[str, torch.Tensor]:
     """W_b z_b, the contribution of each branch: {name: z_b (..., C_b)} -> {name: (..., C)}.
 

@@ -42,6 +42,51 @@ def receptive_field(function, tokens, *, row, column) -> ReceptiveField:
 
 
 @dataclass(frozen=True)
+class Dependence:
+    """How far away the input pixels lie that an output pixel depends on, for n images.
+
+    shares: (n, distances); entry d is the share of the squared derivatives of all output channels
+    with respect to all input channels that lies d pixels away, the larger of rows and columns.
+    """
+
+    shares: np.ndarray
+
+    def within(self, pixels) -> np.ndarray:
+        """The share at most so many pixels away: (n,), 0 to 1."""
+        return self.shares[:, : pixels + 1].sum(1)
+
+    def reach(self) -> np.ndarray:
+        """The mean distance in pixels, weighted by the shares: (n,)."""
+        return self.shares @ np.arange(self.shares.shape[1])
+
+
+def dependence(function, tokens, *, spacing=16, draws=4, seed=0) -> Dependence:
+    """How an output pixel depends on pixels by their distance, estimated at many pixels at once.
+
+    ``function`` maps tokens (B, H, W, C) to tokens (B, H, W, C'), and reads pixels less than
+    ``spacing`` / 2 away. Each of the ``draws`` takes a grid of pixels with that spacing, whose
+    fields do not overlap, and a random sign for each of their channels: the mean square of the
+    derivative of the signed sum is the sum of the squared derivatives of all channels.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sums = torch.zeros(len(tokens), spacing // 2 + 1, dtype=torch.float64)
+    for _ in range(draws):
+        row, column = torch.randint(spacing, (2,), generator=generator).tolist()
+        tokens = tokens.detach().requires_grad_()
+        picked = function(tokens)[:, row::spacing, column::spacing]
+        # the same in all images, so that an image's result depends on no other image
+        signs = torch.randint(2, picked.shape[1:], generator=generator) * 2.0 - 1
+        (gradient,) = torch.autograd.grad((picked * signs.to(picked)).sum(), tokens)
+        down, across = (
+            ((torch.arange(size) - start + spacing // 2) % spacing - spacing // 2).abs()
+            for size, start in zip(tokens.shape[1:3], (row, column), strict=True)
+        )
+        distance = torch.maximum(down[:, None], across).flatten()
+        sums.index_add_(1, distance, gradient.double().square().sum(-1).flatten(1).cpu())
+    return Dependence((sums / sums.sum(1, keepdim=True)).numpy())
+
+
+@dataclass(frozen=True)
 class Attribution:
     """The contribution of each pixel of an image to the output of a detector.
 

@@ -17,6 +17,7 @@ BANDS = 16
 EDGES = np.linspace(0, 0.5, BANDS + 1)
 FREQUENCY = (EDGES[:-1] + EDGES[1:]) / 2  # the middle of each ring
 AREA = np.pi * np.diff(EDGES**2)  # of each ring, (cycles/pixel)²
+LOW = 0.125  # cycles/pixel: "low" frequencies end here
 HIGH = 0.25  # cycles/pixel, half of the highest: "high" frequencies begin here
 
 

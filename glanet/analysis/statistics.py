@@ -40,6 +40,16 @@ def t_interval(samples, confidence=CONFIDENCE) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def prediction(samples, confidence=CONFIDENCE) -> Interval:
+    """The mean of samples (n, ...), and the interval that one more of them falls into.
+
+    It does so with probability ``confidence`` if the samples are normal.
+    """
+    mean = t_interval(samples, confidence)
+    half = (mean.high - mean.mean) * (len(samples) + 1) ** 0.5
+    return Interval(mean.mean, mean.mean - half, mean.mean + half)
+
+
 def p_zero(samples) -> float:
     """The two-sided p-value of Student's test that the mean of numbers (n,) is 0.
 
@@ -50,18 +60,25 @@ def p_zero(samples) -> float:
     return _two_sided(samples.mean(), samples.std(ddof=1) / len(samples) ** 0.5, len(samples) - 1)
 
 
-def p_member(value, samples) -> float:
-    """The two-sided p-value that ``value`` is one more draw from the population of ``samples``.
+def p_member(values, samples) -> float:
+    """The two-sided p-value that a network is one more draw from a population of networks.
 
-    The population is normal, and its mean and deviation are known from the samples (n,) only: this
-    is the test of a prediction interval, so it already counts that n is small.
+    ``values`` (m,) are the network's, one for each photograph, and ``samples`` (n, m) those of n
+    networks of the population on the same photographs. Networks and photographs vary, and few of
+    either are known: this is the test of a prediction interval whose variance has both parts, with
+    the degrees of freedom of Welch and Satterthwaite.
 
     Raises:
-        ArgumentError: fewer than two samples.
+        ArgumentError: fewer than two networks or photographs.
     """
-    samples = _several(samples)
-    deviation = samples.std(ddof=1) * (1 + 1 / len(samples)) ** 0.5
-    return _two_sided(value - samples.mean(), deviation, len(samples) - 1)
+    samples = np.asarray(samples, dtype=float)
+    differences = _several(np.asarray(values) - samples.mean(0))
+    networks = _several(samples.mean(1))
+    n, m = samples.shape
+    parts = networks.var(ddof=1) * (1 + 1 / n), differences.var(ddof=1) / m
+    total = sum(parts)
+    freedom = total**2 / max(parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1), 1e-300)
+    return _two_sided(differences.mean(), total**0.5, freedom)
 
 
 def holm(p_values) -> dict:

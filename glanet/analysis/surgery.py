@@ -12,6 +12,7 @@ import torch
 from glanet.analysis.filters import high_pass, low_pass
 from glanet.analysis.probes import branches, layers, replace_output
 from glanet.analysis.spectrum import HIGH
+from glanet.model.attention import MASKED
 
 
 def average(tokens):
@@ -44,3 +45,26 @@ def operate(model, operation, *names, layer=None):
             for name in names:
                 stack.enter_context(replace_output(branches(part)[name], change))
         yield
+
+
+@contextmanager
+def even_weights(model):
+    """Let attention weigh all pixels of a window alike, while the block runs.
+
+    Windows, shifts, masks, values and the output matrix stay. What is left of attention is a mean
+    of its values over each window: what it then shows is the windows' doing.
+    """
+    attentions = [layer.attention for layer in layers(model).values()]
+    kernels = [attention.attend for attention in attentions]
+    try:
+        for attention in attentions:
+            attention.attend = _attend_evenly
+        yield
+    finally:
+        for attention, kernel in zip(attentions, kernels, strict=True):
+            attention.attend = kernel
+
+
+def _attend_evenly(query, key, value, bias):
+    together = (bias > MASKED / 2).to(value.dtype)  # the mask keeps apart what only the roll joined
+    return together / together.sum(-1, keepdim=True) @ value

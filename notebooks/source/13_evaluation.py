@@ -881,9 +881,9 @@ for tile, overlap in ((72, 32), (128, 32), (128, 0)):
     )
 
 # %% [markdown]
-# Without overlap the PSNR hardly suffers, because seams are thin. But your eye sees them: "What can
-# go wrong" below makes some. For photographs, use large tiles that overlap. For a benchmark, use no
-# tiles, or report them in the table, as `glanet evaluate` does.
+# Without overlap the PSNR hardly suffers, because seams are thin. "What can go wrong" below makes
+# some, and shows the worst place on the image. For photographs, use large tiles that overlap. For a
+# benchmark, use no tiles, or report them in the table, as `glanet evaluate` does.
 
 # %% [markdown]
 # ## 9 · Time
@@ -1083,6 +1083,20 @@ print(f"up to {difference(naive).max():.0f} grey levels")
 # %%
 print(f"up to {difference(tiled).max():.0f} grey levels")
 seams({"tiles of 64, no overlap": difference(naive), "tiles of 72, overlap 32": difference(tiled)})
+
+# %% [markdown]
+# How bad is that on the image itself? Here is the place with the largest difference. A tile ends in
+# the middle:
+
+# %%
+from glanet.course.kit.photo import details
+
+worst = np.unravel_index(difference(naive).argmax(), difference(naive).shape)
+row, column = (max(0, int(place) - 12) for place in worst)
+answers = {"whole": whole, "tiles of 64, no overlap": naive, "tiles of 72, overlap 32": tiled}
+details(
+    {title: to_image(answer) for title, answer in answers.items()}, top=row, left=column, side=24
+)
 
 # %% [markdown]
 # **Weights and scale that disagree.** The network doubles the image, but the benchmark runs at ×4.

@@ -4,12 +4,20 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.analysis.coherence import coherence, coherent, value_path
+from glanet.analysis.coherence import coherence, coherent, unrelated, value_path
+from glanet.analysis.filters import low_pass
 from glanet.model.attention import WindowAttention
 
 
 def noise(*shape):
     return torch.randn(*shape, dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def images_of_a_kind():
+    """Maps whose power falls with frequency, as that of photographs does."""
+    torch.manual_seed(0)
+    return sum(low_pass(noise(12, 64, 64, 3), cutoff) / cutoff for cutoff in (0.02, 0.06, 0.2))
 
 
 def filtered(z, kernel):
@@ -79,6 +87,33 @@ def test_maps_that_know_nothing_of_each_other_have_no_coherence(images):
     assert found.coherence.max() < 0.1
     assert found.coherence[2:].max() < 0.03
     np.testing.assert_allclose(found.naive, 1, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("images", "channels", "share", "gain"),
+    [(1, 1, 0.1, 0.3), (1, 16, 0.04, 0.2), (40, 4, 0.006, 0.08)],
+)
+def test_the_floor_of_unrelated_maps_falls_with_images_and_channels(images, channels, share, gain):
+    found = coherence(noise(images, 64, 64, channels), noise(images, 64, 64, channels))
+    assert found.coherence[1:].max() < share
+    assert found.gain[1:].max() < gain
+
+
+def test_the_floor_is_measured_by_pairing_different_images():
+    z = noise(8, 64, 64, 4)
+    found, floor = coherence(z, z), unrelated(z, z)
+    np.testing.assert_allclose(found.gain, 1)
+    assert floor.gain[1:].max() < 0.2
+    np.testing.assert_allclose(floor.naive, found.naive)
+
+
+def test_window_means_of_photographs_pass_no_more_detail_than_unrelated_photographs(
+    images_of_a_kind,
+):
+    means = window_means(images_of_a_kind, 8)
+    found, floor = coherence(means, images_of_a_kind), unrelated(means, images_of_a_kind)
+    assert found.naive[-4:].min() > 0.3
+    assert found.gain[-4:].max() < floor.gain.max() + 0.02
 
 
 @pytest.mark.parametrize("power", [0.25, 1, 4])

@@ -15,6 +15,7 @@ from glanet.analysis.probes import (
     record,
     replace_output,
     stages,
+    tools,
 )
 from glanet.rivals.swinir import SwinIR, SwinIRConfig
 
@@ -213,3 +214,25 @@ def test_stages_follow_the_tokens_through_the_trunk(images, overrides):
 
 def test_the_branches_named_here_are_those_of_the_model():
     assert len(BRANCHES) == 1 + probes.INCEPTION_BRANCHES
+
+
+# Tools
+
+
+def test_the_two_tools_and_the_bias_add_up_to_the_fusion():
+    layer = layers(small())["2.2"]
+    tokens = torch.randn(2, 8, 12, 16)
+    with torch.no_grad():
+        both = [function(tokens) for function in tools(layer).values()]
+        fused = layer.fuse(torch.cat([layer.attention(tokens), layer.inception(tokens)], dim=-1))
+    assert list(tools(layer)) == ["attention", "Inception"]
+    torch.testing.assert_close(sum(both) + layer.fuse.bias, fused)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "names"), [(SWINIR, ["attention"]), ({"attention": False}, ["Inception"])]
+)
+def test_a_layer_with_one_tool_has_only_that(overrides, names):
+    layer = layers(small(**overrides))["1.1"]
+    assert list(tools(layer)) == names
+    assert all(f(torch.randn(1, 4, 4, 16)).shape == (1, 4, 4, 16) for f in tools(layer).values())

@@ -6,7 +6,14 @@ import torch
 import torch.nn.functional as F
 
 from glanet import GLANet
-from glanet.analysis.receptive import Attribution, attribution, blur, detail, receptive_field
+from glanet.analysis.receptive import (
+    Attribution,
+    attribution,
+    blur,
+    dependence,
+    detail,
+    receptive_field,
+)
 from glanet.model.attention import WindowAttention
 from glanet.model.inception import ConvBranch, MaxBranch
 
@@ -125,3 +132,48 @@ def test_the_detector_measures_the_variation_inside_the_square_alone():
     rows, channels = 6, 3
     assert detail(twice, top=2, left=4, side=6)(image).item() == rows * channels
     assert detail(twice, top=2, left=8, side=6)(image).item() == 0
+
+
+# Dependence by distance
+
+
+@pytest.mark.parametrize(("branch", "reach"), [(ConvBranch(8, 4, 7), 3), (MaxBranch(8, 4), 1)])
+def test_dependence_ends_where_the_field_of_a_branch_ends(branch, reach):
+    found = dependence(branch, torch.randn(2, 48, 48, 8))
+    assert (found.shares[:, : reach + 1] > 0).all()
+    assert not found.shares[:, reach + 1 :].any()
+    np.testing.assert_allclose(found.within(reach), 1)
+
+
+def box(tokens):
+    return F.avg_pool2d(tokens.permute(0, 3, 1, 2), 5, 1, 2).permute(0, 2, 3, 1)
+
+
+def test_dependence_of_a_box_is_its_area_by_distance():
+    found = dependence(box, torch.rand(2, 48, 48, 3), draws=1)
+    # of 25 pixels, 8 lie in the ring at distance 1 and 16 in that at 2; borders cut some off
+    np.testing.assert_allclose(found.shares[:, :3].mean(0), [1 / 25, 8 / 25, 16 / 25], atol=0.03)
+    np.testing.assert_allclose(found.reach(), (8 + 2 * 16) / 25, atol=0.1)
+
+
+def test_dependence_agrees_with_the_receptive_field_of_single_pixels():
+    attention = WindowAttention(8, heads=2, window=8, shift=4).requires_grad_(False)
+    for weight in (attention.qkv.weight, attention.bias_table):
+        torch.nn.init.normal_(weight)
+    tokens = torch.randn(1, 32, 32, 8)
+    expected = np.zeros(9)
+    for row, column in np.ndindex(8, 8):  # every place in a window
+        squared = receptive_field(attention, tokens, row=12 + row, column=12 + column).strength ** 2
+        i, j = np.indices(squared.shape)
+        distance = np.maximum(abs(i - 12 - row), abs(j - 12 - column))
+        expected += np.bincount(distance.ravel(), squared.ravel())[:9] / squared.sum() / 64
+    many = torch.cat([tokens] * 2)
+    found = dependence(attention, many, draws=200)
+    np.testing.assert_allclose(found.shares[0], expected, atol=0.05)
+
+
+def test_an_images_dependence_does_not_depend_on_the_other_images():
+    images = torch.rand(3, 32, 32, 4)
+    together = dependence(lambda tokens: box(tokens.square()), images)
+    alone = dependence(lambda tokens: box(tokens.square()), images[1:2])
+    np.testing.assert_allclose(together.shares[1], alone.shares[0], rtol=1e-5)

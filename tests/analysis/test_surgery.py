@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from glanet import GLANet, ModelConfig
+from glanet.analysis.coherence import value_path
 from glanet.analysis.filters import high_pass, low_pass
 from glanet.analysis.probes import BRANCHES, branches, layers
-from glanet.analysis.surgery import OPERATIONS, average, operate
+from glanet.analysis.surgery import OPERATIONS, average, even_weights, operate
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,28 @@ def test_swinir_can_be_operated_on_too(image):
     with operate(swinir, "zero", "attention", layer="1.2"):
         lesioned = run(swinir, image)
     assert not torch.equal(lesioned, run(swinir, image))
+
+
+@pytest.mark.parametrize(("name", "shift"), [("1.1", 0), ("1.2", 4)])
+def test_even_weights_are_means_of_the_values_over_each_window(model, name, shift):
+    attention, tokens = layers(model)[name].attention, torch.randn(1, 24, 24, 32)
+    values = value_path(attention, tokens)
+    with even_weights(model), torch.no_grad():
+        found = attention(tokens)
+    window = found[:, 8 - shift : 16 - shift, 8 - shift : 16 - shift]
+    mean = values[:, 8 - shift : 16 - shift, 8 - shift : 16 - shift].mean((1, 2), keepdim=True)
+    torch.testing.assert_close(window, mean.expand_as(window), rtol=1e-4, atol=1e-5)
+
+
+def test_even_weights_keep_opposite_edges_apart_and_end_with_the_block(model, image):
+    attention, tokens = layers(model)["1.2"].attention, torch.zeros(1, 24, 24, 32)
+    changed = tokens.clone()
+    changed[:, 0, 0] = 1
+    before = run(model, image)
+    with even_weights(model), torch.no_grad():
+        reaches = (attention(changed) - attention(tokens)).abs().sum(-1)[0] > 1e-6
+    assert reaches.nonzero().max() == 3  # the corner's own window, cut to 4×4 by the mask
+    torch.testing.assert_close(run(model, image), before, rtol=0, atol=0)
+    with pytest.raises(ZeroDivisionError), even_weights(model):
+        raise ZeroDivisionError
+    torch.testing.assert_close(run(model, image), before, rtol=0, atol=0)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from einops import reduce
 from PIL import Image
 
+from glanet.analysis.claims import BANDS as THIRDS
+from glanet.analysis.claims import Division, leaning
 from glanet.analysis.coherence import Coherence, coherent
 from glanet.analysis.depth import Trajectory
 from glanet.analysis.errors import error_spectrum
@@ -649,3 +651,110 @@ def test_a_drawing_is_written_in_few_colours():
     assert picture.mode == "P"
     assert len(picture.getcolors()) <= 64
     assert picture.size == tuple(round(inches * drawn.dpi) for inches in drawn.get_size_inches())
+
+
+# What the claims, noise, causes and seams look like
+
+
+def divided(tilt):
+    """A `Division` of 6 photographs and 4 layers whose ratio falls by ``tilt`` dB a band."""
+    noise = RNG.normal(size=(3, 6, 4)) / 10
+    ratio = {name: 5 - tilt * number + noise[number] for number, name in enumerate(THIRDS)}
+    return Division({}, {}, {}, ratio, {})
+
+
+def test_the_division_is_drawn_band_by_band_whatever_the_loudness():
+    trained, null = divided(3.0), [divided(0.0) for _ in range(5)]
+    for other in null:
+        for values in other.ratio.values():
+            values -= 40  # quiet attention
+    drawn = figures.division(leaning(trained, null), networks=5)
+    heights = [axes.lines[0].get_ydata().mean() for axes in drawn.axes]
+    assert heights == pytest.approx([3, 0, -3], abs=0.2)
+    shade = drawn.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert np.abs(shade).max() < 0.5
+    assert len({axes.get_ylim() for axes in drawn.axes}) == 1
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert labels == ["5 untrained networks", "trained, W-MSA", "trained, SW-MSA"]
+    assert drawn.get_size_inches()[0] * drawn.dpi == 900
+
+
+def test_outcomes_stand_in_the_row_of_their_network():
+    networks = {"one": {"a": "for", "b": "against"}, "two": {"a": "neither", "b": "for"}}
+    axes = figures.table_of_outcomes(networks, ["a", "b"]).axes[0]
+    places = [points.get_offsets().tolist() for points in axes.collections]
+    assert places == [[[0, 0], [1, 1]], [[0, 1]], [[1, 0]]]  # for, neither, against
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_sensitivities_are_relative_to_each_branch():
+    change = np.array([[1.0, 0.1, 0.01]] * 4)
+    loud = {branch: 100.0**number * change for number, branch in enumerate(BRANCHES)}
+    (axes,) = figures.sensitivities({"input": loud}).axes
+    for bars in axes.containers:
+        np.testing.assert_allclose(bars.lines[0].get_ydata(), [10, 0, -10], atol=1e-9)
+
+
+def test_linear_shares_show_each_part_and_the_limit_of_lr():
+    shares = {
+        name: np.full((3, BANDS), value)
+        for name, value in zip("abcd", (1, 0.5, 0, 0.2), strict=True)
+    }
+    axes = figures.linear_shares(shares, scale=2).axes[0]
+    heights = [line.get_ydata()[3] for line in axes.lines[:4]]
+    assert heights == pytest.approx([1, 0.5, 0, 0.2])
+    assert any(list(line.get_xdata()) == [0.25, 0.25] for line in axes.lines)
+
+
+def test_causes_share_one_scale_about_zero_and_leave_the_square_empty():
+    image = RNG.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    effects = {"whole": RNG.normal(size=(3, 4)), "cut": 3 * RNG.normal(size=(3, 4))}
+    effects["whole"][1, 1] = np.nan
+    place = {"top": 4, "left": 4, "side": 4, "block": 4}
+    drawn = figures.causes(image, effects, **place)
+    low, high = drawn.axes[1].images[0].get_clim()
+    assert low == -high == drawn.axes[2].images[0].get_clim()[0]
+    assert drawn.axes[1].images[0].get_array().mask.tolist()[1][1]
+    for axes in drawn.axes[:3]:
+        assert [patch.get_bbox().bounds for patch in axes.patches] == [(4, 4, 4, 4)]
+
+
+def test_window_seams_show_the_square_with_the_borders_of_windows():
+    errors = {"with": RNG.normal(size=(64, 64)), "without": RNG.normal(size=(64, 64))}
+    drawn = figures.window_seams(errors, top=8, left=16, side=40, window=16)
+    first, second = drawn.axes[:2]
+    np.testing.assert_array_equal(second.images[0].get_array(), errors["without"][8:48, 16:56])
+    assert first.images[0].get_clim() == second.images[0].get_clim()
+    assert first.get_xticks().tolist() == [16, 32, 48]
+    assert first.get_yticks().tolist() == [16, 32, 48]
+
+
+def test_even_weights_and_the_floor_are_drawn_beside_attention():
+    found = Coherence(FREQUENCY, np.full(BANDS, 0.25), np.full(BANDS, 2.0))
+    floor = Coherence(FREQUENCY, np.full(BANDS, 0.01), np.full(BANDS, 2.0))
+    axes = figures.transfers({"a": found}, even={"a": floor}, floors={"a": floor}).axes[0]
+    labels = [line.get_label() for line in axes.lines]
+    assert labels == ["|Y| / |Z|", "coherent gain", "even weights", "coherence γ²"]
+    assert axes.lines[2].get_ydata()[0] == pytest.approx(0.2)
+    assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_multiples_of_a_cycle_per_window_are_marked(scale):
+    if scale == 1:
+        axes = figures.contribution_spectra(SUMS).axes[0]
+    else:
+        originals, noisy = pictures()
+        ours = error_spectrum(noisy, originals, border=2)
+        axes = figures.errors(ours, ours, scale=2).axes[0]
+    step = 1 / 8 / scale
+    np.testing.assert_allclose(axes.get_xticks(minor=True), np.arange(step, 0.499, step))
+
+
+def test_a_calibrations_mark_belongs_to_its_operator_in_every_panel():
+    values = np.ones(BANDS), np.ones(BANDS)
+    drawn = figures.calibration({"a": {"one": values, "two": values}, "b": {"two": values}})
+    first, second = drawn.axes
+    marks = {line.get_label(): line.get_marker() for line in first.lines[1::2]}
+    assert second.lines[1].get_marker() == marks["two"] != marks["one"]
+    assert not any(axes.get_legend() for axes in drawn.axes)

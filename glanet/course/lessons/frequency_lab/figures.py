@@ -1,7 +1,8 @@
 """Figures of the frequency lab: each shows what one instrument of ``glanet.analysis`` measures.
 
-Frequencies are in cycles/pixel. Means over images have a 95 % t interval. Panels side by
-side share their scale.
+Frequencies are in cycles/pixel. Means over images have a 95 % t interval. Panels side by side share
+their scale. Dotted lines mark the multiples of 1/8 cycle/pixel, where windows of 8 pixels leave
+their steps.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
+from glanet.analysis.claims import BANDS as THIRDS
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
 from glanet.analysis.spectrum import FREQUENCY, HIGH, decibels, lean
@@ -18,15 +20,13 @@ from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 TOGETHER = {"color": "black", "linestyle": "-", "linewidth": 1.0}
 NETWORK = {"color": "#5D3A9B", "linestyle": "-"}
+EVEN = {"color": "#D55E00", "linestyle": "--"}
 CROSS = "cross-terms"
 COLOURS = {name: look["color"] for name, look in LOOKS.items()} | {CROSS: "#B0B0B0"}
 HATCHES = {"attention": "", "max": "//", "3": "..", "5": "xx", "7": "\\\\", CROSS: "--"}
-THIRDS = {
-    "low: 0 to 1/8": (0, 1 / 8),
-    "middle: 1/8 to 1/4": (1 / 8, 1 / 4),
-    "high: 1/4 to 1/2": (1 / 4, 1 / 2),
-}
 FEW_COLOURS = 24  # in pictures of numbers: a smaller file
+WINDOW = 8  # pixels
+UNTRAINED = {"color": "#BBBBBB", "lw": 0}
 
 
 def calibration(panels):
@@ -34,20 +34,19 @@ def calibration(panels):
 
     ``panels`` maps a title to {operator: (measured, expected)}, both (BANDS,) and without a unit.
     """
-    figure = drawing(4.0 * len(panels), 3.0)
+    figure = drawing(4.0 * len(panels), 3.3)
     dashes = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+    names = list(dict.fromkeys(name for operators in panels.values() for name in operators))
+    looks = dict(zip(names, zip(dashes, "osD^v", strict=True), strict=False))
     for axes, (title, operators) in zip(_row(figure, len(panels)), panels.items(), strict=True):
-        for dash, marker, (name, (measured, expected)) in zip(
-            dashes, "osD^v", operators.items(), strict=False
-        ):
-            (line,) = axes.plot(FREQUENCY, expected, linestyle=dash, color="black", lw=0.9)
-            axes.plot(
-                FREQUENCY, measured, marker, ms=5, mfc="none", color=line.get_color(), label=name
-            )
+        for name, (measured, expected) in operators.items():
+            dash, marker = looks[name]
+            axes.plot(FREQUENCY, expected, linestyle=dash, color="black", lw=0.9)
+            axes.plot(FREQUENCY, measured, marker, ms=5, mfc="none", color="black", label=name)
         axes.set(title=title, xlabel="frequency (cycles/pixel)", xlim=(0, 0.5))
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
+        _mark_windows(axes)
     figure.axes[0].set_ylabel("out / in (lines: by formula)")
+    shared_legend(figure, "lower", ncols=len(names))
     return figure
 
 
@@ -56,14 +55,14 @@ def contribution_spectra(spectra):
 
     ``spectra`` maps a layer to the `SumSpectrum` of its branches. The black line is their sum.
     """
-    figure = drawing(2.8 * _columns(spectra), 1.9 * _rows(spectra) + 0.8)
+    figure = drawing(2.8 * _columns(spectra), 1.9 * _rows(spectra) + 0.8, colours=32)
     for axes, (layer, spectrum) in zip(_grid(figure, spectra), spectra.items(), strict=True):
         for name, part in spectrum.parts.items():
             _curve(axes, decibels(part.power), name, **LOOKS[name])
         _curve(axes, decibels(spectrum.together.power), "together", **TOGETHER)
         axes.set_title(f"layer {layer}", fontsize="medium")
         axes.set_xlim(0, 0.5)
-        axes.grid(alpha=0.3)
+        _mark_windows(axes)
     _outer_labels(figure, "frequency (cycles/pixel)", "power (dB)")
     shared_legend(figure, "upper", ncols=6)
     return figure
@@ -75,7 +74,7 @@ def band_shares(spectra):
     ``spectra`` as for `contribution_spectra`. Bars are stacked means over the images; cross-terms
     below 0 mean that branches cancel each other. The parts of a bar add up to 1.
     """
-    figure = drawing(8.4, 3.2)
+    figure = drawing(8.4, 3.2, colours=32)
     for axes, (title, band) in zip(_row(figure, 3), THIRDS.items(), strict=True):
         shares = [
             {name: share.mean() for name, share in spectrum.shares(*band).items()}
@@ -104,22 +103,29 @@ def band_shares(spectra):
     return figure
 
 
-def transfers(measured):
+def transfers(measured, even=None, floors=None):
     """Attention as a filter: coherent gain, coherence, and the misleading ratio of amplitudes.
 
-    ``measured`` maps a title to a `Coherence`.
+    ``measured`` maps a title to a `Coherence`; ``even`` to that of attention with even weights in
+    the same windows; ``floors`` to what unrelated photographs read, which is shaded.
     """
-    figure = drawing(2.8 * _columns(measured), 1.9 * _rows(measured) + 0.8)
+    figure = drawing(2.8 * _columns(measured), 1.9 * _rows(measured) + 0.8, colours=32)
     for axes, (title, found) in zip(_grid(figure, measured), measured.items(), strict=True):
         axes.plot(found.frequency, found.naive, label="|Y| / |Z|", **LOOKS["bicubic"])
         axes.plot(found.frequency, found.gain, label="coherent gain", **LOOKS["attention"])
+        if even:
+            axes.plot(found.frequency, even[title].gain, label="even weights", **EVEN)
         axes.plot(found.frequency, found.coherence, label="coherence γ²", color="black", ls=":")
+        if floors:
+            axes.fill_between(
+                found.frequency, 0, floors[title].gain, label="unrelated photographs", **UNTRAINED
+            )
         axes.set_title(title, fontsize="medium")
         axes.set_xlim(0, 0.5)
-        axes.grid(alpha=0.3)
+        _mark_windows(axes)
     axes.set_ylim(bottom=0)  # of all panels: they share it
     _outer_labels(figure, "frequency (cycles/pixel)", "gain, or γ²")
-    shared_legend(figure, "upper", ncols=3)
+    shared_legend(figure, "upper", ncols=5)
     return figure
 
 
@@ -130,7 +136,7 @@ def responses(fresh, trained):
     {branch: `Response`}. The panels are the first layer, the last layer, and the `lean` of all:
     above 0 dB, a branch favours high frequencies. Nine in ten untrained layers are in the shade.
     """
-    figure = drawing(8.4, 3.2)
+    figure = drawing(8.4, 3.2, colours=32)
     *panels, leans = figure.subplots(1, 3)
     panels[1].sharey(panels[0])
     names = list(trained)
@@ -149,8 +155,9 @@ def responses(fresh, trained):
     leans.axhline(0, color="black", lw=0.8)
     leans.set(title="gain above / below 0.25", xlabel="layer", ylabel="ratio (dB)")
     panels[0].set_ylabel("gain (dB)")
-    for axes in figure.axes:
-        axes.grid(alpha=0.3)
+    for axes in panels:
+        _mark_windows(axes)
+    leans.grid(alpha=0.3)
     shared_legend(figure, "lower", ncols=3)
     return figure
 
@@ -160,7 +167,7 @@ def ratios(curves, *, formula):
 
     ``formula`` is (label, (BANDS,) in decibels), drawn as a thin line.
     """
-    figure = drawing(6.2, 3.3)
+    figure = drawing(6.2, 3.6)
     axes = figure.subplots()
     looks = (LOOKS["original"], LOOKS["5"], LOOKS["max"], LOOKS["7"], LOOKS["attention"])
     for look, (name, samples) in zip(looks, curves.items(), strict=False):
@@ -168,8 +175,8 @@ def ratios(curves, *, formula):
     axes.plot(FREQUENCY, formula[1], color="#7F7F7F", lw=1, label=formula[0])
     axes.axhline(0, color="black", lw=0.8)
     axes.set(xlabel="frequency (cycles/pixel)", ylabel="power out / in (dB)", xlim=(0, 0.5))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    _mark_windows(axes)
+    shared_legend(figure, "lower", ncols=3)
     return figure
 
 
@@ -179,7 +186,7 @@ def errors(ours, bicubic, *, scale):
     ``ours`` and ``bicubic`` are `ErrorSpectrum`. The dashed line is the highest frequency that an
     LR image can hold.
     """
-    figure = drawing(8.4, 3.1)
+    figure = drawing(8.4, 3.1, colours=32)
     wrong, gain, power = figure.subplots(1, 3)
     for name, found, look in (
         ("GLA-Net", ours, NETWORK),
@@ -199,7 +206,7 @@ def errors(ours, bicubic, *, scale):
     for axes in figure.axes:
         axes.axvline(0.5 / scale, color="black", lw=0.8, ls="--")
         axes.set(xlabel="cycles per HR pixel", xlim=(0, 0.5))
-        axes.grid(alpha=0.3)
+        _mark_windows(axes, scale)
     shared_legend(figure, "lower", ncols=3)
     return figure
 
@@ -239,7 +246,7 @@ def surgery(original, whole, lesioned, *, title, top, left, side, scale):
     axes.set(title="error, after / before", xlabel="cycles per HR pixel", ylabel="dB")
     axes.set_xlim(0, 0.5)
     axes.set_ylim(min(-2, change.min()), max(6, change.max()))  # the same for most operations
-    axes.grid(alpha=0.3)
+    _mark_windows(axes, scale)
     return figure
 
 
@@ -328,12 +335,172 @@ def attributions(image, maps, *, top, left, side):
     return figure
 
 
+def division(bands, *, networks):
+    """Which tool leans to which frequencies, band by band, from layer to layer.
+
+    ``bands`` is what `claims.leaning` returns for a network and so many untrained ``networks``.
+    Bars are 95 % intervals over photographs; one more untrained network would lie in the shade, 95
+    times in 100. Layers with shifted windows have an open mark.
+    """
+    figure = drawing(9.0, 3.6, colours=24)
+    for axes, (band, (found, shade)) in zip(_row(figure, len(bands)), bands.items(), strict=True):
+        depth = np.arange(1, len(found.mean) + 1)
+        label = f"{networks} untrained networks"
+        axes.fill_between(depth, shade.low, shade.high, label=label, **UNTRAINED)
+        axes.plot(depth, found.mean, color="black", lw=1.5)
+        for start, fill, label in ((0, "black", "trained, W-MSA"), (1, "white", "trained, SW-MSA")):
+            its = slice(start, None, 2)
+            axes.errorbar(
+                depth[its],
+                found.mean[its],
+                yerr=(found.high - found.mean)[its],
+                fmt="o",
+                ms=7,
+                color="black",
+                mfc=fill,
+                capsize=4,
+                label=label,
+            )
+        axes.axhline(0, color="black", lw=0.8, ls="--")
+        axes.set(title=f"{band} cycles/pixel", xlabel="layer", xticks=depth[:: len(depth) // 8 + 1])
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("Inception  ←  dB  →  attention")
+    shared_legend(figure, "lower", ncols=3)
+    return figure
+
+
+def table_of_outcomes(networks, names):
+    """What each network says about each claim: a table of marks.
+
+    ``networks`` maps a network to {claim: "for", "neither" or "against"}; ``names`` are the claims.
+    """
+    figure = drawing(1.9 + 1.15 * len(names), 0.9 + 0.32 * len(networks), colours=16)
+    axes = figure.subplots()
+    looks = {"for": ("o", "black"), "neither": ("o", "white"), "against": ("X", "#D55E00")}
+    for outcome, (marker, fill) in looks.items():
+        places = [
+            (column, row)
+            for row, its in enumerate(networks.values())
+            for column, name in enumerate(names)
+            if its[name] == outcome
+        ]
+        columns, rows = zip(*places, strict=True) if places else ((), ())
+        axes.scatter(columns, rows, s=80, marker=marker, c=fill, edgecolors="black", label=outcome)
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
+    axes.set_yticks(range(len(networks)), networks)
+    axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(networks) - 0.5, -0.5))
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    shared_legend(figure, "lower", ncols=3)
+    return figure
+
+
+def sensitivities(found):
+    """How much noise of each band changes the image: {title: {branch: (n photographs, 3)}}.
+
+    The values are mean squares. They are drawn relative to the mean over all bands of a branch, as
+    a louder branch gets louder noise; flat is a branch that depends on all frequencies alike.
+    """
+    figure = drawing(4.0 * len(found), 3.3, colours=32)
+    bands = np.arange(len(THIRDS))
+    for axes, (title, by_branch) in zip(_row(figure, len(found)), found.items(), strict=True):
+        for number, (branch, change) in enumerate(by_branch.items()):
+            levels = decibels(change)
+            band = t_interval(levels - levels.mean(1, keepdims=True))
+            axes.errorbar(
+                bands + 0.08 * (number - 2),
+                band.mean,
+                yerr=band.high - band.mean,
+                marker="osD^v"[number],
+                ms=4,
+                capsize=2,
+                label=branch,
+                **LOOKS[branch],
+            )
+        axes.axhline(0, color="black", lw=0.8)
+        axes.set_xticks(bands, THIRDS)
+        axes.set(title=title, xlabel="noise (cycles/pixel)")
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("change of the image,\nagainst the branch's mean (dB)")
+    shared_legend(figure, "lower", ncols=5)
+    return figure
+
+
+def linear_shares(shares, *, scale):
+    """The share of the enlarged image's power that each part explains: {part: (n, BANDS)}."""
+    figure = drawing(6.2, 3.5, colours=32)
+    axes = figure.subplots()
+    looks = (LOOKS["bicubic"], LOOKS["original"], LOOKS["attention"], LOOKS["5"])
+    for look, (name, samples) in zip(looks, shares.items(), strict=True):
+        _curve(axes, samples, name, **look)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.axvline(0.5 / scale, color="black", lw=0.8, ls="--")
+    axes.set(xlabel="cycles per HR pixel", ylabel="share explained", xlim=(0, 0.5))
+    axes.set_ylim(-0.5, 1.05)
+    _mark_windows(axes, scale)
+    shared_legend(figure, "lower", ncols=2)
+    return figure
+
+
+def causes(image, effects, *, top, left, side, block):
+    """A photograph, and the effect of hiding each block on the PSNR of the marked square.
+
+    ``image`` is uint8 (H, W, 3) at LR; ``effects`` maps a title to dB, (H / block, W / block). Red
+    blocks help, blue ones mislead. All maps share one scale around 0.
+    """
+    figure = drawing(2.3 * (1 + len(effects)) + 0.8, 2.7, colours=128)
+    panels = _row(figure, 1 + len(effects))
+    height, width = image.shape[:2]
+    place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
+    grey = colormaps["gray"].resampled(FEW_COLOURS)
+    panels[0].imshow(rgb_to_y(image), cmap=grey, vmin=16, vmax=235, **place)
+    panels[0].set(title="photograph (LR)", ylabel="row (pixels)")
+    limit = np.nanmax(np.abs(np.stack(list(effects.values()))))
+    colours = colormaps["RdBu_r"].resampled(FEW_COLOURS + 1)
+    for axes, (title, values) in zip(panels[1:], effects.items(), strict=True):
+        drawn = axes.imshow(values, cmap=colours, vmin=-limit, vmax=limit, **place)
+        axes.set_title(title)
+    for axes in panels:
+        axes.add_patch(Rectangle((left, top), side, side, fill=False, color="black", lw=1.5))
+        axes.set_xlabel("column (pixels)")
+    figure.colorbar(drawn, ax=panels[1:], label="effect (dB)", pad=0.01)
+    return figure
+
+
+def window_seams(errors, *, top, left, side, window):
+    """The error of enlarged images in a square, on one scale, with the borders of the windows.
+
+    ``errors`` maps a title to SR − HR on luma, (H, W), in grey levels. ``window`` is in HR pixels.
+    """
+    figure = drawing(2.6 * len(errors) + 0.8, 2.9, colours=64)
+    panels = _row(figure, len(errors))
+    inside = slice(top, top + side), slice(left, left + side)
+    limit = np.quantile(np.abs(np.stack([error[inside] for error in errors.values()])), 0.99)
+    colours = colormaps["RdBu_r"].resampled(FEW_COLOURS + 1)
+    for axes, (title, error) in zip(panels, errors.items(), strict=True):
+        drawn = axes.imshow(
+            error[inside],
+            cmap=colours,
+            vmin=-limit,
+            vmax=limit,
+            extent=(left, left + side, top + side, top),
+            interpolation="nearest",
+        )
+        axes.set(title=title, xlabel="column (HR pixels)")
+        axes.set_xticks(np.arange(-(-left // window) * window, left + side + 1, window))
+        axes.set_yticks(np.arange(-(-top // window) * window, top + side + 1, window))
+        axes.tick_params(labelsize="x-small")
+        axes.grid(color="black", lw=0.4, alpha=0.6)
+    panels[0].set_ylabel("row (HR pixels)")
+    figure.colorbar(drawn, ax=panels, label="grey levels", pad=0.01, extend="both")
+    return figure
+
+
 def trajectories(measured):
     """The share of high frequencies in the tokens from stage to stage; below, relative to DC.
 
     ``measured`` maps a name to a `Trajectory`, all of the same stages.
     """
-    figure = drawing(8.4, 4.6)
+    figure = drawing(8.4, 4.6, colours=32)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
     looks = (NETWORK, LOOKS["bicubic"], LOOKS["5"], LOOKS["7"])
     for look, (name, found) in zip(looks, measured.items(), strict=False):
@@ -352,6 +519,14 @@ def trajectories(measured):
         axes.grid(alpha=0.3)
     shared_legend(figure, "upper", ncols=len(measured))
     return figure
+
+
+def _mark_windows(axes, scale=1):
+    """Dotted lines at the multiples of one cycle per window, which has 8 LR pixels a side."""
+    step = 1 / (WINDOW * scale)
+    axes.grid(alpha=0.3)
+    axes.set_xticks(np.arange(step, 0.5, step), minor=True)
+    axes.grid(which="minor", axis="x", color="#888888", ls=":", lw=0.8)
 
 
 def _curve(axes, samples, label, **look):
