@@ -28,18 +28,18 @@ def held_out_images() -> list:
     return [path for path in catalog.hr_images("photos") if path.stem in HELD_OUT]
 
 
-def fit(model, store, *, steps, batch=8, rate=2e-3, seed=0) -> list[float]:
+def fit(model, store, *, steps, batch=8, rate=2e-3, seed=0, after=None) -> list[float]:
     """Train ``model`` in place for ``steps`` steps on the batches of a `PatchStore`.
 
     L1 loss, Adam, float32, and a learning rate that falls from ``rate`` to 0 along half a cosine.
-    Returns the loss of each step, and leaves ``model`` in eval mode. Notebook 11 builds such a loop
-    line by line.
+    ``after`` is called with the number of steps done, the model in eval mode. Returns the loss of
+    each step, and leaves ``model`` in eval mode. Notebook 11 builds such a loop line by line.
     """
     recipe = Recipe(steps=steps, batch=batch, learning_rate=rate, schedule="cosine")
     adam = torch.optim.Adam(model.parameters(), betas=recipe.betas)
     losses = []
-    model.train()
     for step in tqdm(range(steps), leave=False, unit=" steps"):
+        model.train()
         lr, hr = store.batch(seed, step, batch)
         adam.param_groups[0]["lr"] = learning_rate(recipe, step)
         loss = F.l1_loss(model(lr), hr)
@@ -47,5 +47,7 @@ def fit(model, store, *, steps, batch=8, rate=2e-3, seed=0) -> list[float]:
         loss.backward()
         adam.step()
         losses.append(loss.item())
-    model.eval()
+        model.eval()
+        if after is not None:
+            after(step + 1)
     return losses
