@@ -160,7 +160,9 @@ def learning(measured, bicubic):
     """
     figure = drawing(8.4, 3.4)
     for axes, (title, found) in zip(
-        figure.subplots(1, len(measured), sharey=True), measured.items(), strict=True
+        figure.subplots(1, len(measured), sharey=True, squeeze=False)[0],
+        measured.items(),
+        strict=True,
     ):
         for label, ((low, high), style) in BANDS.items():
             inside = slice(*np.searchsorted(FREQUENCY, (low, high)))
