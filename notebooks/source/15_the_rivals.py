@@ -1145,6 +1145,81 @@ error_spectra(
 # %% [markdown]
 # Tiny networks of about 135,000 parameters can say which idea learns quickly at this size. They do not
 # repeat Table 1, where most networks are more than a hundred times as large.
+#
+# ### Which frequencies does it rely on?
+#
+# The spectrum of the error says where a network fails. It does not say what the network reads. Park
+# and Kim (ICLR 2022) test that directly: they add noise of one band of frequencies to the image, and
+# measure how much the output changes. Bicubic is the ruler here. It is a fixed filter: what it does
+# to noise of a band, it does to everything in that band. A network above its line amplifies the band,
+# one below ignores it.
+
+# %%
+from itertools import pairwise
+
+from glanet.analysis.noise import noise_response
+from glanet.course.lessons.the_rivals.figures import noise_by_band
+
+
+class Bicubic(nn.Module):
+    def forward(self, image):
+        return bicubic(image)
+
+
+edges = np.linspace(0, 0.5, 9)  # cycles per LR pixel
+bands = [*pairwise(edges)]
+patches = torch.cat([to_tensor(photo) for photo in lrs.values()])
+change = {
+    name: noise_response(one, patches, bands)
+    for name, one in {"bicubic": Bicubic(), **models}.items()
+}
+for name, found in change.items():
+    louder = 10 * np.log10(found / change["bicubic"]).mean(0)
+    print(f"{name:13} lowest band {louder[0]:+5.1f} dB, highest {louder[-1]:+5.1f} dB")
+noise_by_band(change, bands)
+
+# %% [markdown]
+# ### What is learned first?
+#
+# The last instrument looks at the training itself. GLA-Net starts from a bilinear enlargement, and
+# RCAN from nothing. Both get the same batches. The figure shows the error of three bands after each
+# part of the training, on two photographs that neither has seen. At 0 dB it is as large as the
+# original: nothing of that band is right. The thin lines are bicubic's.
+
+# %%
+from functools import partial
+
+from glanet.course.kit.practice import HELD_OUT, fit, training_images
+from glanet.course.lessons.the_rivals.figures import learning
+from glanet.data.patches import PatchStore
+
+steps = by_profile(smoke=8, learn=160, full=2000)
+moments = [steps // 8, steps // 4, steps // 2, steps]
+store = PatchStore.from_images(training_images(), scale=2, patch=16)
+
+
+def errors_of(upscaler):
+    srs = np.stack([upscaler(lrs[name]) for name in HELD_OUT])
+    return error_spectrum(srs, np.stack([hrs[name] for name in HELD_OUT]), border=2)
+
+
+learned = {}
+for name in ("gla-net", "rcan"):
+    torch.manual_seed(0)
+    one = build(NETWORKS[name].config.preset("tiny"))
+    found = learned[NETWORKS[name].title] = {}
+
+    def look(step, one=one, found=found):
+        if step in moments:
+            found[step] = errors_of(partial(upscale, one))
+
+    fit(one, store, steps=steps, batch=16, after=look)
+learning(learned, errors_of(partial(imresize, scale=2)))
+
+# %% [markdown]
+# The lower a band, the sooner its error falls: low frequencies hold nearly all the power, so they
+# make nearly all of the loss. Above 1/4 cycles per HR pixel nothing is left in the LR image. A
+# network must invent that band, and after so few steps it has hardly begun.
 
 # %% [markdown]
 # ## What can go wrong

@@ -50,4 +50,10 @@ def test_fitting_finds_what_there_is_to_find_and_is_repeatable(store):
     assert losses[-1] < losses[0] / 20
     assert model.gain.item() == pytest.approx(2, abs=0.02)
     assert not model.training
-    assert practice.fit(again, store, steps=200, batch=2, rate=0.05) == losses
+    seen = []
+
+    def look(step):
+        seen.append((step, again.training))
+
+    assert practice.fit(again, store, steps=200, batch=2, rate=0.05, after=look) == losses
+    assert seen == [(step, False) for step in range(1, 201)]

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from glanet.analysis.errors import error_spectrum
+from glanet.analysis.errors import ErrorSpectrum, error_spectrum
 from glanet.analysis.receptive import Attribution, ReceptiveField
+from glanet.analysis.spectrum import FREQUENCY
 from glanet.course.lessons.the_rivals import exercises, figures
 from glanet.course.lessons.the_rivals.widgets import explore_looks
 from glanet.evaluation.metrics import rgb_to_y
@@ -424,6 +425,28 @@ def test_the_gain_of_bicubic_over_itself_is_0():
     assert gain.lines[0].get_ydata() == pytest.approx(np.zeros(16))
     expected = measured["GLA-Net"].gain_over(measured["bicubic"]).mean(0)
     assert gain.lines[1].get_ydata() == pytest.approx(expected)
+
+
+def test_noise_is_shown_against_bicubics():
+    measured = {"bicubic": np.full((3, 2), 0.5), "RCAN": np.full((3, 2), [5.0, 0.5])}
+    bicubic, rcan = figures.noise_by_band(measured, [(0, 0.25), (0.25, 0.5)]).axes[0].lines
+    assert bicubic.get_ydata() == pytest.approx([0, 0])
+    assert rcan.get_xdata() == pytest.approx([0.125, 0.375])
+    assert rcan.get_ydata() == pytest.approx([10, 0])
+
+
+def test_learning_shows_each_band_beside_bicubics():
+    def flat(*errors):
+        error = np.repeat(errors, 4)[None]  # below 1/8, to 1/4, above
+        return ErrorSpectrum(FREQUENCY, error, np.ones_like(error))
+
+    found = {2: flat(1.0, 1.0, 1.0, 1.0), 8: flat(0.01, 0.1, 1.0, 1.0)}
+    lines = figures.learning({"RCAN": found}, flat(0.1, 0.1, 0.1, 0.1)).axes[0].lines
+    assert [line.get_label() for line in lines[::2]] == list(figures.BANDS)
+    for line, last in zip(lines[::2], (-20, -10, 0), strict=True):
+        assert line.get_xdata() == pytest.approx([2, 8])
+        assert line.get_ydata() == pytest.approx([0, last])
+    assert all(line.get_ydata() == pytest.approx([-10, -10]) for line in lines[1::2])
 
 
 @pytest.mark.parametrize("count", [1, 6])

@@ -123,6 +123,62 @@ def error_spectra(measured, *, scale):
     return figure
 
 
+def noise_by_band(measured, bands):
+    """How much more than bicubic each network changes its output with noise of each band.
+
+    ``measured`` maps a name to mean squares (n, bands) of `noise_response`, "bicubic" among them;
+    ``bands`` are pairs of edges in cycles per LR pixel.
+    """
+    figure = drawing(6.4, 3.4)
+    axes = figure.subplots()
+    middles = np.mean(bands, axis=1)
+    for name, found in measured.items():
+        style = LOOKS.get(name) or NETWORKS[name]
+        axes.plot(middles, decibels(found / measured["bicubic"]).mean(0), label=name, **style)
+    axes.set(
+        xlabel="band of the noise (cycles per LR pixel)",
+        ylabel="change of the output,\nless bicubic's (dB)",
+        xlim=(0, 0.5),
+    )
+    axes.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=6)
+    return figure
+
+
+BANDS = {  # of the HR image's frequencies, cycles per HR pixel
+    "below 1/8": ((0, 1 / 8), {"color": "#7f7f7f", "ls": ":"}),
+    "1/8 to 1/4": ((1 / 8, 1 / 4), {"color": "#444444", "ls": "--"}),
+    "above 1/4": ((1 / 4, 1 / 2), {"color": "black", "ls": "-"}),
+}
+
+
+def learning(measured, bicubic):
+    """The error in three bands after so many steps of training; thin lines are bicubic's.
+
+    ``measured`` maps a network's title to {steps: `ErrorSpectrum`}; ``bicubic`` is one of the same
+    photographs. An error is the mean over the band and the photographs.
+    """
+    figure = drawing(8.4, 3.4)
+    for axes, (title, found) in zip(
+        figure.subplots(1, len(measured), sharey=True, squeeze=False)[0],
+        measured.items(),
+        strict=True,
+    ):
+        for label, ((low, high), style) in BANDS.items():
+            inside = slice(*np.searchsorted(FREQUENCY, (low, high)))
+            errors = [decibels(one.error[:, inside].mean()) for one in found.values()]
+            axes.plot(list(found), errors, label=label, marker="o", **style)
+            axes.axhline(decibels(bicubic.error[:, inside].mean()), lw=0.8, **style)
+        axes.set(title=title, xlabel="steps of training", xscale="log")
+        axes.set_xticks(list(found), [str(steps) for steps in found])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("error / original (dB)")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, title="cycles per HR pixel")
+    return figure
+
+
 def fields(measured):
     """How much one pixel of each network's output depends on each LR pixel.
 
