@@ -5,7 +5,7 @@
 # |---|---|
 # | **You will** | change the GLA layer, train it beside the original, and find out whether the difference is more than chance |
 # | **It enables** | experiments of your own, and reading those of others |
-# | **Takes** | 6 minutes, 2 GB of memory; about 90 minutes to work through |
+# | **Takes** | 11 minutes, 1 GB of memory; about 90 minutes to work through |
 # | **Becomes** | nothing in the package: the layer is yours |
 #
 # [Notebook 07](07_gla_layer.ipynb) built the layer of
