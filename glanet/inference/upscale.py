@@ -193,10 +193,10 @@ def _shares(spans, scale, device):
     A tile's own border is the image's, where it has no neighbour; elsewhere the outermost
     ``MARGIN`` LR pixels count for nothing, as the network could not see beyond them.
     """
-    total = torch.zeros(scale * spans[-1].stop, device=device, dtype=torch.float64)
+    total = torch.zeros(scale * spans[-1].stop, dtype=torch.float64)  # which MPS does not have
     shares = []
     for span in spans:
-        inward = torch.arange(scale * (span.stop - span.start), device=device) + 0.5
+        inward = torch.arange(scale * (span.stop - span.start)) + 0.5
         rise = ((inward / scale - MARGIN) / (OVERLAP - 2 * MARGIN)).clamp(0, 1).double()
         share = torch.ones_like(rise)
         if span is not spans[0]:
@@ -206,7 +206,7 @@ def _shares(spans, scale, device):
         total[scale * span.start : scale * span.stop] += share
         shares.append(share)
     return [
-        (share / total[scale * span.start : scale * span.stop]).float()
+        (share / total[scale * span.start : scale * span.stop]).float().to(device)
         for span, share in zip(spans, shares, strict=True)
     ]
 
