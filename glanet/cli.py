@@ -196,7 +196,7 @@ def upscale(
     bits are kept. The exit status is 1 if a file failed; the others are enlarged all the same.
 
     Args:
-        inputs: image files, folders with all below them, or patterns such as "*.jpg"
+        inputs: image files, folders with all below them, or patterns such as "scan??.jpg"
         out: file of the result of one image, or a folder for several, whose structure is kept
         format: of the results; same: that of the original
         quality: of JPEG, AVIF and HEIF, by default 95, 90 and 90, and of WebP, by default lossless

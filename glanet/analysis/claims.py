@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from glanet import networks
 from glanet.analysis.probes import BRANCHES, layers, listen, tools
 from glanet.analysis.receptive import dependence
 from glanet.analysis.spectrum import HIGH, LOW, decibels, power_spectrum
 from glanet.analysis.statistics import Interval, holm, p_member, p_zero, prediction, t_interval
 from glanet.analysis.surgery import operate
-from glanet.model import GLANet
 
 BANDS = {"below 1/8": (0, LOW), "1/8 to 1/4": (LOW, HIGH), "above 1/4": (HIGH, 0.5)}
 TOOLS = {"attention": ("attention",), "Inception": BRANCHES[1:]}
@@ -117,7 +117,7 @@ class Division:
         }
 
 
-def untrained(config, seed) -> GLANet:
+def untrained(config, seed) -> nn.Module:
     """A GLA-Net of that shape that has learned nothing, in eval mode.
 
     A light head starts at zero, and nothing in the trunk would change the image: its weights are
@@ -125,7 +125,7 @@ def untrained(config, seed) -> GLANet:
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = GLANet(config)
+        model = networks.build(config)
         for module in model.reconstruct.modules():
             if isinstance(module, nn.Conv2d):
                 module.reset_parameters()

@@ -64,6 +64,7 @@ waves(noise).shape, waves(noise).dtype
 guess = ...
 
 # %% tags=["nbval-check-output"]
+from glanet.course.kit.lines import short_lines
 from glanet.course.kit.predictions import reveal
 
 reveal(
@@ -125,7 +126,7 @@ by_ring = exercises.by_ring.check(by_ring)
 # %%
 noise = 2 * torch.randn(8, 96, 96, 4)
 power = waves(noise).abs().square().mean((0, -1))
-print(*(f"{value:.2f}" for value in by_ring(power)))
+print(short_lines(" ".join(f"{value:.2f}" for value in by_ring(power))))
 
 # %% [markdown]
 # Second test: adding a constant to the maps adds no detail, so the spectrum must not change. The
@@ -250,6 +251,8 @@ reveal(
     close=0.03,
     because="Six photographs are too few for their own spread to show the population's.",
 )
+
+# %%
 for count in (6, 40):
     band = t_interval(rng.normal(size=(count, 10000)))
     inside = np.mean((band.low < 0) & (band.high > 0))
@@ -396,7 +399,7 @@ for name, part in parts.items():
     print(f"{name:9} z_b {tuple(outputs[name].shape)} → W_b z_b {tuple(part.shape)}")
 
 gap = sum(parts.values()) + layer.fuse.bias - heard["fused"][1]
-print(f"sum of all parts and the bias, minus the fusion's output: {gap.abs().max():.0e}")
+print(f"sum of parts and bias, minus the fusion's output: {gap.abs().max():.0e}")
 
 # %% [markdown]
 # The remaining difference is the rounding of float32. Now measure all layers and all photographs,
@@ -793,7 +796,7 @@ ratios(curves, formula=("average of nine, any input", decibels(average)))
 # %%
 for name, curve in curves.items():
     print(
-        f"{name:20} above 1/4: {curve[:, 8:].mean():6.1f} dB   below 1/8: {curve[:, :4].mean():6.1f} dB"
+        f"{name:20} above 1/4: {curve[:, 8:].mean():5.1f} dB  below 1/8: {curve[:, :4].mean():5.1f} dB"
     )
 finer = [
     spectrum.parts["max"].high_share().mean() > spectrum.together.high_share().mean()
@@ -1054,10 +1057,8 @@ rows, columns = np.indices((48, 48))
 distance = np.maximum(np.abs(rows - 23.5), np.abs(columns - 23.5)) - 4
 for title, found in maps.items():
     far = np.abs(found.value[distance > 4]).sum() / np.abs(found.value).sum()
-    print(
-        f"{title:16} sum over pixels {found.value.sum():.1f}, growth {found.found:.1f}; "
-        f"{far:.0%} from more than 4 pixels away; diffusion index {found.diffusion():.1f}"
-    )
+    print(f"{title}: sum over pixels {found.value.sum():.1f}, growth {found.found:.1f};")
+    print(f"  {far:.0%} from more than 4 pixels away; diffusion {found.diffusion():.1f}")
 attributions((patch[0].permute(1, 2, 0) * 255).byte().numpy(), maps, **square)
 
 # %% [markdown]
@@ -1080,7 +1081,7 @@ with operate(model, "mean", "attention"):
     effects["attention: mean"] = causal_effects(model, patch, hr_patch, **square, block=block)
 for title, effect in effects.items():
     helps, misleads = np.nansum(effect.clip(min=0)), -np.nansum(effect.clip(max=0))
-    print(f"{title:16} blocks that help {helps:.2f} dB, that mislead {misleads:.2f} dB")
+    print(f"{title:16} blocks that help {helps:.2f}, mislead {misleads:.2f} dB")
 causes((patch[0].permute(1, 2, 0) * 255).byte().numpy(), effects, **square, block=block)
 
 # %% [markdown]
@@ -1125,10 +1126,8 @@ for kind in ("mix", "MLP", "block"):
     steps = [
         share[stage] - share[names[i]] for i, stage in enumerate(names[1:]) if stage.endswith(kind)
     ]
-    print(
-        f"{kind:6} raises the share in {sum(s > 0 for s in steps)} of {len(steps)}: ",
-        *(f"{s:+.2f}" for s in steps),
-    )
+    print(f"{kind:6} raises the share in {sum(s > 0 for s in steps)} of {len(steps)}:")
+    print(" ", *(f"{s:+.2f}" for s in steps))
 
 # %% [markdown]
 # (A "mix" at the start of a block also includes the 1×1 convolution of the dense connections.)
@@ -1170,7 +1169,8 @@ for title, band in bands.items():
     power, sure = of_network.power.mean(0)[band].mean(), 1 - of_network.error.mean(0)[band].mean()
     print(f"{title:10} gain {gain[band].mean():5.1f} dB   power {power:.2f}   1 − error {sure:.2f}")
 worse = [f"{f:.3f}" for f, value in zip(of_network.frequency, gain, strict=True) if value < 0]
-print("worse than bicubic at", ", ".join(worse) or "no frequency", "(cycles per HR pixel)")
+print("worse than bicubic at these cycles per HR pixel:")
+print(short_lines(", ".join(worse) or "none"))
 
 # %% [markdown]
 # Where the power is below 1, the image is too soft. The limits of the network are not the only
@@ -1271,10 +1271,10 @@ causes_entry = results("frequency-lab-causes")
 if causes_entry is None:
     print("This copy has no results of networks trained without parts.")
 else:
-    print("error grows, dB", " " * 13, *(f"{title:>11}" for title in bands))
+    print(f"{'error grows, dB':28}", *(f"{title:>10}" for title in bands))
     for title, found in causes_entry["value"]["lesion and retrained"].items():
         means = found["growth"][0]
-        print(f"{title:23}{found['seeds']} seeds", *(f"{mean:11.2f}" for mean in means))
+        print(f"{title:21}{found['seeds']} seeds", *(f"{mean:10.2f}" for mean in means))
 
 # %% [markdown]
 # **Noise as a probe.** Park and Kim add noise of one band of frequencies to the image, and measure
@@ -1311,10 +1311,9 @@ sensitivities(sensitivity)
 if causes_entry is not None:
     noise_entry = dict(causes_entry["noise"])
     null_noise = noise_entry.pop("untrained tiny")
-    print(f"{'':17}", *(f"{name:>14}" for name in noise_entry), f"{'untrained':>16}")
     for place, (_, lowest, highest) in null_noise.items():
-        values = (f"{found[place]:14.1f}" for found in noise_entry.values())
-        print(f"{place:17}", *values, f"{lowest:8.1f}{highest:8.1f}")
+        print(f"{place}, untrained {lowest:.1f} to {highest:.1f}")
+        print(" ", ", ".join(f"{name} {one[place]:.1f}" for name, one in noise_entry.items()))
 
 # %% [markdown]
 # **What a fixed filter explains.** Deng and others (ICML 2024) split a network into two parts. One
@@ -1369,18 +1368,19 @@ judged = judge(trained.claims(), null_claims)
 outcomes = {name: found.outcome for name, found in judged.items()}
 in_favour = sum(outcome == "for" for outcome in outcomes.values())
 reveal(guess, in_favour, unit="of 6", close=0, because="The table says why.")
-print()
-print(f"{'':19}{'trained':>8} {'95 % interval':>16}{'untrained':>18}{'even':>7}")
+
+# %%
+print(f"{'':18}{'trained':>7}{'95 % interval':>15}{'untrained':>15}{'even':>7}")
 for name, found in judged.items():
     ours, others = found.trained, found.untrained
     print(
-        f"{name:19}{ours.mean:8.2f} {ours.low:8.2f}{ours.high:8.2f}"
-        f"  {others.low:8.2f}{others.high:8.2f}{flat[name].mean():7.2f}"
+        f"{name:18}{ours.mean:7.2f} {ours.low:7.2f}{ours.high:7.2f}"
+        f" {others.low:7.2f}{others.high:7.2f}{flat[name].mean():7.2f}"
     )
 
 # %%
 for name, found in judged.items():
-    print(f"{name:19}{found.outcome:9}{found.reason}")
+    print(short_lines(f"{name:19}{found.outcome:9}{found.reason}", hang=" " * 4))
 print("verdict on tiny-x2:", verdict(outcomes))
 
 # %% [markdown]
@@ -1555,7 +1555,7 @@ print("before:             ", quality())
 try:
     careless()
 except ValueError as error:
-    print("error:              ", error)
+    print(short_lines(f"error: {error}", hang="  "))
 print("after the error:    ", quality())
 
 # %% [markdown]

@@ -1106,7 +1106,11 @@ def weights_by_my_loop(steps):
     torch.manual_seed(short.seed)
     model = GLANet(config)
     adam = torch.optim.Adam(model.parameters(), betas=short.betas)
-    adam.register_step_pre_hook(lambda *unused: clip(model, short.gradient_clip))
+
+    def clipped(*unused):  # a hook of Adam's must return nothing
+        clip(model, short.gradient_clip)
+
+    adam.register_step_pre_hook(clipped)
     patches = PatchStore.from_images(training[:4], scale=2, patch=16)
     for step in range(steps):
         batch = patches.batch(short.seed, step, short.batch)

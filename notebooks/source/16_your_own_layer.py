@@ -203,7 +203,8 @@ variants = {
     "weaker": Variant(replace(config, bilinear_base=False)),
 }
 parameters = {name: variant.parameters for name, variant in variants.items()}
-print(parameters)
+for name, count in parameters.items():
+    print(f"{name:9} {count:,} parameters")
 
 # %% [markdown]
 # **Prediction.** Train the original and the control on the same batches, with the same seed, and
@@ -696,7 +697,8 @@ path, text = write_report(
     figure=leads(differences),
 )
 print(path.name)
-display(Markdown(text))
+figure_stands_above = (line for line in text.splitlines() if not line.startswith("!["))
+display(Markdown("\n".join(figure_stands_above)))
 
 # %% [markdown]
 # Now put in your own layer: change `question` and `MyLayer` in section 1, restart the kernel, and run
@@ -729,7 +731,8 @@ class Forgetful(GLALayer):
 
 lost = Variant(config, Forgetful).parameters - original.parameters
 kept = sum(p.numel() for p in DilatedBranch(config.channels, config.channels).parameters())
-print(f"each layer has {kept:,} parameters more, but the network has {lost:,} more")
+print(f"each layer has {kept:,} parameters more,")
+print(f"but the network has {lost:,} more")
 
 # %% [markdown]
 # It would train, and it would even have equal parameters. Count what you added: `nn.ModuleList` is the

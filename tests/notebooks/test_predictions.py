@@ -10,6 +10,7 @@ import pytest
 from glanet.course.kit.predictions import UNTOUCHED
 from glanet.course.tools import build
 
+EXPERIMENT = 10  # code cells after a guess, from which its answer is the end of an experiment
 GUESS = re.compile(r"^(\w+) = \.\.\.", re.MULTILINE)
 
 
@@ -74,6 +75,8 @@ def test_the_stored_answer_is_folded(prediction):
 
 @ALL
 def test_nothing_between_guess_and_answer_gives_it_away(prediction):
+    if len(prediction.cells) > EXPERIMENT:
+        pytest.skip("a guess of what a whole experiment will say, which stands between")
     assert not re.search(rf"(?<![\w.]){re.escape(prediction.answer)}\b", printed(prediction.cells))
     assert "No guess. The answer is" not in printed(prediction.cells)
 
@@ -82,6 +85,8 @@ def test_nothing_between_guess_and_answer_gives_it_away(prediction):
 def test_no_long_number_above_the_guess_is_the_answer(prediction):
     if len(re.findall(r"\d", prediction.answer)) < 3:
         pytest.skip("a word, or a number that may well occur by chance")
+    if "reveal_choice(" in prediction.cells[-1].source:
+        pytest.skip("one of several answers, all of which stand above")
     above = "\n".join(c.source for c in prediction.above) + printed(prediction.above)
     assert prediction.answer not in above
 

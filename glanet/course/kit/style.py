@@ -22,7 +22,7 @@ LOOKS = {
 }
 
 
-class DescribedFigure(Figure):
+class _DescribedFigure(Figure):
     """A Figure that notebooks store with a text for readers who do not see it."""
 
     def _repr_mimebundle_(self, **which):
@@ -36,7 +36,7 @@ def new_figure(width, height):
     pyplot creates it, which registers how a notebook displays figures, and then closes it: so the
     figure appears once, where a cell returns it, and no figure stays open.
     """
-    figure = plt.figure(figsize=(width, height), layout="constrained", FigureClass=DescribedFigure)
+    figure = plt.figure(figsize=(width, height), layout="constrained", FigureClass=_DescribedFigure)
     plt.close(figure)
     return figure
 

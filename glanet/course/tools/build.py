@@ -33,7 +33,7 @@ with dev_extra():
     from nbclient.output_widget import OutputWidget
 
 SOLUTIONS = NOTEBOOKS / "solutions"  # ignored by git
-LARGEST = 400_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
+LARGEST = 450_000  # bytes of stored outputs in a notebook: more is heavy to clone and to open
 CELL_TIMEOUT = 3600  # seconds: no cell of the smoke and learn profiles comes near it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 # what JupyterLab writes, but for Python's version, so that opening a notebook does not modify it

@@ -98,8 +98,8 @@ def gains_by_frequency(frequency, gains):
 def reaches(fields):
     """How strongly the LR pixels at a distance affect one pixel of the trunk, relative to the most.
 
-    ``fields`` maps a network to the `ReceptiveField`s of its seeds. Each line is the root mean
-    square over the seeds and over the pixels at one distance, in whole LR pixels.
+    ``fields`` maps a network to a `ReceptiveField` for each of its seeds. Each line is the root
+    mean square over the seeds and over the pixels at one distance, in whole LR pixels.
     """
     figure = drawing(5.6, 2.8)
     axes = figure.subplots()

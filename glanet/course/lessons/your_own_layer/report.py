@@ -58,7 +58,7 @@ def write_report(folder, *, question, expected, trials, psnr, figure):
     Args:
         question: what was changed, and what for, in a sentence.
         expected: the verdict that was predicted, a key of `VERDICTS`, or ``...`` for none.
-        trials: the list of `Trial`s that were carried out.
+        trials: what was carried out, a list of `Trial`.
         psnr: {network: dB (seeds, images)} of these trials.
         figure: the Figure of the leads.
     """
