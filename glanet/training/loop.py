@@ -20,6 +20,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
+from tqdm.notebook import tqdm as notebook_tqdm
 
 from glanet import networks
 from glanet.compile import compile_repeated
@@ -368,6 +369,8 @@ class Run:
             unit=" steps",
             disable=not self.accelerator.is_main_process,
             smoothing=0.05,
+            # a notebook's bar wraps what it says, and so fits a narrow window
+            ncols="100%" if issubclass(tqdm, notebook_tqdm) else None,
         )
 
     def close(self):
