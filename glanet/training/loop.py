@@ -20,7 +20,6 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
-from tqdm.notebook import tqdm as notebook_tqdm
 
 from glanet import networks
 from glanet.compile import compile_repeated
@@ -363,15 +362,16 @@ class Run:
         )
 
     def _progress(self):
-        return tqdm(
+        bar = tqdm(
             total=self.recipe.steps,
             initial=self.state.step,
             unit=" steps",
             disable=not self.accelerator.is_main_process,
             smoothing=0.05,
-            # a notebook's bar wraps what it says, and so fits a narrow window
-            ncols="100%" if issubclass(tqdm, notebook_tqdm) else None,
         )
+        if container := getattr(bar, "container", None):  # a notebook's bar: let its text wrap
+            container.layout.width, container.layout.flex_flow = "100%", "row wrap"
+        return bar
 
     def close(self):
         """End what ``log_with`` began."""
