@@ -362,16 +362,13 @@ class Run:
         )
 
     def _progress(self):
-        bar = tqdm(
+        return tqdm(
             total=self.recipe.steps,
             initial=self.state.step,
             unit=" steps",
             disable=not self.accelerator.is_main_process,
             smoothing=0.05,
         )
-        if container := getattr(bar, "container", None):  # a notebook's bar: let its text wrap
-            container.layout.width, container.layout.flex_flow = "100%", "row wrap"
-        return bar
 
     def close(self):
         """End what ``log_with`` began."""

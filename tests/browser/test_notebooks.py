@@ -17,10 +17,12 @@ STEPS = {
     "INPUT": {"Space": "Space"},
 }
 # what is known to fail, and why
-UNFINISHED = {
-    "13_evaluation": "the square's panels are 584 pixels wide, where a window of 900 leaves 464; "
-    "and its menu's picture does not come back as it was"
+TOO_WIDE = {
+    "11_training_in_miniature": "the progress bar of a training is too wide for a window of 900",
+    "12_full_training": "the progress bar of a training is too wide for a window of 900",
+    "13_evaluation": "the square's panels are too wide for a window of 900",
 }
+NOT_RESTORED = {"13_evaluation": "a control's picture does not come back as it was"}
 VALUE = "(control) => control.ariaValueText ?? `${control.checked} ${control.value}`"
 FOCUSED = "(control) => control === document.activeElement"
 
@@ -51,8 +53,8 @@ def move(lab, control) -> str:
 
 def test_keys_reach_and_move_every_control_and_the_picture_changes(notebook):
     lab, stem = notebook
-    if stem in UNFINISHED:
-        pytest.xfail(UNFINISHED[stem])
+    if stem in NOT_RESTORED:
+        pytest.xfail(NOT_RESTORED[stem])
     widgets = lab.page.locator(".widget-interact")
     assert widgets.count() > 0
     for widget in widgets.all():
