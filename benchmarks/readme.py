@@ -16,6 +16,7 @@ from benchmarks.ablation import WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
 from benchmarks.scores import SETS
+from glanet import ModelConfig
 from glanet.course.kit.lessons import LESSONS, lesson
 from glanet.course.report import all_exercises
 from glanet.evaluation.published import published
@@ -140,8 +141,12 @@ def scores():
 
 
 def _shipped_by_scale():
-    """{scale: {name: entry of the ledger}} of the shipped weights, the smaller networks first."""
-    entries = {name: ledger(f"scores-{name}") for name in shipped_names()}
+    """{scale: {name: entry of the ledger}} of the shipped weights, the smaller networks first.
+
+    Without the small rivals, which have a table of their own.
+    """
+    names = [name for name in shipped_names() if name.partition("-")[0] in ModelConfig.PRESETS]
+    entries = {name: ledger(f"scores-{name}") for name in names}
     found = {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["parameters"]):
         found.setdefault(entry["scale"], {})[name] = entry
@@ -277,6 +282,22 @@ def photo():
     return markdown(rows)
 
 
+def division():
+    """What the frequency lab found on the paper's sentence, as a sentence."""
+    entry = ledger("frequency-lab")
+    found, _, parts = entry["verdict"].partition(": ")
+    told = {
+        "true": "bear it out",
+        "half true": f"bear out its half on {parts.replace(', ', ' and ')}",
+        "false": "contradict it",
+        "not shown": "do not show it",
+    }[found]
+    return (
+        f"By rules fixed before the measurement, {len(entry['networks'])} trained networks {told} "
+        f"more\nthan {entry['untrained']} untrained ones do."
+    )
+
+
 def chance():
     """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
 
@@ -317,6 +338,7 @@ TABLES = {
     "batches": batches,
     "paper-run": paper_run,
     "ablation": ablation,
+    "division": division,
     "chance": chance,
     "hostile": hostile,
     "photo": photo,
