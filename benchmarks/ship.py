@@ -1,6 +1,7 @@
 """Ship the weights of a finished run: into the package, with their scores, and into the ledger.
 
     GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2 --trained-on "one core of an AMD EPYC"
+    ... runs/rivals/san-seed0 --name san-tiny-x2 --trained-on ...    # for notebook 15
 
 The run must be finished (``glanet train``). Its weights are measured on Set5, Set14
 and B100; the scores go into the model card and into ``results/scores-NAME.json``.
@@ -29,9 +30,9 @@ from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 LARGEST = 5_000_000  # bytes, of weights in the wheel
 
 
-def main(run: Positional[Path], /, *, trained_on: str):
+def main(run: Positional[Path], /, *, trained_on: str, name: str | None = None):
     ledger.started()
-    files, name = RunFolder(run), run.name
+    files, name = RunFolder(run), name or run.name
     size = files.tensors.stat().st_size
     if size > LARGEST:
         raise SystemExit(f"{files.tensors}: {size:,} bytes, at most {LARGEST:,} are shipped")
