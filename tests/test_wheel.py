@@ -220,7 +220,7 @@ def test_a_notebook_runs(installed, lesson):
 
 def test_the_shipped_weights_enlarge_a_photograph(installed):
     installed.says("from skimage import data, io; io.imsave('cat.png', data.chelsea()[:64, :96])")
-    installed.glanet("upscale", "cat.png", "larger.png", "--weights", "tiny-x2")
+    installed.glanet("upscale", "cat.png", "-o", "larger.png", "--weights", "tiny-x2")
     assert installed.says("from skimage import io; print(io.imread('larger.png').shape)") == (
         "(128, 192, 3)"
     )
