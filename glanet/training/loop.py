@@ -283,7 +283,7 @@ class Run:
                 recipe.batch,
                 peak_memory(self.accelerator.device),
             )
-            shown = ("loss", "psnr_y", "images_per_second", "memory_gb")
+            shown = ("loss", "psnr_y")  # what a narrow window has room for
             progress.set_postfix({n: entry[n] for n in shown if n in entry}, refresh=False)
         if last or improved or state.step % recipe.save_every == 0:
             self._save(best=improved)
@@ -368,6 +368,7 @@ class Run:
             unit=" steps",
             disable=not self.accelerator.is_main_process,
             smoothing=0.05,
+            bar_format="{l_bar}{bar}| {n_fmt}/{total_fmt} [{remaining}, {rate_fmt}{postfix}]",
         )
 
     def close(self):

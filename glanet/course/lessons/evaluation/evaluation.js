@@ -20,7 +20,7 @@
     + "border: 2px solid white; outline: 2px solid black");
   square.style.width = square.style.height = zoom * side + "px";
 
-  const crops = add(page, "div", "display: flex; flex-wrap: wrap; gap: 12px");
+  const crops = add(page, "div", "display: flex; flex-wrap: wrap; gap: 12px; flex: 1 1 180px");
   const views = images.map(({name, png, errors}) => {
     const frame = add(crops, "div", "width: 180px");
     const canvas = add(frame, "canvas", "width: 180px; height: 180px; image-rendering: pixelated");

@@ -18,8 +18,8 @@ from glanet.evaluation.metrics import rgb_to_y
 # The square is dragged in the browser: a Figure would need the kernel for each step of the pointer.
 SCRIPT = files(__package__).joinpath("evaluation.js").read_text(encoding="utf-8")
 PAGE = """
-<div id="PAGE_ID" style="display: flex; gap: 12px; padding: 8px; background: white; color: #222;
-  font: 13px Helvetica, Arial, sans-serif"></div>
+<div id="PAGE_ID" style="display: flex; flex-wrap: wrap; gap: 12px; padding: 8px; background: white;
+  color: #222; font: 13px Helvetica, Arial, sans-serif"></div>
 <script>
 PAGE_SCRIPT</script>
 """
