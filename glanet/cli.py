@@ -28,7 +28,8 @@ from glanet import doctor as doctors
 from glanet import inference
 from glanet import networks as register
 from glanet.config import SCALES
-from glanet.data import catalog
+from glanet.data import catalog, degradations
+from glanet.data.degradations import BICUBIC
 from glanet.data.images import format_of, read_rgb, write_image
 from glanet.device import choose_device
 from glanet.errors import GlanetError
@@ -317,6 +318,7 @@ def evaluate(
     ensemble: Flag = False,
     tile: OptionalTile = None,
     protocol: Literal["whole", "authors"] = "whole",
+    degradation: str = BICUBIC,
     json_file: OptionalPath = None,
     device: OptionalName = None,
 ) -> None:
@@ -331,12 +333,18 @@ def evaluate(
         ensemble: average over each image's eight orientations: eight times slower
         tile: side of the tiles in LR pixels; default: whole images, or tiles if memory is short
         protocol: authors cuts images into quadrants, as the tests of RCAN and its successors did
+        degradation: how LR images are made, as in `glanet train`, such as bicubic+jpeg70
         json_file: file for the scores of every image
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
     if not sets:
         raise CommandError("--sets is empty; expected sets of `glanet data list`, such as Set5.")
     hr_images = {name: catalog.hr_images(name) for name in sets}
+    if published and degradation != BICUBIC:
+        raise CommandError(
+            f"--published scores are of LR images by {BICUBIC}; found --degradation {degradation}. "
+            "Leave one of the two out."
+        )
     if images is not None:
         if scale is None:
             raise CommandError("--images needs --scale: the scale at which they were made.")
@@ -344,6 +352,11 @@ def evaluate(
             raise CommandError(
                 f"--protocol {protocol} is for networks, and --images are finished. "
                 "Leave one of the two out."
+            )
+        if degradation != BICUBIC:
+            raise CommandError(
+                f"--degradation {degradation} is for LR images that are made here, and --images "
+                "are finished. Leave one of the two out."
             )
         label, runs = str(images), _score_folders(images, hr_images, scale)
     else:
@@ -355,7 +368,11 @@ def evaluate(
             upscaler = partial(inference.upscale_within, model, tile=tile, ensemble=ensemble)
         else:
             upscaler = partial(_in_quadrants, model, cut_at, ensemble)
-        runs = [benchmark.evaluate(upscaler, name, hr_images[name], scale, cut_at) for name in sets]
+        degradations.find(degradation, scale)  # an error before the first image
+        runs = [
+            benchmark.evaluate(upscaler, name, hr_images[name], scale, cut_at, degradation)
+            for name in sets
+        ]
     if json_file is not None:
         _check_writable(json_file)
     total = sum(map(len, hr_images.values()))

@@ -19,6 +19,7 @@ import skimage.data
 from PIL import Image
 
 from glanet import GLANet, cli
+from glanet.data import degradations
 from glanet.data.catalog import DataError
 from glanet.data.degradation import imresize, modcrop
 from glanet.device import choose_device
@@ -315,6 +316,29 @@ def test_the_authors_protocol_is_rejected_where_it_does_not_apply(rejects, root,
     assert "--protocol authors is for networks" in said
     empty_model(RCANConfig.preset("tiny")).save_pretrained(tmp_path)
     assert "both cut the image" in rejects(*protocol, "--weights", tmp_path, "--tile", 72)
+
+
+def test_another_degradation_makes_the_lr_images_and_is_named(glanet, root, tmp_path):
+    file = tmp_path / "scores.json"
+    arguments = ("evaluate", "--sets", "Set5", "--json-file", file)
+    said = glanet(*arguments, "--degradation", "bicubic+jpeg70")
+    document = json.loads(file.read_text())
+    hr = modcrop(read(root / "benchmark/Set5/HR/bird.png"), 2)
+    lr = degradations.find("bicubic+jpeg70", 2)(np.random.default_rng(0), hr)
+    bird = next(image for image in document["images"] if image["image"] == "bird")
+    assert bird["psnr_y"] == psnr_y(upscale(tiny(), lr), hr, 2)
+    for text in (said, document["protocol"]):
+        assert "LR images by bicubic+jpeg70: not comparable with published scores." in text
+    assert "LR images by" not in glanet(*arguments)
+
+
+def test_a_degradation_is_rejected_where_it_does_not_apply(rejects, root, tmp_path, no_work):
+    jpeg = ("evaluate", "--sets", "Set5", "--degradation", "bicubic+jpeg70")
+    assert "--published scores are of LR images by bicubic" in rejects(*jpeg, "--published")
+    said = rejects(*jpeg, "--images", tmp_path, "--scale", 2)
+    assert "bicubic+jpeg70 is for LR images that are made here, and --images" in said
+    said = rejects(*jpeg[:-1], "rain")
+    assert "degradation is 'rain'; expected bicubic, bicubic+blur" in said
 
 
 def test_identical_images_score_null_in_the_json_file(glanet, root, tmp_path):

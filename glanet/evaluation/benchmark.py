@@ -1,7 +1,8 @@
 """The benchmark: a method's PSNR and SSIM on a set of images, by the protocol of the papers.
 
 MATLAB's bicubic makes the LR images from the HR images. The result is bit-identical to the
-published LR files, so a benchmark needs HR images only.
+published LR files, so a benchmark needs HR images only. Other degradations are for networks that
+were trained with them.
 """
 
 import math
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from glanet.data.degradation import imresize, modcrop
+from glanet.data import degradations
+from glanet.data.degradation import modcrop
+from glanet.data.degradations import BICUBIC
 from glanet.data.images import find_images, image_size, read_image, read_rgb
 from glanet.errors import ArgumentError, GlanetError
 from glanet.evaluation.metrics import psnr_y, ssim_y
@@ -35,6 +38,7 @@ class Score:
     seconds: float | None = None  # None where somebody else made the image
     tile: int | None = None  # side in LR pixels; None for the whole image at once
     cut_at: int | None = None  # LR pixels at which quadrants were cut again; None: no quadrants
+    degradation: str = BICUBIC  # what made the LR image
 
 
 def evaluate(
@@ -43,6 +47,7 @@ def evaluate(
     hr_images: Iterable[Path],
     scale: int,
     cut_at: int | None = None,
+    degradation: str = BICUBIC,
 ) -> Iterator[Score]:
     """Yield the Score of each image, in order.
 
@@ -50,15 +55,22 @@ def evaluate(
         upscaler: LR image, uint8 (h, w, 3) -> SR image, uint8 (scale·h, scale·w, 3), and the side
             of the tiles used, or None for the whole image.
         cut_at: LR pixels at which ``upscaler`` cuts quadrants again; None if it cuts none.
+        degradation: how LR images are made, a name of `degradations.find`; its random numbers
+            depend on the place of an image only.
+
+    Raises:
+        ArgumentError: no such degradation.
+        BenchmarkError: an image is too small for the protocol.
     """
-    for path in hr_images:
+    degrade = degradations.find(degradation, scale)
+    for number, path in enumerate(hr_images):
         with _naming(path):
             hr = modcrop(read_rgb(path), scale)
-            lr = imresize(hr, 1 / scale)
+            lr = degrade(np.random.default_rng([0, number]), hr)
         started = time.perf_counter()
         sr, tile = upscaler(lr)
         seconds = time.perf_counter() - started
-        yield _score(set_name, path, sr, hr, scale, seconds, tile, cut_at)
+        yield _score(set_name, path, sr, hr, scale, seconds, tile, cut_at, degradation)
 
 
 def evaluate_folder(
@@ -170,13 +182,22 @@ def document(scores: Iterable[Score], scale: int, label: str) -> dict:
         "method": label,
         "scale": scale,
         "protocol": f"PSNR (dB) and SSIM on Y, {scale} pixels cut from each side; "
-        "null: the PSNR is infinite, as the images are identical. " + _cutting(scores),
+        "null: the PSNR is infinite, as the images are identical. "
+        + " ".join(filter(None, (_degrading(scores), _cutting(scores)))),
         "means": {
             name: {"psnr_y": _finite(psnr), "ssim_y": ssim}
             for name, (psnr, ssim) in mean_scores(scores).items()
         },
         "images": [{**asdict(score), "psnr_y": _finite(score.psnr_y)} for score in scores],
     }
+
+
+def _degrading(scores):
+    """How the LR images were made, if not as the protocol of the papers makes them; else ""."""
+    others = sorted({score.degradation for score in scores} - {BICUBIC})
+    if not others:
+        return ""
+    return f"LR images by {' and '.join(others)}: not comparable with published scores."
 
 
 def _cutting(scores):
@@ -213,8 +234,7 @@ def table(scores: Iterable[Score], scale: int, label: str, *, with_published: bo
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     notes = [f"×{scale}, PSNR (dB) / SSIM on Y, {scale} pixels cut from each side."]
-    if cutting := _cutting(scores):
-        notes.append(cutting)
+    notes += filter(None, (_degrading(scores), _cutting(scores)))
     if tiled := [score for score in scores if score.tile]:
         sides = ", ".join(str(tile) for tile in sorted({score.tile for score in tiled}))
         notes.append(

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from glanet import networks
-from glanet.data.degradations import BICUBIC
+from glanet.data.degradations import IN_WORDS
 from glanet.training.recipe import Recipe
 
 LISTED = 5  # names; of more, the card gives the number
@@ -29,7 +29,7 @@ def model_card(name, about, *, steps, seconds, where, left_out, scores, init=Non
     images = f"{names(recipe.data)} ({about['images'].partition(',')[0]})"
     if left_out:
         images += f", without {left_out} smaller than a patch"
-    how = "MATLAB's bicubic" if recipe.degradation == BICUBIC else recipe.degradation
+    how = IN_WORDS.get(recipe.degradation, recipe.degradation)
     made = f"from {recipe.lr}" if recipe.lr else f"by {how}"
     patches = f"{recipe.batch} patches of {recipe.patch}×{recipe.patch} LR pixels"
     started = f", started from {init}" if init else ""

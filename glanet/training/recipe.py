@@ -61,8 +61,8 @@ class Recipe(Config):
     lr: str = knob("", "folder of LR images, paired with the HR images by name; default: made here")
     degradation: str = knob(
         BICUBIC,
-        "how LR images are made from HR images: bicubic, bicubic+jpeg, bicubic+noise, or "
-        "module:function, a function of (rng, hr) that returns lr",
+        "how LR images are made from HR images: bicubic, bicubic+jpeg, bicubic+noise, photo (blur, "
+        "noise and JPEG at random), or module:function, a function of (rng, hr) that returns lr",
     )
     loss: str = knob(
         "l1", "l1 (§3), charbonnier, l1+fft, or module:function, a function of (sr, hr)"

@@ -54,6 +54,16 @@ def test_each_image_is_cropped_shrunk_upscaled_and_measured(hr_images, scale):
         assert score.seconds >= 0
 
 
+def test_random_degradations_are_the_same_in_every_measurement(hr_images):
+    one, two = (
+        [score.psnr_y for score in evaluate(bicubic(2), "mine", hr_images, 2, degradation=name)]
+        for name in ("bicubic+noise", "bicubic+noise")
+    )
+    assert one == two
+    plain = [score.psnr_y for score in evaluate(bicubic(2), "mine", hr_images, 2)]
+    assert all(noisy < clean for noisy, clean in zip(one, plain, strict=True))
+
+
 def write_outputs(folder, hr_images, scale, name):
     folder.mkdir()
     for path in hr_images:
