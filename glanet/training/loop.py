@@ -26,6 +26,7 @@ from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
 from glanet.device import peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
+from glanet.fast import fast_layers
 from glanet.files import write_text
 from glanet.inference import upscale_within
 from glanet.training import checkpoint, images, losses
@@ -43,6 +44,7 @@ from glanet.weights import load
 from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
+JOINED_ON = ("cuda",)  # devices on which a run computes GLA layers by joined products
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
 PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
 
@@ -143,6 +145,8 @@ class Run:
             degradation=recipe.degradation,
             seed=recipe.seed,
         )
+        if self.accelerator.device.type in JOINED_ON:
+            fast_layers(self.state.model)
         self.model = self.accelerator.prepare_model(self.state.model).train()
         self.compute = Step(self.state, self.model, self.loss, recipe, self.accelerator)
         self.pending = None  # the Outcome of a step that is not read yet

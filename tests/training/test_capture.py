@@ -8,13 +8,15 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch._dynamo.utils import counters
 from torch._inductor.exc import TritonMissing
 
 from glanet import GLANet
 from glanet.compile import compile_repeated
+from glanet.fast import fast_layers
 from glanet.model.layer import StochasticDepth
-from glanet.training import loop, train
+from glanet.training import checkpoint, loop, train
 from glanet.training.log import read_log
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -53,11 +55,14 @@ def test_equal_layers_share_compiled_graphs(config, compiled):
     assert len(compiled) == 2  # of 8 layers, with W-MSA and SW-MSA in turn
 
 
-def test_layers_of_any_drop_probability_share_compiled_graphs(config, compiled, monkeypatch):
+@pytest.mark.parametrize("joined", [False, True])
+def test_layers_of_any_drop_probability_share_graphs(config, compiled, monkeypatch, joined):
     deep = replace(config, layers=4, stochastic_depth=0.3, light_head=False)
     ours, plain = GLANet(deep).train(), GLANet(deep).train()
     plain.load_state_dict(ours.state_dict())
     for model in (ours, plain):
+        if joined:
+            fast_layers(model)
         compile_repeated(model)
     image = torch.rand(4, 3, 16, 16)
     counters.clear()
@@ -157,6 +162,42 @@ def test_eager_mode_is_not_left_on_for_other_models(config, recipe, tmp_path, mo
     assert len(compiled) == 1
     run.step()  # still eager
     assert len(compiled) == 1
+
+
+def test_a_run_of_joined_products_is_a_plain_run(config, recipe, tmp_path, monkeypatch):
+    # in float64: in float32, Adam makes steps of the rounding errors of gradients that are 0
+    found = {}
+    for name, devices in {"plain": (), "joined": ("cpu",)}.items():
+        monkeypatch.setattr(loop, "JOINED_ON", devices)
+        awake = replace(config, light_head=False)
+        run = loop.Run(awake, recipe(), tmp_path / name, device="cpu")
+        layers = run.state.model.repeated()
+        assert all(("forward" in vars(layer)) == (name == "joined") for layer in layers)
+        for model in (run.state.model, run.state.average):
+            model.double()
+        for step in range(8):
+            torch.manual_seed(step)
+            lr, hr, *rest = run._inputs(asked=False)
+            run.compute(lr.double(), hr.double(), *rest)
+            run.state.step += 1
+        found[name] = checkpoint._tensors(run.state)
+    assert found["plain"].keys() == found["joined"].keys()
+    for name, tensor in found["plain"].items():
+        torch.testing.assert_close(found["joined"][name], tensor, rtol=1e-9, atol=1e-9)
+
+
+def test_a_checkpoint_says_nothing_of_joined_products(config, recipe, tmp_path, monkeypatch):
+    train(config, recipe(), tmp_path / "plain", device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "JOINED_ON", ("cpu",))
+        train(config, recipe(), tmp_path / "joined", device="cpu")
+    for file in ("checkpoints/step-00000012.safetensors", "weights/model.safetensors"):
+        plain, joined = (load_file(tmp_path / name / file) for name in ("plain", "joined"))
+        shapes = [{name: t.shape for name, t in found.items()} for found in (plain, joined)]
+        assert shapes[0] == shapes[1]
+    resumed = loop.Run(config, recipe(), tmp_path / "joined", device="cpu")
+    assert resumed.state.step == 12
+    assert not any("forward" in vars(layer) for layer in resumed.state.model.repeated())
 
 
 @CUDA
