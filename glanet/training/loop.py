@@ -24,7 +24,7 @@ from glanet import networks
 from glanet.compile import compile_repeated
 from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
-from glanet.device import peak_memory
+from glanet.device import free_memory, peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.fast import fast_layers
 from glanet.files import write_text
@@ -37,6 +37,7 @@ from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.guards import asked_to_stop, claimed, enough_memory
 from glanet.training.log import Log
+from glanet.training.memory import recompute_layers, room_for_images
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
 from glanet.training.step import Outcome, Step
@@ -144,9 +145,12 @@ class Run:
             self.accelerator.device,
             degradation=recipe.degradation,
             seed=recipe.seed,
+            memory=self._memory_for_images(),
         )
         if self.accelerator.device.type in JOINED_ON:
             fast_layers(self.state.model)
+        if recipe.checkpointing:
+            recompute_layers(self.state.model)
         self.model = self.accelerator.prepare_model(self.state.model).train()
         self.compute = Step(self.state, self.model, self.loss, recipe, self.accelerator)
         self.pending = None  # the Outcome of a step that is not read yet
@@ -180,9 +184,23 @@ class Run:
             why = str(getattr(error, "inner_exception", error)).splitlines()[0]
             self.log.say(f"training falls back to eager mode, which is slower: {why}")
             return
-        if self.accelerator.num_processes == 1:
+        # a layer that is computed again reads the state of random numbers, which a graph cannot
+        if self.accelerator.num_processes == 1 and not self.recipe.checkpointing:
             with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
                 self.compute = Captured(self.compute, lr, hr, *rest)
+
+    def _memory_for_images(self):
+        """Bytes of a GPU's memory that a step leaves to the images; None elsewhere."""
+        device = self.accelerator.device
+        if device.type != "cuda":
+            return None
+        return room_for_images(
+            self.state.model.config,
+            self.recipe,
+            free_memory(device),
+            bf16=self.about["precision"] == "bf16",
+            processes=self.accelerator.num_processes,
+        )
 
     def to_the_end(self):
         """Do all steps that are left. Returns the folder of the weights, or None if stopped."""
