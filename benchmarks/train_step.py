@@ -2,11 +2,13 @@
 
     GLANET_DATA=... python -m benchmarks.train_step --presets light --batch 4
     GLANET_DATA=... python -m benchmarks.train_step --presets light paper        # on a GPU
+    GLANET_DATA=... python -m benchmarks.train_step --earlier 890caba     # beside that commit
 
 The plain path is what a first training script does: float32, eager, attention step by step, a
 DataLoader that decodes files in worker processes. Ours is `glanet train`'s own step. Both do the
 same work: forward, L1, backward, Adam, moving average. They take turns, each time in a process of
-its own, so that neither inherits the other's memory.
+its own, so that neither inherits the other's memory. An earlier version of ours is measured by the
+benchmark that lies beside it.
 """
 
 import json
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +38,7 @@ from glanet.model.attention import WindowAttention, attend
 from glanet.training import Recipe
 from glanet.training.loop import Run
 
-PLAIN, OURS = "plain", "ours"
+PLAIN, OURS, EARLIER = "plain", "ours", "earlier"
 FORGOTTEN = 3  # first steps of a process: memory is found, kernels are chosen
 
 
@@ -48,6 +51,7 @@ class Options:
     patch: int = 48  # side of an LR patch, pixels
     steps: int = 8  # timed in each process
     rounds: int = 3  # processes of each path
+    earlier: str | None = None  # a commit, or a folder with its files, to measure ours of as well
     device: str | None = None  # the accelerator if there is one
     seed: int = 0
 
@@ -56,12 +60,29 @@ def main(options: Options):
     ledger.started()
     device = choose_device(options.device)
     rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
-    for preset in options.presets:
-        found = {PLAIN: [], OURS: []}
-        for _ in range(options.rounds):
-            for path, results in found.items():
-                results.append(in_its_own_process(path, preset, options))
-        report(preset, found, rates, options, device)
+    with checked_out(options.earlier) as earlier:
+        for preset in options.presets:
+            found = {path: [] for path in (PLAIN, OURS, *([EARLIER] if earlier else []))}
+            for _ in range(options.rounds):
+                for path, results in found.items():
+                    results.append(in_its_own_process(path, preset, options, earlier))
+            report(preset, found, rates, options, device)
+
+
+@contextmanager
+def checked_out(earlier):
+    """The folder of an earlier version: ``earlier``, or a worktree of that commit, or None."""
+    if earlier is None or Path(earlier).is_dir():
+        yield earlier and Path(earlier).resolve()
+        return
+    git = ["git", "-C", str(ledger.ROOT), "worktree"]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, EARLIER)
+        subprocess.run([*git, "add", "--quiet", "--detach", str(root), earlier], check=True)
+        try:
+            yield root
+        finally:
+            subprocess.run([*git, "remove", "--force", str(root)], check=True)
 
 
 def report(preset, found, rates, options, device):
@@ -72,9 +93,15 @@ def report(preset, found, rates, options, device):
     ratio = ms[PLAIN] / ms[OURS]
     entry = ledger.record(
         f"train-step-{preset}-{device.type}",
-        {"speed": round(ratio, 2), "memory": round(memory[OURS] / memory[PLAIN], 2)},
-        "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path",
+        {
+            "speed": round(ratio, 2),
+            "memory": round(memory[OURS] / memory[PLAIN], 2),
+            **over_earlier(ms, memory),
+        },
+        "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path"
+        + "; over_earlier: the same ratios to an earlier version" * (EARLIER in ms),
         seed=options.seed,
+        earlier=options.earlier and Path(options.earlier).name,
         ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
         peak_memory_gb={path: round(value / 1e9, 3) for path, value in memory.items()},
         precision_of_ours=ours["precision"],
@@ -90,6 +117,16 @@ def report(preset, found, rates, options, device):
     print(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
+def over_earlier(ms, memory):
+    """The ratios of ours to an earlier version, if that was measured."""
+    if EARLIER not in ms:
+        return {}
+    return {
+        "speed_over_earlier": round(ms[EARLIER] / ms[OURS], 2),
+        "memory_over_earlier": round(memory[OURS] / memory[EARLIER], 2),
+    }
+
+
 def hours(ms, options):
     """The hours that the paper's steps take at ``ms`` each, if each has the recipe's patches."""
     recipe = Recipe.preset("paper")
@@ -103,15 +140,25 @@ def hours(ms, options):
     return {f"hours_for_{recipe.steps // 1000}k_steps": round(ms * recipe.steps / 3.6e6, 1)}
 
 
-def in_its_own_process(path, preset, options):
-    settings = json.dumps([path, preset, vars(options)])
+def in_its_own_process(path, preset, options, earlier=None):
+    known = {name: value for name, value in vars(options).items() if name != "earlier"}
+    settings = json.dumps([OURS if path == EARLIER else path, preset, known])
+    root = earlier if path == EARLIER else ledger.ROOT
     run = subprocess.run(
-        [sys.executable, "-m", __spec__.name, settings],
+        [sys.executable, "-m", "benchmarks.train_step", settings],
+        cwd=root,
+        env=environment(root),
         stdout=subprocess.PIPE,
         check=True,
         text=True,
     )
     return json.loads(run.stdout.splitlines()[-1])
+
+
+def environment(root):
+    """This process's variables, for one that runs the code in ``root`` on the same images."""
+    data = str(catalog.data_root().resolve())
+    return {**os.environ, "PYTHONPATH": str(root), "GLANET_DATA": data}
 
 
 def measure(path, preset, options):
@@ -171,7 +218,7 @@ def our_steps(preset, options, device, folder):
     config = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
     run = Run(config, recipe, folder, device=options.device)
     bf16 = run.accelerator.mixed_precision == "bf16"
-    return run.step, str(torch.bfloat16 if bf16 else torch.float32)
+    return run.advance, str(torch.bfloat16 if bf16 else torch.float32)
 
 
 def plain_model(preset, options):

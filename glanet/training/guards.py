@@ -71,7 +71,7 @@ def enough_memory(recipe, device):
 
 def smaller(recipe) -> str:
     """What makes a step need less memory, in words."""
-    again = "" if recipe.checkpointing else " --checkpointing needs still less, and more time."
+    again = "" if recipe.checkpointing else " --checkpointing True needs still less, and more time."
     return (
         f"--accumulate {2 * recipe.accumulate} computes the same gradient in about half the "
         f"memory.{again} A smaller --batch or --patch is another recipe."

@@ -108,6 +108,6 @@ def test_requirements_count_the_step_on_a_gpu(config, recipe, monkeypatch, tmp_p
     counted = memory.step_bytes(config, recipe(), bf16=False, processes=2)
     assert step.needed == memory.with_spare(counted)
     assert step.what == "GPU memory, for a step"
-    for option in ("--accumulate 2", "--checkpointing", "--batch"):
+    for option in ("--accumulate 2", "--checkpointing True", "--batch"):
         assert option in step.remedy
     assert images.needed > step.needed
