@@ -59,5 +59,6 @@ if [ -f benchmarks/inference.py ]; then
     run "$PYTHON" -m benchmarks.inference --device cuda
 fi
 run "$PYTHON" -m benchmarks.profile_step --presets light "${earlier[@]}"
+run "$PYTHON" -m benchmarks.train_step --presets paper --layers --rounds 1 --steps 40
 run "$PYTHON" -m benchmarks.readme
 exit "$status"

@@ -9,6 +9,9 @@ DataLoader that decodes files in worker processes. Ours is `glanet train`'s own 
 same work: forward, L1, backward, Adam, moving average. They take turns, each time in a process of
 its own, so that neither inherits the other's memory. An earlier version of ours is measured by the
 benchmark that lies beside it.
+
+With ``--layers``, ours takes turns with itself: GLA layers by joined products (`glanet.fast`), as
+they are written, and as written but padded by the compiler (its ``force_shape_pad``).
 """
 
 import json
@@ -23,6 +26,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import torch._inductor.config
 import torch.nn.functional as F
 import tyro
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -35,10 +39,10 @@ from glanet import GLANet, ModelConfig
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
 from glanet.model.attention import WindowAttention, attend
-from glanet.training import Recipe
-from glanet.training.loop import Run
+from glanet.training import Recipe, loop
 
 PLAIN, OURS, EARLIER = "plain", "ours", "earlier"
+WRITTEN, PADDED = "as written", "as written, force_shape_pad"  # ways to compute GLA layers
 FORGOTTEN = 3  # first steps of a process: memory is found, kernels are chosen
 
 
@@ -52,6 +56,7 @@ class Options:
     steps: int = 8  # timed in each process
     rounds: int = 3  # processes of each path
     earlier: str | None = None  # a commit, or a folder with its files, to measure ours of as well
+    layers: bool = False  # compare ways to compute GLA layers instead
     device: str | None = None  # the accelerator if there is one
     seed: int = 0
 
@@ -62,11 +67,15 @@ def main(options: Options):
     rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
     with checked_out(options.earlier) as earlier:
         for preset in options.presets:
-            found = {path: [] for path in (PLAIN, OURS, *([EARLIER] if earlier else []))}
+            paths = (PLAIN, OURS, *([EARLIER] if earlier else []))
+            found = {path: [] for path in ((OURS, WRITTEN, PADDED) if options.layers else paths)}
             for _ in range(options.rounds):
                 for path, results in found.items():
                     results.append(in_its_own_process(path, preset, options, earlier))
-            report(preset, found, rates, options, device)
+            if options.layers:
+                report_layers(preset, found, options, device)
+            else:
+                report(preset, found, rates, options, device)
 
 
 @contextmanager
@@ -117,6 +126,22 @@ def report(preset, found, rates, options, device):
     print(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
+def report_layers(preset, found, options, device):
+    ms = {path: statistics.median(r["ms"] for r in results) for path, results in found.items()}
+    entry = ledger.record(
+        f"layers-{preset}-{device.type}",
+        {path: round(ms[WRITTEN] / ms[path], 3) for path in ms},
+        "ms of a step with GLA layers as written / ms in this way; ours: joined products",
+        seed=options.seed,
+        ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
+        peak_memory_gb={p: round(max(r["memory"] for r in rs) / 1e9, 3) for p, rs in found.items()},
+        scale=options.scale,
+        batch=options.batch,
+        patch=options.patch,
+    )
+    print(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
 def over_earlier(ms, memory):
     """The ratios of ours to an earlier version, if that was measured."""
     if EARLIER not in ms:
@@ -141,7 +166,8 @@ def hours(ms, options):
 
 
 def in_its_own_process(path, preset, options, earlier=None):
-    known = {name: value for name, value in vars(options).items() if name != "earlier"}
+    new = ("earlier", "layers")  # an earlier version does not know them
+    known = {name: value for name, value in vars(options).items() if name not in new}
     settings = json.dumps([OURS if path == EARLIER else path, preset, known])
     root = earlier if path == EARLIER else ledger.ROOT
     run = subprocess.run(
@@ -165,7 +191,10 @@ def measure(path, preset, options):
     """Milliseconds of a step, peak memory in bytes, and the precision, of one path."""
     device = choose_device(options.device)
     with tempfile.TemporaryDirectory() as folder:
-        make = {PLAIN: plain_steps, OURS: our_steps}[path]
+        if path in (WRITTEN, PADDED):
+            loop.JOINED_ON = ()
+            torch._inductor.config.force_shape_pad = path == PADDED
+        make = plain_steps if path == PLAIN else our_steps
         step, precision = make(preset, options, device, Path(folder))
         for _ in range(FORGOTTEN):
             step()
@@ -216,7 +245,7 @@ def our_steps(preset, options, device, folder):
         seed=options.seed,
     )
     config = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
-    run = Run(config, recipe, folder, device=options.device)
+    run = loop.Run(config, recipe, folder, device=options.device)
     bf16 = run.accelerator.mixed_precision == "bf16"
     return run.advance, str(torch.bfloat16 if bf16 else torch.float32)
 

@@ -27,7 +27,7 @@ from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
 from glanet.networks import NETWORKS
-from glanet.training import Recipe
+from glanet.training import Recipe, loop
 from glanet.weights import load
 
 
@@ -262,7 +262,7 @@ def test_an_earlier_version_is_measured_by_its_own_benchmark(tmp_path):
     with train_step.checked_out(options.earlier) as earlier:
         path, preset, known = train_step.in_its_own_process("earlier", "tiny", options, earlier)
     assert (path, preset, known["batch"]) == ("ours", "tiny", 3)
-    assert "earlier" not in known
+    assert not {"earlier", "layers"} & set(known)
     with train_step.checked_out(None) as earlier:
         assert earlier is None
 
@@ -272,6 +272,32 @@ def test_ratios_over_an_earlier_version_are_of_ours():
     found = train_step.over_earlier(ms, memory)
     assert found == {"speed_over_earlier": 1.5, "memory_over_earlier": 0.5}
     assert train_step.over_earlier({"plain": 4, "ours": 2}, memory) == {}
+
+
+def test_ways_to_compute_layers_are_told_apart(results, monkeypatch):
+    monkeypatch.setattr(train_step, "matrix_rate", lambda device, dtype: 1e9)
+    seen = []
+
+    def steps(preset, options, device, folder):
+        seen.append((loop.JOINED_ON, torch._inductor.config.force_shape_pad))
+        return lambda: None, "torch.float32"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_step, "our_steps", steps)
+        patch.setattr(
+            train_step,
+            "in_its_own_process",
+            lambda way, preset, options, earlier: train_step.measure(way, preset, options),
+        )
+        patch.setattr(loop, "JOINED_ON", loop.JOINED_ON)
+        with torch._inductor.config.patch(force_shape_pad=False):
+            train_step.main(train_step.Options(layers=True, rounds=1, steps=1, device="cpu"))
+    assert seen == [(("cuda",), False), ((), False), ((), True)]
+    assert set(ledger.read("layers-light-cpu")["value"]) == {
+        "ours",
+        "as written",
+        "as written, force_shape_pad",
+    }
 
 
 def test_a_profile_has_the_slowest_first():

@@ -7,6 +7,7 @@ bit-identical to an uninterrupted run.
 
 import math
 import time
+import warnings
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -470,6 +471,8 @@ def new_state(config, recipe, device, init=None) -> State:
         _take_over(load(init), model, init)
     model.to(device)
     average = AveragedModel(model, device=device)
+    # it is also right that first steps, and those of short runs, are not captured
+    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
     optimizer = torch.optim.Adam(
         model.parameters(),
         recipe.learning_rate,

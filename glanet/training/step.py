@@ -98,9 +98,9 @@ class Step:
 
     def _average(self, counts):
         """Move the average towards the parameters, if ``counts`` is 1 and not 0."""
-        number = self.state.average.n_averaged
+        number, decay = self.state.average.n_averaged, self.recipe.average
         # the first update copies, as torch's AveragedModel does
-        share = torch.where(number == 0, 1.0, 1 - self.recipe.average) * counts
+        share = ((number == 0) * decay + (1 - decay)) * counts
         moves = torch._foreach_sub(self.parameters, self.averages)
         torch._foreach_mul_(moves, share)
         torch._foreach_add_(self.averages, moves)
