@@ -3,6 +3,7 @@
 The light head starts at zero and hides what the layers do, so models here have the paper's.
 """
 
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -110,6 +111,21 @@ def test_compiled_layers_drop_at_their_rate(compiled, in_eager_mode):
         kept = ~whole.any(1)
         assert 1 - kept.float().mean() == pytest.approx(probability, abs=0.015)
         torch.testing.assert_close(one[kept], branch[kept] / (1 - probability))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler for inductor")
+def test_inductor_drops_at_the_rate_of_each_layer():
+    torch.compiler.reset()
+    counters.clear()
+    probabilities = (0.2, 0.7)
+    model = Branches(probabilities).train()
+    compile_repeated(model)
+    branch = torch.rand(20_000, 1, 1, 2) + 1
+    found, again = model(branch), model(branch)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not torch.equal(found, again)
+    for probability, one in zip(probabilities, found, strict=True):
+        assert (one == 0).float().mean() == pytest.approx(probability, abs=0.015)
 
 
 def test_no_two_compiled_steps_drop_alike(compiled, config):
