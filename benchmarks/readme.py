@@ -177,13 +177,49 @@ def _score(found):
 
 def steps():
     """A training step of the plain script and of ours, on each device that was measured."""
-    rows = [("device", "preset", "batch", "plain, ms", "ours, ms", "speedup", "memory ratio")]
+    head = ("device", "preset", "batch", "plain, ms", "ours, ms", "speedup", "memory ratio")
+    rows = [(*head, "speedup over the earlier version")]
     for path in sorted(RESULTS.glob("train-step-*.json")):
         entry = ledger(path.stem)
         preset = path.stem.split("-")[2]
         ms = (f"{statistics.median(entry['ms'][way]):,.0f}" for way in ("plain", "ours"))
         ratios = f"**{entry['value']['speed']:.2f}×**", f"{entry['value']['memory']:.2f}×"
+        since = entry["value"].get("speed_over_earlier")
+        ratios += (f"**{since:.2f}×**, `{entry['earlier']}`" if since else "",)
         rows.append((entry["device"], f"`{preset}`", str(entry["batch"]), *ms, *ratios))
+    return markdown(rows)
+
+
+def profile():
+    """What takes the device's time in a step, earlier and now; no rows before it is measured."""
+    rows = [("preset", "version", "ms a step", "share", "launches", "kernel")]
+    for path in sorted(RESULTS.glob("profile-*.json")):
+        entry = ledger(path.stem)
+        for version, kernels in entry["kernels"].items():
+            total = entry["value"][version]
+            for kernel in kernels:
+                rows.append(
+                    (
+                        f"`{entry['preset']}`",
+                        version,
+                        f"{kernel['ms']:.2f}",
+                        f"{kernel['ms'] / total:.0%}",
+                        f"{kernel['launches']:.0f}",
+                        f"`{kernel['name']}`",
+                    )
+                )
+    return markdown(rows)
+
+
+def window_attention():
+    """The Triton kernel beside PyTorch's attention; no rows before it is measured."""
+    rows = [("device", "head width", "shift", "PyTorch, ms", "kernel, ms", "speedup")]
+    if (RESULTS / "window-attention.json").exists():
+        entry = ledger("window-attention")
+        for case, ratio in entry["value"].items():
+            width, shift = case.split(", ")
+            ms = (f"{entry['ms'][way][case]:.3f}" for way in ("pytorch", "kernel"))
+            rows.append((entry["device"], width, shift, *ms, f"**{ratio:.2f}×**"))
     return markdown(rows)
 
 
@@ -335,6 +371,8 @@ TABLES = {
     "recipes": recipes,
     "scores": scores,
     "steps": steps,
+    "profile": profile,
+    "window-attention": window_attention,
     "batches": batches,
     "paper-run": paper_run,
     "ablation": ablation,

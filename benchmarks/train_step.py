@@ -2,11 +2,16 @@
 
     GLANET_DATA=... python -m benchmarks.train_step --presets light --batch 4
     GLANET_DATA=... python -m benchmarks.train_step --presets light paper        # on a GPU
+    GLANET_DATA=... python -m benchmarks.train_step --earlier 890caba     # beside that commit
 
 The plain path is what a first training script does: float32, eager, attention step by step, a
 DataLoader that decodes files in worker processes. Ours is `glanet train`'s own step. Both do the
 same work: forward, L1, backward, Adam, moving average. They take turns, each time in a process of
-its own, so that neither inherits the other's memory.
+its own, so that neither inherits the other's memory. An earlier version of ours is measured by the
+benchmark that lies beside it.
+
+With ``--layers``, ours takes turns with itself: GLA layers by joined products (`glanet.fast`), as
+they are written, and as written but padded by the compiler (its ``force_shape_pad``).
 """
 
 import json
@@ -16,10 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import torch._inductor.config
 import torch.nn.functional as F
 import tyro
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -32,10 +39,10 @@ from glanet import GLANet, ModelConfig
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
 from glanet.model.attention import WindowAttention, attend
-from glanet.training import Recipe
-from glanet.training.loop import Run
+from glanet.training import Recipe, loop
 
-PLAIN, OURS = "plain", "ours"
+PLAIN, OURS, EARLIER = "plain", "ours", "earlier"
+WRITTEN, PADDED = "as written", "as written, force_shape_pad"  # ways to compute GLA layers
 FORGOTTEN = 3  # first steps of a process: memory is found, kernels are chosen
 
 
@@ -48,6 +55,8 @@ class Options:
     patch: int = 48  # side of an LR patch, pixels
     steps: int = 8  # timed in each process
     rounds: int = 3  # processes of each path
+    earlier: str | None = None  # a commit, or a folder with its files, to measure ours of as well
+    layers: bool = False  # compare ways to compute GLA layers instead
     device: str | None = None  # the accelerator if there is one
     seed: int = 0
 
@@ -56,12 +65,33 @@ def main(options: Options):
     ledger.started()
     device = choose_device(options.device)
     rates = {str(dtype): matrix_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
-    for preset in options.presets:
-        found = {PLAIN: [], OURS: []}
-        for _ in range(options.rounds):
-            for path, results in found.items():
-                results.append(in_its_own_process(path, preset, options))
-        report(preset, found, rates, options, device)
+    with checked_out(options.earlier) as earlier:
+        for preset in options.presets:
+            paths = (PLAIN, OURS, *([EARLIER] if earlier else []))
+            found = {path: [] for path in ((OURS, WRITTEN, PADDED) if options.layers else paths)}
+            for _ in range(options.rounds):
+                for path, results in found.items():
+                    results.append(in_its_own_process(path, preset, options, earlier))
+            if options.layers:
+                report_layers(preset, found, options, device)
+            else:
+                report(preset, found, rates, options, device)
+
+
+@contextmanager
+def checked_out(earlier):
+    """The folder of an earlier version: ``earlier``, or a worktree of that commit, or None."""
+    if earlier is None or Path(earlier).is_dir():
+        yield earlier and Path(earlier).resolve()
+        return
+    git = ["git", "-C", str(ledger.ROOT), "worktree"]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, EARLIER)
+        subprocess.run([*git, "add", "--quiet", "--detach", str(root), earlier], check=True)
+        try:
+            yield root
+        finally:
+            subprocess.run([*git, "remove", "--force", str(root)], check=True)
 
 
 def report(preset, found, rates, options, device):
@@ -72,9 +102,15 @@ def report(preset, found, rates, options, device):
     ratio = ms[PLAIN] / ms[OURS]
     entry = ledger.record(
         f"train-step-{preset}-{device.type}",
-        {"speed": round(ratio, 2), "memory": round(memory[OURS] / memory[PLAIN], 2)},
-        "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path",
+        {
+            "speed": round(ratio, 2),
+            "memory": round(memory[OURS] / memory[PLAIN], 2),
+            **over_earlier(ms, memory),
+        },
+        "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path"
+        + "; over_earlier: the same ratios to an earlier version" * (EARLIER in ms),
         seed=options.seed,
+        earlier=options.earlier and Path(options.earlier).name,
         ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
         peak_memory_gb={path: round(value / 1e9, 3) for path, value in memory.items()},
         precision_of_ours=ours["precision"],
@@ -90,6 +126,32 @@ def report(preset, found, rates, options, device):
     print(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
+def report_layers(preset, found, options, device):
+    ms = {path: statistics.median(r["ms"] for r in results) for path, results in found.items()}
+    entry = ledger.record(
+        f"layers-{preset}-{device.type}",
+        {path: round(ms[WRITTEN] / ms[path], 3) for path in ms},
+        "ms of a step with GLA layers as written / ms in this way; ours: joined products",
+        seed=options.seed,
+        ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
+        peak_memory_gb={p: round(max(r["memory"] for r in rs) / 1e9, 3) for p, rs in found.items()},
+        scale=options.scale,
+        batch=options.batch,
+        patch=options.patch,
+    )
+    print(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
+def over_earlier(ms, memory):
+    """The ratios of ours to an earlier version, if that was measured."""
+    if EARLIER not in ms:
+        return {}
+    return {
+        "speed_over_earlier": round(ms[EARLIER] / ms[OURS], 2),
+        "memory_over_earlier": round(memory[OURS] / memory[EARLIER], 2),
+    }
+
+
 def hours(ms, options):
     """The hours that the paper's steps take at ``ms`` each, if each has the recipe's patches."""
     recipe = Recipe.preset("paper")
@@ -103,10 +165,15 @@ def hours(ms, options):
     return {f"hours_for_{recipe.steps // 1000}k_steps": round(ms * recipe.steps / 3.6e6, 1)}
 
 
-def in_its_own_process(path, preset, options):
-    settings = json.dumps([path, preset, vars(options)])
+def in_its_own_process(path, preset, options, earlier=None):
+    new = ("earlier", "layers")  # an earlier version does not know them
+    known = {name: value for name, value in vars(options).items() if name not in new}
+    settings = json.dumps([OURS if path == EARLIER else path, preset, known])
+    root = earlier if path == EARLIER else ledger.ROOT
     run = subprocess.run(
-        [sys.executable, "-m", __spec__.name, settings],
+        [sys.executable, "-m", "benchmarks.train_step", settings],
+        cwd=root,
+        env=environment(root),
         stdout=subprocess.PIPE,
         check=True,
         text=True,
@@ -114,11 +181,20 @@ def in_its_own_process(path, preset, options):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def environment(root):
+    """This process's variables, for one that runs the code in ``root`` on the same images."""
+    data = str(catalog.data_root().resolve())
+    return {**os.environ, "PYTHONPATH": str(root), "GLANET_DATA": data}
+
+
 def measure(path, preset, options):
     """Milliseconds of a step, peak memory in bytes, and the precision, of one path."""
     device = choose_device(options.device)
     with tempfile.TemporaryDirectory() as folder:
-        make = {PLAIN: plain_steps, OURS: our_steps}[path]
+        if path in (WRITTEN, PADDED):
+            loop.JOINED_ON = ()
+            torch._inductor.config.force_shape_pad = path == PADDED
+        make = plain_steps if path == PLAIN else our_steps
         step, precision = make(preset, options, device, Path(folder))
         for _ in range(FORGOTTEN):
             step()
@@ -169,9 +245,9 @@ def our_steps(preset, options, device, folder):
         seed=options.seed,
     )
     config = replace(ModelConfig.preset(preset, options.scale), stochastic_depth=0.0)
-    run = Run(config, recipe, folder, device=options.device)
+    run = loop.Run(config, recipe, folder, device=options.device)
     bf16 = run.accelerator.mixed_precision == "bf16"
-    return run.step, str(torch.bfloat16 if bf16 else torch.float32)
+    return run.advance, str(torch.bfloat16 if bf16 else torch.float32)
 
 
 def plain_model(preset, options):

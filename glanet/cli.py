@@ -17,6 +17,7 @@ import tyro
 from numpy import asarray
 from tqdm import tqdm
 from tyro.conf import (
+    FlagConversionOff,
     FlagCreatePairsOff,
     OmitArgPrefixes,
     Positional,
@@ -54,6 +55,8 @@ def _optional(kind, metavar):
 
 def _recipe_option(field):
     kind = Literal[CHOICES[field.name]] if field.name in CHOICES else field.type
+    if kind is bool:  # a flag could not say that a preset's value is meant
+        kind = Annotated[bool, FlagConversionOff]
     return Annotated[kind, arg(help=field.metadata["help"], help_behavior_hint="")]
 
 

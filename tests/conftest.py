@@ -20,6 +20,15 @@ def _required_folder(variable, holds):
     pytest.skip(reason)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need a CUDA device: `pytest -m cuda` runs them alone."""
+    for item in items:
+        reasons = [mark.kwargs.get("reason", "") for mark in item.iter_markers("skipif")]
+        if any("CUDA device" in reason for reason in reasons):
+            item.add_marker(pytest.mark.cuda)
+
+
 @pytest.fixture(scope="session")
 def data_root():
     """The root of the image data (GLANET_DATA)."""

@@ -1,17 +1,33 @@
 """The benchmarks claim no more than they measured."""
 
+import importlib
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+import tyro
 
-from benchmarks import frequency_lab, ledger, rivals, ship, short, train_step
+from benchmarks import (
+    frequency_lab,
+    ledger,
+    profile_step,
+    rivals,
+    ship,
+    short,
+    train_step,
+    window_attention,
+)
 from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
 from glanet.networks import NETWORKS
-from glanet.training import Recipe
+from glanet.training import Recipe, loop
 from glanet.weights import load
 
 
@@ -200,3 +216,101 @@ def test_only_finished_runs_are_seeds(tmp_path):
     (tmp_path / "gla-net-seed3" / "checkpoints").mkdir(parents=True)
     load("tiny-x2").save_pretrained(tmp_path / "swinir-seed2" / "weights")
     assert [*frequency_lab.seeds(tmp_path, "gla-net")] == ["gla-net-seed2"]
+
+
+# On a GPU
+
+
+SCRIPT = ledger.ROOT / "benchmarks" / "gpu.sh"
+
+
+def test_every_command_of_the_gpu_script_exists():
+    subprocess.run(["bash", "-n", SCRIPT], check=True)
+    commands = re.findall(r'^ *run "\$PYTHON" -m (.*)$', SCRIPT.read_text(), re.MULTILINE)
+    assert len(commands) >= 7
+    for command in commands:
+        name, *arguments = command.replace('"${earlier[@]}"', "--earlier 890caba").split()
+        if name == "pytest":
+            assert arguments[-3:] == ["-m", "cuda", "tests"]
+            continue
+        path = ledger.ROOT / f"{name.replace('.', '/')}.py"
+        if path.name == "inference.py" and not path.exists():
+            continue  # the script asks, too
+        module = importlib.import_module(name)
+        assert callable(module.main)
+        if arguments:
+            tyro.cli(module.Options, args=arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to measure")
+def test_without_a_gpu_nothing_is_measured():
+    environment = {**os.environ, "PYTHON": sys.executable}
+    run = subprocess.run(["bash", SCRIPT], env=environment, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "no CUDA device, so nothing was measured" in run.stderr
+    with pytest.raises(SystemExit) as ended:
+        window_attention.main(window_attention.Options())
+    assert ended.value.code == 2
+
+
+def test_an_earlier_version_is_measured_by_its_own_benchmark(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "train_step.py").write_text(
+        "import json, sys\nprint(json.dumps(json.loads(sys.argv[1])))\n"
+    )
+    options = train_step.Options(batch=3, earlier=str(tmp_path))
+    with train_step.checked_out(options.earlier) as earlier:
+        path, preset, known = train_step.in_its_own_process("earlier", "tiny", options, earlier)
+    assert (path, preset, known["batch"]) == ("ours", "tiny", 3)
+    assert not {"earlier", "layers"} & set(known)
+    with train_step.checked_out(None) as earlier:
+        assert earlier is None
+
+
+def test_ratios_over_an_earlier_version_are_of_ours():
+    ms, memory = {"plain": 4, "ours": 2, "earlier": 3}, {"plain": 4, "ours": 1, "earlier": 2}
+    found = train_step.over_earlier(ms, memory)
+    assert found == {"speed_over_earlier": 1.5, "memory_over_earlier": 0.5}
+    assert train_step.over_earlier({"plain": 4, "ours": 2}, memory) == {}
+
+
+def test_ways_to_compute_layers_are_told_apart(results, monkeypatch):
+    monkeypatch.setattr(train_step, "matrix_rate", lambda device, dtype: 1e9)
+    seen = []
+
+    def steps(preset, options, device, folder):
+        seen.append((loop.JOINED_ON, torch._inductor.config.force_shape_pad))
+        return lambda: None, "torch.float32"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_step, "our_steps", steps)
+        patch.setattr(
+            train_step,
+            "in_its_own_process",
+            lambda way, preset, options, earlier: train_step.measure(way, preset, options),
+        )
+        patch.setattr(loop, "JOINED_ON", loop.JOINED_ON)
+        with torch._inductor.config.patch(force_shape_pad=False):
+            train_step.main(train_step.Options(layers=True, rounds=1, steps=1, device="cpu"))
+    assert seen == [(("cuda",), False), ((), False), ((), True)]
+    assert set(ledger.read("layers-light-cpu")["value"]) == {
+        "ours",
+        "as written",
+        "as written, force_shape_pad",
+    }
+
+
+def test_a_profile_has_the_slowest_first():
+    quick = {"data": ("photos",), "batch": 1, "patch": 8, "steps": 1, "device": "cpu"}
+    found = profile_step.kernels_of("tiny", **quick)
+    times = [kernel["ms"] for kernel in found]
+    assert times == sorted(times, reverse=True)
+    assert times[-1] >= 0
+    assert any("conv" in kernel["name"] for kernel in found)
+
+
+def test_both_ways_of_window_attention_are_the_same():
+    options = window_attention.Options(heads=2, window=4, batch=1, patch=8)
+    functions, layer, qkv = window_attention.ways(6, 2, options, "cpu", torch.float32)
+    one, other = (functions[way](layer, qkv) for way in window_attention.WAYS)
+    torch.testing.assert_close(one, other)

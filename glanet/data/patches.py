@@ -220,9 +220,7 @@ class PatchStore:
         width = scale * self.sizes[plan.image, 1]
         corner = start + scale * (plan.top * width + plan.left)
         walk = _walk(corner, width, side, plan.orientation)
-        walk, along = (
-            torch.from_numpy(part).to(self.pixels.device) for part in (walk, np.arange(side))
-        )
+        walk, along = (_sent(part, self.pixels.device) for part in (walk, np.arange(side)))
         return self.pixels[_index(walk, along)]
 
     def _copy(self, start, plan, scale, side):
@@ -245,8 +243,18 @@ class PatchStore:
         else:
             # Divided by a tensor: by a number, CUDA would multiply with its rounded inverse and
             # differ from the CPU in the last bit.
-            patches = torch.as_tensor(patches, device=self.device).float() / self._white
+            if isinstance(patches, np.ndarray):
+                patches = _sent(patches, self.device)
+            patches = patches.float() / self._white
         return patches.permute(0, 3, 1, 2)
+
+
+def _sent(array, device):
+    """An array as a tensor on a device. A GPU is not waited for: it may be at work on a step."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()  # only pinned memory is copied without waiting
+    return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 def _orient(patch, orientation):

@@ -1,4 +1,4 @@
-"""A training step's forward and backward pass on a GPU, captured as a CUDA graph.
+"""A training step on a GPU, captured as a CUDA graph.
 
 A step has thousands of small kernels. Python takes several times as long to launch them one by one
 as the GPU takes to run them. `glanet.compile` fuses many of them; the remaining ones are captured
@@ -15,7 +15,8 @@ class Captured:
 
     A call takes inputs of the same shapes and returns what the function would. It overwrites the
     result of the call before, and every ``grad`` that the function left. The function's Python code
-    runs only for the capture, so it must not depend on the values of its inputs.
+    runs only for the capture, so it must not depend on the values of its inputs. It runs `WARM_UP`
+    times before that, with all its effects.
     """
 
     def __init__(self, function, *inputs):

@@ -24,7 +24,7 @@ from glanet.weights.trained import with_config
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
 # settings that a run may resume with, and those among them that leave its result as it is
-HARMLESS = {"recipe.validate_every", "recipe.save_every"}
+HARMLESS = {"recipe.validate_every", "recipe.save_every", "recipe.checkpointing"}
 MAY_CHANGE = HARMLESS | {
     "recipe.on_nan",
     "recipe.gradient_clip",

@@ -65,9 +65,17 @@ def enough_memory(recipe, device):
             raise
         raise TrainError(
             f"{device}: out of memory with {recipe.batch} patches of {recipe.patch}×{recipe.patch} "
-            f"pixels a step. --accumulate {2 * recipe.accumulate} computes the same gradient in "
-            "about half the memory. A smaller --batch or --patch is another recipe."
+            f"pixels a step. {smaller(recipe)}"
         ) from error
+
+
+def smaller(recipe) -> str:
+    """What makes a step need less memory, in words."""
+    again = "" if recipe.checkpointing else " --checkpointing True needs still less, and more time."
+    return (
+        f"--accumulate {2 * recipe.accumulate} computes the same gradient in about half the "
+        f"memory.{again} A smaller --batch or --patch is another recipe."
+    )
 
 
 @contextmanager

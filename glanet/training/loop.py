@@ -7,26 +7,27 @@ bit-identical to an uninterrupted run.
 
 import math
 import time
+import warnings
 import zlib
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from glanet import networks
 from glanet.compile import compile_repeated
 from glanet.config import ModelShape
 from glanet.data.patches import PatchStore
-from glanet.device import peak_memory
+from glanet.device import free_memory, peak_memory
 from glanet.evaluation.benchmark import evaluate, mean_scores
+from glanet.fast import fast_layers
 from glanet.files import write_text
 from glanet.inference import upscale_within
 from glanet.training import checkpoint, images, losses
@@ -37,12 +38,15 @@ from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.guards import asked_to_stop, claimed, enough_memory
 from glanet.training.log import Log
+from glanet.training.memory import recompute_layers, room_for_images
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
+from glanet.training.step import Outcome, Step
 from glanet.weights import load
 from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
+JOINED_ON = ("cuda",)  # devices on which a run computes GLA layers by joined products
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
 PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
 
@@ -142,8 +146,15 @@ class Run:
             self.accelerator.device,
             degradation=recipe.degradation,
             seed=recipe.seed,
+            memory=self._memory_for_images(),
         )
-        self.model = self.accelerator.prepare_model(self.state.model)
+        if self.accelerator.device.type in JOINED_ON:
+            fast_layers(self.state.model)
+        if recipe.checkpointing:
+            recompute_layers(self.state.model)
+        self.model = self.accelerator.prepare_model(self.state.model).train()
+        self.compute = Step(self.state, self.model, self.loss, recipe, self.accelerator)
+        self.pending = None  # the Outcome of a step that is not read yet
         self.log = Log(
             self.files.log,
             since=self.state.step,
@@ -158,25 +169,39 @@ class Run:
             self._compile()
 
     def _compile(self):
-        """Compile ``gradient``, and capture it where this process need not wait for others."""
+        """Compile the gradient, and capture the step if this process need not wait for others."""
         from torch._dynamo.exc import ShortenTraceback  # takes a second to import
 
         self.log.say("compiling, which takes a minute or two")
-        batch = self._batch()
+        lr, hr, *rest = self._inputs(asked=False)
         compile_repeated(self.state.model)
-        self.model.train()
         try:
             with enough_memory(self.recipe, self.accelerator.device):
-                self.gradient(*batch)
+                self.compute.gradient(lr, hr)
         except ShortenTraceback as error:  # for example without Triton, or without a C compiler
             # the stance holds inside ``gradient`` alone: other models may compile
-            self.gradient = torch.compiler.set_stance("force_eager")(self.gradient)
+            eager = torch.compiler.set_stance("force_eager")
+            self.compute.gradient = eager(self.compute.gradient)
             why = str(getattr(error, "inner_exception", error)).splitlines()[0]
             self.log.say(f"training falls back to eager mode, which is slower: {why}")
             return
-        if self.accelerator.num_processes == 1:
-            with enough_memory(self.recipe, self.accelerator.device):
-                self.gradient = Captured(self.gradient, *batch)
+        # a layer that is computed again reads the state of random numbers, which a graph cannot
+        if self.accelerator.num_processes == 1 and not self.recipe.checkpointing:
+            with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
+                self.compute = Captured(self.compute, lr, hr, *rest)
+
+    def _memory_for_images(self):
+        """Bytes of a GPU's memory that a step leaves to the images; None elsewhere."""
+        device = self.accelerator.device
+        if device.type != "cuda":
+            return None
+        return room_for_images(
+            self.state.model.config,
+            self.recipe,
+            free_memory(device),
+            bf16=self.about["precision"] == "bf16",
+            processes=self.accelerator.num_processes,
+        )
 
     def to_the_end(self):
         """Do all steps that are left. Returns the folder of the weights, or None if stopped."""
@@ -184,11 +209,11 @@ class Run:
         with asked_to_stop() as asked, self._progress() as progress:
             while state.step < recipe.steps:
                 started = time.monotonic()
-                loss, norm, stop = self.step(asked())
+                stop = self.advance(asked())
                 state.seconds += time.monotonic() - started
-                self.log.collect(loss, norm)
                 progress.update()
-                self._write_down(progress)
+                if not self.pending:
+                    self._write_down(progress)
                 if stop:
                     self._save()
                     self.log.say(
@@ -198,34 +223,56 @@ class Run:
                     return None
         return self._export()
 
+    def advance(self, asked=False):
+        """Begin a step, and meanwhile read what the one before it found.
+
+        If something is due after this step, or the run ends with it, read this one as well. Returns
+        whether it ends: any process was ``asked`` to stop.
+        """
+        before, self.pending = self.pending, self._begin(asked)
+        stop = self._read(before) if before else False
+        alone = self.accelerator.num_processes == 1  # else the others do not know of it yet
+        if stop or self._is_due() or (asked and alone):
+            stop |= self._read(self.pending)
+            self.pending = None
+        return stop
+
     def step(self, asked=False):
-        """Do one step: batch, loss, gradient, update, average.
+        """Do one step and wait for it.
 
         Returns the loss and the gradient's norm, and whether any process was ``asked`` to stop.
         """
+        return self._checked(self._begin(asked))
+
+    def _begin(self, asked):
+        """Begin a step: batch, loss, gradient, update, average. Returns its `Outcome`."""
         recipe, state, accelerator = self.recipe, self.state, self.accelerator
         # stochastic depth draws from this, as the batch does from seed and step
         torch.manual_seed(
             zlib.crc32(f"{recipe.seed} {state.step} {accelerator.process_index}".encode())
         )
-        state.optimizer.param_groups[0]["lr"] = learning_rate(recipe, state.step)
-        self.model.train()
         with enough_memory(recipe, accelerator.device):
-            loss = self.gradient(*self._batch())
-        norm = accelerator.clip_grad_norm_(
-            self.model.parameters(), recipe.gradient_clip or math.inf
-        )
-        # all processes must decide alike: by the mean loss, and by whether any was asked to stop
-        shared = accelerator.reduce(
-            torch.stack([loss, torch.full_like(loss, float(asked))]), "mean"
-        )
-        loss, norm, stop = *shared[:1].tolist(), norm.item(), shared[1].item() > 0
-        if math.isfinite(loss) and math.isfinite(norm):
-            state.optimizer.step()
-            state.average.update_parameters(state.model)
-        else:
-            self._not_finite(loss, norm)
+            values = self.compute(*self._inputs(asked))
         state.step += 1
+        return Outcome(state.step - 1, values)
+
+    def _inputs(self, asked):
+        """The tensors that `Step` takes: LR and HR patches, learning rate, ``asked``."""
+        numbers = (learning_rate(self.recipe, self.state.step), float(asked))
+        device = self.accelerator.device
+        return *self._batch(), *(torch.full((), number, device=device) for number in numbers)
+
+    def _read(self, outcome):
+        """Log what a step found. Returns whether any process was asked to stop."""
+        loss, norm, stop = self._checked(outcome)
+        self.log.collect(loss, norm)
+        return stop
+
+    def _checked(self, outcome):
+        """What a step found, after a look at whether it is finite."""
+        loss, norm, stop = outcome.read()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._not_finite(outcome.step, loss, norm)
         return loss, norm, stop
 
     def _batch(self):
@@ -234,40 +281,30 @@ class Run:
         ranks = accelerator.process_index, accelerator.num_processes
         return self.store.batch(recipe.seed, self.state.step, recipe.batch, *ranks)
 
-    def gradient(self, lr, hr):
-        """The loss of a batch, a scalar; leaves its gradient in the parameters."""
-        self.state.optimizer.zero_grad(set_to_none=True)
-        count = self.recipe.accumulate
-        total = torch.zeros((), device=lr.device)
-        for number, part in enumerate(zip(lr.chunk(count), hr.chunk(count), strict=True), start=1):
-            # processes exchange the gradient once, with the last part
-            waits = nullcontext() if number == count else self.accelerator.no_sync(self.model)
-            with waits:
-                total += self._part_of_gradient(*part) / count
-        return total
-
-    def _part_of_gradient(self, lr, hr):
-        loss = self.loss(self.model(lr), hr)
-        self.accelerator.backward(loss / self.recipe.accumulate)
-        return loss.detach()
-
-    def _not_finite(self, loss, norm):
+    def _not_finite(self, step, loss, norm):
         recipe, state = self.recipe, self.state
-        what = f"step {state.step}: the loss is {loss}, the gradient's norm {norm}"
+        what = f"step {step}: the loss is {loss}, the gradient's norm {norm}"
         if recipe.on_nan == "skip":
             state.skipped += 1
             self.log.say(f"{what}; skipped, {state.skipped} so far")
             return
-        path = self.files.before_not_finite(state.step)
+        state.step = step  # later steps may have begun; the device refused them
+        path = self.files.before_not_finite(step)
         if self.accelerator.is_main_process:
             checkpoint.save(path, state, self.about)
-        plan = self.store.plan(recipe.seed, state.step, recipe.batch)
+        plan = self.store.plan(recipe.seed, step, recipe.batch)
         patches = "\n  ".join(self.store.describe(plan))
         raise NotFiniteError(
             f"{what}. The model before this step is in {path}. The batch was\n  {patches}\n"
             "A lower learning rate, a warm-up or gradient clipping may help; --on-nan skip skips "
             "such steps."
         )
+
+    def _is_due(self):
+        """Whether `_write_down` has something to write after this step."""
+        recipe, step = self.recipe, self.state.step
+        intervals = (LOG_EVERY, recipe.validate_every, recipe.save_every)
+        return step == recipe.steps or any(step % interval == 0 for interval in intervals)
 
     def _write_down(self, progress):
         """What is due after a step: validation, an entry of the log, a checkpoint."""
@@ -397,7 +434,13 @@ def make_accelerator(recipe, log_with, device, folder):
             mixed_precision="bf16" if bf16 else "no",
             log_with=log_with,
             project_dir=str(folder),
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+            kwargs_handlers=[
+                InitProcessGroupKwargs(timeout=PATIENCE),
+                # all buffers are constants
+                DistributedDataParallelKwargs(
+                    broadcast_buffers=False, gradient_as_bucket_view=True
+                ),
+            ],
         )
         if log_with:
             accelerator.init_trackers(folder.name, {"steps": recipe.steps, "batch": recipe.batch})
@@ -428,9 +471,15 @@ def new_state(config, recipe, device, init=None) -> State:
     if init is not None:
         _take_over(load(init), model, init)
     model.to(device)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average))
+    average = AveragedModel(model, device=device)
+    # it is also right that first steps, and those of short runs, are not captured
+    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
     optimizer = torch.optim.Adam(
-        model.parameters(), recipe.learning_rate, recipe.betas, fused=device.type != "mps"
+        model.parameters(),
+        recipe.learning_rate,
+        recipe.betas,
+        fused=device.type != "mps",
+        capturable=device.type == "cuda",
     )
     return State(model, average, optimizer)
 

@@ -73,6 +73,11 @@ class Recipe(Config):
     accumulate: int = knob(
         1, "parts in which a batch is computed: more need less memory, for the same gradient"
     )
+    checkpointing: bool = knob(
+        False,
+        "activation checkpointing: layers are computed again in the backward pass, which needs "
+        "less memory and more time, for the same gradient",
+    )
     learning_rate: float = knob(1e-4, "learning rate at its highest (§3)")
     betas: tuple[float, float] = knob((0.9, 0.999), "Adam's decay rates (§3)")
     schedule: str = knob("halving", "halving: at the milestones; cosine: down to 0")

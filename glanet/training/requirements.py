@@ -12,6 +12,9 @@ from glanet.files import existing, free_disk
 from glanet.networks import count_parameters
 from glanet.training import images
 from glanet.training.checkpoint import KEPT
+from glanet.training.guards import smaller
+from glanet.training.loop import has_bf16
+from glanet.training.memory import step_bytes, with_spare
 from glanet.training.recipe import Recipe
 
 # sets that `catalog.get` downloads to train on: (height, width) that none of their images exceeds,
@@ -55,7 +58,10 @@ def requirements(
     Raises:
         TrainError, DataError, ImageError: images are missing, and cannot be downloaded.
     """
-    gpus = gpu_count(device)
+    gpus, step = gpu_count(device), 0
+    if gpus:
+        bf16 = recipe.precision != "float32" and has_bf16()
+        step = step_bytes(config, recipe, bf16=bf16, processes=processes or gpus)
     archive, sizes = 0, []
     for name in recipe.data:
         if name in DOWNLOADABLE and catalog.status(name).state == catalog.ABSENT:
@@ -74,11 +80,23 @@ def requirements(
         run_disk=free_disk(folder),
         one_disk=existing(root).stat().st_dev == existing(folder).stat().st_dev,
         memory=free_memory("cuda" if gpus else "cpu"),
+        step=step,
+        step_remedy=smaller(recipe),
     )
 
 
 def needs(
-    *, archive, decoded, parameters, stores, data_disk, run_disk, one_disk, memory
+    *,
+    archive,
+    decoded,
+    parameters,
+    stores,
+    data_disk,
+    run_disk,
+    one_disk,
+    memory,
+    step=0,
+    step_remedy="",
 ) -> list[Need]:
     """What a run needs, by arithmetic alone.
 
@@ -90,9 +108,11 @@ def needs(
         data_disk: bytes free where the data lie.
         run_disk: bytes free where the run lies.
         one_disk: whether both are on the same disk.
-        memory: bytes free.
+        memory: bytes free, of a GPU where there is one.
+        step: bytes of a step on a GPU, `memory.step_bytes`; 0 without one.
+        step_remedy: what makes it need less, in words.
     """
-    found = []
+    found, step = [], with_spare(step)
     if archive:
         found.append(
             Need(
@@ -103,9 +123,14 @@ def needs(
             )
         )
         data_disk -= archive  # the archive is deleted, its images stay
+    if step:
+        found.append(Need("GPU memory, for a step", step, memory, step_remedy))
     in_memory = Need(
-        "memory, for the decoded images",
-        2 * stores * decoded,  # half of the free memory is left to the model
+        "GPU memory, for a step and the decoded images"
+        if step
+        else "memory, for the decoded images",
+        # without a GPU, half of the free memory is left to the model
+        step + decoded if step else 2 * stores * decoded,
         memory,
         "the images will be read from a file instead, which is slower: see the next line",
     )

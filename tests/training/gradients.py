@@ -19,6 +19,9 @@ def main():
     run = Run(config, recipe, settings["folder"], device="cpu")
     loss, _, _ = run.step()
     processes = run.accelerator.num_processes
+    if processes > 1:
+        assert run.model.gradient_as_bucket_view
+        assert not run.model.broadcast_buffers
     if run.accelerator.is_main_process:
         found = {n: p.grad.contiguous() for n, p in run.state.model.named_parameters()}
         save_file(found, sys.argv[2], {"loss": repr(loss), "processes": str(processes)})

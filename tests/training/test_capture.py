@@ -1,15 +1,23 @@
-"""A step that is compiled and captured is the step as it was."""
+"""A step that is compiled and captured is the step as it was.
 
+The light head starts at zero and hides what the layers do, so models here have the paper's.
+"""
+
+import shutil
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch._dynamo.utils import counters
 from torch._inductor.exc import TritonMissing
 
 from glanet import GLANet
 from glanet.compile import compile_repeated
-from glanet.training import loop, train
+from glanet.fast import fast_layers
+from glanet.model.layer import StochasticDepth
+from glanet.training import checkpoint, loop, train
 from glanet.training.log import read_log
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -23,25 +31,112 @@ def step(model, image):
     return [out, *(parameter.grad for parameter in model.parameters())]
 
 
-@pytest.mark.parametrize(("stochastic_depth", "graphs"), [(0.0, 2), (0.3, 5)])
-def test_equal_layers_share_compiled_graphs(config, monkeypatch, stochastic_depth, graphs):
-    compiled = []
+@pytest.fixture
+def compiled(monkeypatch):
+    """The graphs that torch.compile makes; they run uncompiled."""
+    graphs = []
 
     def count(graph, inputs):
-        compiled.append(graph)
+        graphs.append(graph)
         return graph.forward
 
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=count))
     torch.compiler.reset()
-    deep = replace(config, layers=4, stochastic_depth=stochastic_depth)
+    return graphs
+
+
+def test_equal_layers_share_compiled_graphs(config, compiled):
+    deep = replace(config, layers=4, stochastic_depth=0.0, light_head=False)
     ours, plain = GLANet(deep), GLANet(deep)
     plain.load_state_dict(ours.state_dict())
     compile_repeated(ours)
     image = torch.rand(2, 3, 16, 16)
     for mine, theirs in zip(step(ours, image), step(plain, image), strict=True):
         torch.testing.assert_close(mine, theirs)
-    # 8 layers, with W-MSA and SW-MSA in turn; stochastic depth cuts a graph in pieces
-    assert len(compiled) == graphs
+    assert len(compiled) == 2  # of 8 layers, with W-MSA and SW-MSA in turn
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_layers_of_any_drop_probability_share_graphs(config, compiled, monkeypatch, joined):
+    deep = replace(config, layers=4, stochastic_depth=0.3, light_head=False)
+    ours, plain = GLANet(deep).train(), GLANet(deep).train()
+    plain.load_state_dict(ours.state_dict())
+    for model in (ours, plain):
+        if joined:
+            fast_layers(model)
+        compile_repeated(model)
+    image = torch.rand(4, 3, 16, 16)
+    counters.clear()
+    found = step(ours, image)
+    # W-MSA and SW-MSA, and the first layer, which drops nothing; none is cut in pieces
+    assert len(compiled) == 3
+    assert not counters["graph_break"]
+    with monkeypatch.context() as patch, torch.compiler.set_stance("force_eager"):
+        patch.setattr(torch.compiler, "is_compiling", lambda: True)  # the same random numbers
+        for mine, theirs in zip(found, step(plain, image), strict=True):
+            torch.testing.assert_close(mine, theirs)
+    step(ours, image)
+    assert len(compiled) == 3
+
+
+class Branches(torch.nn.Module):
+    """Samples that go through stochastic depth, as in layers of other probabilities."""
+
+    def __init__(self, probabilities):
+        super().__init__()
+        self.drops = torch.nn.ModuleList(StochasticDepth(p) for p in probabilities)
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def repeated(self):
+        return self.drops
+
+    def forward(self, branch):
+        return torch.stack([drop(branch * self.weight) for drop in self.drops])
+
+
+@pytest.mark.parametrize("in_eager_mode", [False, True])
+def test_compiled_layers_drop_at_their_rate(compiled, in_eager_mode):
+    probabilities = (0.1, 0.5, 0.9)
+    model = Branches(probabilities).train()
+    compile_repeated(model)
+    if in_eager_mode:
+        model.forward = torch.compiler.set_stance("force_eager")(model.forward)
+    branch = torch.rand(20_000, 2, 2, 3) + 1
+    found, again = model(branch), model(branch)
+    assert len(compiled) == (0 if in_eager_mode else 1)
+    assert not torch.equal(found, again)
+    for probability, one in zip(probabilities, found, strict=True):
+        whole = (one == 0).flatten(1)
+        assert torch.equal(whole.any(1), whole.all(1))  # samples are dropped as a whole
+        kept = ~whole.any(1)
+        assert 1 - kept.float().mean() == pytest.approx(probability, abs=0.015)
+        torch.testing.assert_close(one[kept], branch[kept] / (1 - probability))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no C++ compiler for inductor")
+def test_inductor_drops_at_the_rate_of_each_layer():
+    torch.compiler.reset()
+    counters.clear()
+    probabilities = (0.2, 0.7)
+    model = Branches(probabilities).train()
+    compile_repeated(model)
+    branch = torch.rand(20_000, 1, 1, 2) + 1
+    found, again = model(branch), model(branch)
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not torch.equal(found, again)
+    for probability, one in zip(probabilities, found, strict=True):
+        assert (one == 0).float().mean() == pytest.approx(probability, abs=0.015)
+
+
+def test_no_two_compiled_steps_drop_alike(compiled, config):
+    model = GLANet(replace(config, stochastic_depth=0.5, light_head=False)).train()
+    compile_repeated(model)
+    image, found = torch.rand(8, 3, 8, 8), []
+    for seed in (0, 1, 2, 0):
+        torch.manual_seed(seed)
+        found.append(model(image).detach())
+    assert torch.equal(found[0], found[3])
+    assert not any(torch.equal(found[i], found[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
 @pytest.mark.parametrize(
@@ -83,6 +178,42 @@ def test_eager_mode_is_not_left_on_for_other_models(config, recipe, tmp_path, mo
     assert len(compiled) == 1
     run.step()  # still eager
     assert len(compiled) == 1
+
+
+def test_a_run_of_joined_products_is_a_plain_run(config, recipe, tmp_path, monkeypatch):
+    # in float64: in float32, Adam makes steps of the rounding errors of gradients that are 0
+    found = {}
+    for name, devices in {"plain": (), "joined": ("cpu",)}.items():
+        monkeypatch.setattr(loop, "JOINED_ON", devices)
+        awake = replace(config, light_head=False)
+        run = loop.Run(awake, recipe(), tmp_path / name, device="cpu")
+        layers = run.state.model.repeated()
+        assert all(("forward" in vars(layer)) == (name == "joined") for layer in layers)
+        for model in (run.state.model, run.state.average):
+            model.double()
+        for step in range(8):
+            torch.manual_seed(step)
+            lr, hr, *rest = run._inputs(asked=False)
+            run.compute(lr.double(), hr.double(), *rest)
+            run.state.step += 1
+        found[name] = checkpoint._tensors(run.state)
+    assert found["plain"].keys() == found["joined"].keys()
+    for name, tensor in found["plain"].items():
+        torch.testing.assert_close(found["joined"][name], tensor, rtol=1e-9, atol=1e-9)
+
+
+def test_a_checkpoint_says_nothing_of_joined_products(config, recipe, tmp_path, monkeypatch):
+    train(config, recipe(), tmp_path / "plain", device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "JOINED_ON", ("cpu",))
+        train(config, recipe(), tmp_path / "joined", device="cpu")
+    for file in ("checkpoints/step-00000012.safetensors", "weights/model.safetensors"):
+        plain, joined = (load_file(tmp_path / name / file) for name in ("plain", "joined"))
+        shapes = [{name: t.shape for name, t in found.items()} for found in (plain, joined)]
+        assert shapes[0] == shapes[1]
+    resumed = loop.Run(config, recipe(), tmp_path / "joined", device="cpu")
+    assert resumed.state.step == 12
+    assert not any("forward" in vars(layer) for layer in resumed.state.model.repeated())
 
 
 @CUDA

@@ -119,3 +119,28 @@ def test_unjoined_processes_do_not_share_a_folder(photos, tmp_path):
     run = train_in_two(photos, tmp_path / "run", "--steps", "100000")
     assert run.returncode != 0
     assert "run: another process is training there" in run.stderr
+
+
+def test_a_signal_to_one_of_two_processes_stops_both(photos, tmp_path):
+    script = tmp_path / "stopped.py"
+    script.write_text(
+        "import os, signal\nfrom glanet import ModelConfig\n"
+        "from glanet.training import Recipe, train\n"
+        "def stop(entry):\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"recipe = Recipe(data=({str(photos[0])!r},), validation=({str(photos[1])!r},), steps=40, "
+        "batch=2, patch=8, validate_every=4, save_every=40)\n"
+        f"found = train(ModelConfig.preset('tiny'), recipe, {str(tmp_path / 'run')!r}, "
+        "device='cpu', watch=stop)\n"
+        "assert found is None\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", *TORCHRUN, "--nproc-per-node=2", str(script)],
+        env=NO_GPU,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    # the signal comes after step 4, goes with step 5 to the other process, which has begun step 6
+    assert "stopped after step 6 of 40" in run.stderr
+    assert (tmp_path / "run" / "checkpoints" / "step-00000006.safetensors").exists()

@@ -6,7 +6,7 @@ from glanet.data.catalog import DataError
 from glanet.data.images import find_images, image_size
 from glanet.data.patches import PatchStore, decoded_bytes
 from glanet.networks import count_parameters
-from glanet.training import requirements, train
+from glanet.training import memory, requirements, train
 from glanet.training.folder import RunFolder
 
 PAPER = {"archive": 3_530_603_713, "decoded": 10_000_000_000, "parameters": 18_142_847, "stores": 1}
@@ -89,3 +89,25 @@ def test_requirements_look_this_machine_up(config, recipe, monkeypatch, tmp_path
     assert memory.needed == 2 * 800 * 2040**2 * 3 * 5 // 4
     with pytest.raises(DataError, match="T91"):
         requirements.requirements(config, recipe(data=("T91",)), tmp_path)
+
+
+def test_a_step_on_a_gpu_comes_before_the_images():
+    found = requirements.needs(**{**PAPER, **PLENTY, "memory": 30e9}, step=20_000_000_000)
+    assert [str(need) for need in found[1:3]] == [
+        "✓ GPU memory, for a step: 21.00 GB needed, 30.00 free",
+        "! GPU memory, for a step and the decoded images: 31.00 GB needed, 30.00 free\n"
+        "  → the images will be read from a file instead, which is slower: see the next line",
+    ]
+    assert found[3].what == "disk, for a file of decoded images"
+
+
+def test_requirements_count_the_step_on_a_gpu(config, recipe, monkeypatch, tmp_path):
+    monkeypatch.setattr(requirements, "gpu_count", lambda device: 2)
+    monkeypatch.setattr(requirements, "free_memory", lambda device: 1_000_000)
+    step, images, *_ = requirements.requirements(config, recipe(precision="float32"), tmp_path)
+    counted = memory.step_bytes(config, recipe(), bf16=False, processes=2)
+    assert step.needed == memory.with_spare(counted)
+    assert step.what == "GPU memory, for a step"
+    for option in ("--accumulate 2", "--checkpointing True", "--batch"):
+        assert option in step.remedy
+    assert images.needed > step.needed

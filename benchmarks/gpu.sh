@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# All that only a CUDA device can show, in one call of less than ten minutes: the tests that need
+# one, a training step beside the plain path and beside an earlier commit, what takes its time, the
+# Triton kernel, and inference. Writes the ledger (results/) and the tables of docs/results.md.
+#
+#   GLANET_DATA=... benchmarks/gpu.sh [EARLIER]
+#
+# EARLIER is a commit, or a folder with its files where there is no git.
+# PYTHON names an interpreter other than .venv/bin/python.
+#
+# Exit status: 0 if all was measured; 1 if something failed, or no time was left for it; 2 without a
+# CUDA device.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+PYTHON=${PYTHON:-.venv/bin/python}
+# the last commit whose step ran clipping, Adam and the average outside of the CUDA graph
+EARLIER=${1:-890caba}
+LIMIT=580 # seconds for everything
+
+if ! command -v "$PYTHON" >/dev/null; then
+    echo "benchmarks/gpu.sh: $PYTHON not found. Set up .venv, or set PYTHON to an interpreter" >&2
+    exit 1
+fi
+if ! "$PYTHON" -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then
+    echo "benchmarks/gpu.sh: no CUDA device, so nothing was measured" >&2
+    exit 2
+fi
+
+status=0
+run() {
+    local left=$((LIMIT - SECONDS))
+    if [ "$left" -le 10 ]; then
+        echo "== no time left for: $*" >&2
+        status=1
+        return
+    fi
+    echo "== $* ($left seconds left)"
+    if ! timeout "$left" "$@"; then
+        echo "== failed: $*" >&2
+        status=1
+    fi
+}
+
+earlier=(--earlier "$EARLIER")
+if [ ! -d "$EARLIER" ] && ! git rev-parse --quiet --verify "$EARLIER^{commit}" >/dev/null 2>&1; then
+    echo "== $EARLIER is neither a commit here nor a folder: no earlier version is measured" >&2
+    earlier=()
+    status=1
+fi
+
+# the paper's network first, because it takes the longest and matters most
+run "$PYTHON" -m benchmarks.train_step --presets paper --rounds 1 --steps 40 "${earlier[@]}"
+run "$PYTHON" -m pytest -q -m cuda tests
+run "$PYTHON" -m benchmarks.window_attention
+run "$PYTHON" -m benchmarks.train_step --presets light --rounds 1 --steps 40 "${earlier[@]}"
+run "$PYTHON" -m benchmarks.profile_step --presets paper "${earlier[@]}"
+if [ -f benchmarks/inference.py ]; then
+    run "$PYTHON" -m benchmarks.inference --device cuda
+fi
+run "$PYTHON" -m benchmarks.profile_step --presets light "${earlier[@]}"
+run "$PYTHON" -m benchmarks.train_step --presets paper --layers --rounds 1 --steps 40
+run "$PYTHON" -m benchmarks.readme
+exit "$status"
