@@ -15,7 +15,15 @@ from glanet.course.kit.lessons import lesson
 from glanet.course.tools import build
 
 DRAWS = 10
-EXERCISES = pytest.mark.parametrize("exercise", report.all_exercises(), ids=lambda e: e.key)
+
+
+def judged(exercise):
+    """The exercise as a test's parameter, skipped where the package that it needs is missing."""
+    missing = pytest.mark.skipif(exercise.skipped, reason=f"{exercise.needs} is not installed")
+    return pytest.param(exercise, marks=missing, id=exercise.key)
+
+
+EXERCISES = pytest.mark.parametrize("exercise", [judged(e) for e in report.all_exercises()])
 
 
 def draw(exercise, seed):
