@@ -774,9 +774,7 @@ pad_rows(torch.tensor([1, 2, 3, 4]), groups=2, width=3)
 
 # %%
 heads, narrow = attention.heads, channels // attention.heads
-wide_qkv = [
-    pad_rows(part, 3 * heads, 16) for part in (attention.qkv.weight, attention.qkv.bias)
-]
+wide_qkv = [pad_rows(part, 3 * heads, 16) for part in (attention.qkv.weight, attention.qkv.bias)]
 wide = cut(F.linear(x, *wide_qkv), heads)
 wide_mixed = fused(*wide, bias, scale=narrow**-0.5)
 difference = wide_mixed[..., :narrow] - fused(query, key, value, bias)
@@ -926,9 +924,7 @@ print(f"largest difference: {(fast_layer(tokens) - layer(tokens)).abs().max():.1
 guess = ...
 
 # %%
-found = race(
-    {"plain": lambda: layer(tokens), "fast": lambda: fast_layer(tokens)}, device, rounds
-)
+found = race({"plain": lambda: layer(tokens), "fast": lambda: fast_layer(tokens)}, device, rounds)
 results["one layer, all exact changes"] = found["fast"]
 reveal(
     guess,

@@ -80,7 +80,11 @@ def token_convolution(tokens, weight, bias):
 
 def _draw_tokens(rng):
     """Kernels of odd sides, and at last the type of the network's numbers."""
-    shapes = ((2, 5, 6, 3), (2, 3, 3, 5)), ((1, 4, 6, 2), (3, 2, 1, 3)), ((1, 6, 5, 3), (4, 3, 5, 1))
+    shapes = (
+        ((2, 5, 6, 3), (2, 3, 3, 5)),
+        ((1, 4, 6, 2), (3, 2, 1, 3)),
+        ((1, 6, 5, 3), (4, 3, 5, 1)),
+    )
     cases = [
         (normal(rng, *tokens), normal(rng, *weight), normal(rng, weight[0]))
         for tokens, weight in shapes
@@ -138,7 +142,7 @@ conv_tokens = Exercise(
         ),
         "this reinterprets the memory: reshape moves no axis, permute does": _reshaped,
         "the way back reinterprets the memory: reshape moves no axis, permute does": _reshaped_back,
-        "rows and columns are exchanged: permute with (0, 3, 1, 2), and leave the kernel as it is": (
+        "rows and columns are exchanged: permute with (0, 3, 1, 2)": (
             _convolved((0, 3, 2, 1), (0, 3, 2, 1))
         ),
         "the way back exchanges rows and columns: permute with (0, 2, 3, 1)": (

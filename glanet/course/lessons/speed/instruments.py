@@ -106,9 +106,7 @@ def ratio(first, other) -> Ratio:
     ratios = sorted(a / b for a, b in zip(first, other, strict=True))
     # a true median lies outside of the n-th value from either end with twice this chance
     cut = max(0, int(binom.ppf(0.025, len(ratios), 0.5)) - 1)
-    return Ratio(
-        statistics.median(ratios), ratios[cut], ratios[-1 - cut], statistics.median(other)
-    )
+    return Ratio(statistics.median(ratios), ratios[cut], ratios[-1 - cut], statistics.median(other))
 
 
 # What a function does
@@ -238,8 +236,9 @@ def shares_of_time(run, device) -> dict[str, float]:
 def _silent():
     """Drop what the profiler's library writes past Python: two lines of its own at each use."""
     kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
     try:
         yield
     finally:
