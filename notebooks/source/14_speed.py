@@ -424,9 +424,12 @@ for name, count in moved.items():
 # %% [markdown]
 # ## 5 · Fused attention
 #
-# Attention step by step writes all scores to memory, reads them to add the bias, writes them, reads them
-# for the softmax, writes the weights, and reads them again. Here are the tensors of this layer: 64 pixels
-# in each window, 10 channels in each head.
+# Attention step by step writes all scores to memory. Then it reads and writes them again, once each for the
+# scale, the bias and the softmax, and reads them a last time to mix the values.
+#
+# ![Step by step, scores are written to memory and read again between q kᵀ, bias, softmax and the values; fused, they stay on the chip](figures/14_fused.svg)
+#
+# Here are the tensors of this layer: 64 pixels in each window, 10 channels in each head.
 
 # %%
 attention = layer.attention
@@ -1263,7 +1266,7 @@ else:
 # %% tags=["nbval-check-output"]
 N, d = 64, 10
 kernel_bytes = 4 * (4 * N * d + N * N)
-step_bytes = 4 * (4 * N * d + N * N) + 4 * 7 * N * N  # scores: 4 times written, 3 times read
+step_bytes = kernel_bytes + 4 * 8 * N * N  # scores are written and read four times
 flop = 4 * N * N * d
 print(f"step by step: {flop / step_bytes:5.1f} FLOP per byte")
 print(f"your kernel:  {flop / kernel_bytes:5.1f} FLOP per byte")
