@@ -13,15 +13,9 @@ from glanet.course import report
 from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG, Verdict
 from glanet.course.kit.lessons import lesson
 from glanet.course.tools import build
+from tests.lessons.verdicts import judged
 
 DRAWS = 10
-
-
-def judged(exercise):
-    """The exercise as a test's parameter, skipped where the package that it needs is missing."""
-    missing = pytest.mark.skipif(exercise.skipped, reason=f"{exercise.needs} is not installed")
-    return pytest.param(exercise, marks=missing, id=exercise.key)
-
 
 EXERCISES = pytest.mark.parametrize("exercise", [judged(e) for e in report.all_exercises()])
 
