@@ -136,7 +136,7 @@ time_bars(shares)
 # The addition needs at least 1.2 ms: *memory* limits it. The arithmetic units idle for 99 % of the time,
 # and faster ones would change nothing.
 #
-# **Exercise 1 · The shorter time is not enough** ★☆☆, 5 minutes. `least_seconds` returns the seconds that
+# **Exercise 1 · The least time** ★☆☆, 5 minutes. `least_seconds` returns the seconds that
 # a device needs at least. At best, it computes and moves data at the same time.
 #
 # <details><summary>Hint 1</summary>
@@ -151,8 +151,8 @@ time_bars(shares)
 def least_seconds(flop, moved, rate, bandwidth):
     """The shortest time possible, in seconds.
 
-    ``flop`` and ``moved`` (bytes) are the work, ``rate`` (FLOP/s) and ``bandwidth`` (bytes/s) the
-    device's limits.
+    The work is ``flop``, and ``moved`` in bytes. The device's limits are ``rate`` in FLOP/s and
+    ``bandwidth`` in bytes/s.
     """
     # >>>
     return max(flop / rate, moved / bandwidth)
@@ -251,8 +251,9 @@ roofline(machine, kinds)
 #
 # 1. **Which side?** Blue kinds are left of the ridge, and memory limits them. To make them faster, move
 #    fewer bytes. Fewer FLOP would not help.
-# 2. **How far below the roof?** That is what better code could gain. A point above the solid roof had its
-#    data in a cache.
+# 2. **How far below the roof?** That is what better code could gain. A point above the slope had its data in
+#    a cache. (A point above the flat part means that the rate was measured while something else was
+#    running. Run the cells of this section again.)
 # 3. **What lies beside the picture?** Copies compute nothing, so they have no place in it. Each byte of
 #    them can be saved.
 #
@@ -594,8 +595,8 @@ for name, function in {"step by step": attend, "fused": fused}.items():
 # %% [markdown]
 # The FLOP are nearly the same, and the bytes are not: the point moves to the right along the roof. Compare
 # the ratio of the bytes with the ratio of the times. If the times gain less, something else limits the
-# fused kernel. With 10 channels in a head, its matrix products are thin, and thin products are far from the
-# rate that you measured with 1024×1024 matrices.
+# fused kernel. One suspect: with 10 channels in a head, its matrix products are thin, unlike the large ones
+# with which you measured the rate. Section 7 tests that.
 
 # %% [markdown]
 # ## 6 · Folding
@@ -1002,8 +1003,8 @@ for number in (0.1, 3.14159, 100.3, 1001.0):
     print(f"{number:>8} becomes {torch.tensor(number).to(torch.bfloat16).item():.6g}")
 
 # %% [markdown]
-# Half the bytes are half the time wherever memory limits. Arithmetic gains only if the device has
-# instructions for bf16. Measure that, before you believe it:
+# Half the bytes can mean half the time wherever memory limits. Arithmetic gains only if the device has
+# instructions for bf16. Measure that first:
 
 # %%
 in_bf16 = matrix_rate(device, torch.bfloat16) / machine.rate
@@ -1052,8 +1053,8 @@ print(results["network in bf16"])
 print(f"values that differ: {(gap > 0).mean():.1%}, by up to {gap.max()} of 255")
 
 # %% [markdown]
-# Is that a good trade? A grey level more or less is not visible. But PSNR sees it: notebook 13 measures
-# what a change does to the scores. Compare the ratio of the times with the ratio of the rates. In between
+# Is that a good trade? Nobody sees a grey level more or less. But PSNR does: notebook 13 measures what a
+# change does to the scores. Compare the ratio of the times with the ratio of the rates. In between
 # are the operations that bf16 does not speed up, and the conversions that autocast adds.
 
 # %% [markdown]
@@ -1085,7 +1086,8 @@ reveal(
     guess,
     round(small_ones / one_large, 1),
     unit="times as long",
-    because="The additions are the same. The rest is the cost of starting them.",
+    because="The additions are the same. Starting them costs the rest, and small ones do not keep "
+    "all units busy.",
 )
 
 # %%
@@ -1099,29 +1101,34 @@ for pixels in sorted({16, side // 2, side}):
     print(f"{pixels:4}×{pixels:<4} pixels: {share:6.1%} of the plain layer's time")
 
 # %% [markdown]
-# The share shrinks as the image grows: the number of operations stays. On a CPU, and for a photograph, few
-# launches alone gain little. On a GPU they can be most of the time, because it computes a small tensor
-# faster than Python starts the next operation.
+# This is the least that starting the layer's operations costs, since most of them take more preparation
+# than adding 1. The share shrinks as the image grows, because the number of operations stays. Where the last
+# line is near 0, fewer launches alone gain nothing for a photograph. On a GPU they can be most of the time:
+# it may finish a small tensor before Python starts the next operation.
 #
 # There are two remedies.
 #
 # **Compile.** `torch.compile` translates a layer once. It fuses neighbouring operations, such as a bias, a
 # GELU and a residual, into one kernel. On a CPU it writes C++, so it needs a compiler, and up to a minute.
+# Without a compiler, and in the smoke profile, it is left out.
+#
+# **Prediction.** How fast is the compiled fast layer, beside itself not compiled: `"faster"`, `"slower"` or
+# `"unchanged"`?
+
+# %%
+guess = ...
 
 # %%
 import shutil
 import time
 
 compiler = device.type == "cuda" or any(map(shutil.which, ("g++", "clang++", "c++")))
-if by_profile(smoke=True, learn=False, full=False):
-    print("Left out in the smoke profile: compiling takes up to a minute.")
-elif not compiler:
-    print("There is no C++ compiler here, so nothing is compiled.")
-else:
+verdict = "unknown"  # where nothing is compiled
+if compiler and by_profile(smoke=False, learn=True, full=True):
     started = time.perf_counter()
     compiled = torch.compile(fast_layer)
     difference = (compiled(tokens) - layer(tokens)).abs().max()
-    print(f"compiled in {time.perf_counter() - started:.0f} seconds")
+    print(f"ready after {time.perf_counter() - started:.0f} seconds")
     print(f"largest difference from the plain layer: {difference:.1e}")
     found = race(
         {"fast": lambda: fast_layer(tokens), "compiled": lambda: compiled(tokens)},
@@ -1129,7 +1136,16 @@ else:
         rounds,
     )
     results["fast layer compiled"] = found["compiled"]
-    print(found["compiled"])
+    verdict = found["compiled"].verdict
+reveal_choice(
+    guess,
+    verdict,
+    choices=(*VERDICTS, "unknown"),
+    because="The next cell shows the ratio.",
+)
+
+# %%
+print(results.get("fast layer compiled", "Nothing was compiled here."))
 
 # %% [markdown]
 # Was it worth the wait? Divide the seconds of compiling by the seconds that one photograph saves: so many

@@ -266,14 +266,18 @@ class Machine:
         return self.rate / self.bandwidth
 
 
-def matrix_rate(device, dtype=torch.float32, side=1024, rounds=5) -> float:
-    """FLOP/s in the product of two matrices ``side`` × ``side``: the best of ``rounds``."""
+def matrix_rate(device, dtype=torch.float32, side=None, rounds=20) -> float:
+    """FLOP/s in the product of two matrices ``side`` × ``side``: the best of ``rounds``.
+
+    Without a ``side``, they are as large as the device needs to be busy.
+    """
+    side = side or (1024 if device.type == "cpu" else 8192)
     a, b = torch.randn(2, side, side, device=device).to(dtype)
     torch.mm(a, b)
     return 2 * side**3 / min(seconds(lambda: torch.mm(a, b), device) for _ in range(rounds))
 
 
-def copy_rate(device, nbytes, rounds=5) -> float:
+def copy_rate(device, nbytes, rounds=10) -> float:
     """Bytes/s, read and written, in a copy of ``nbytes`` bytes: the best of ``rounds``."""
     source = torch.ones(nbytes // 4, device=device)  # zeros need no memory before they are written
     target = torch.ones_like(source)

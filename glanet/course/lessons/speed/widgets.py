@@ -17,7 +17,9 @@ def explore_machines(machine, works):
     """
 
     def draw(rate, bandwidth):
-        other = Machine(rate * machine.rate, bandwidth * machine.bandwidth, machine.cache)
+        other = Machine(
+            rate * machine.rate, bandwidth * machine.bandwidth, bandwidth * machine.cache
+        )
         return roofline(
             other,
             {
