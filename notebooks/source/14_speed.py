@@ -165,9 +165,9 @@ from glanet.course.lessons.speed import exercises
 least_seconds = exercises.least_seconds.check(least_seconds)
 
 # %% [markdown]
-# FLOP divided by bytes is the *intensity* of an operation. Intensity alone decides which limit counts:
-# both times are equal at the intensity rate / bandwidth, which is called the *ridge*. The device above has
-# its ridge at 10 FLOP per byte.
+# FLOP divided by bytes is the *intensity* of an operation. On a given device, it alone decides which limit
+# counts: both times are equal at the intensity rate / bandwidth, which is called the *ridge*. The device
+# above has its ridge at 10 FLOP per byte.
 #
 # **Prediction.** What is the intensity of adding two feature maps in float32, in FLOP per byte?
 
@@ -726,9 +726,9 @@ for name in ("proj folded", "four products joined"):
 # %% [markdown]
 # ## 7 · Alignment
 #
-# Arithmetic units work on groups of numbers: a CPU on 8 or 16 in float32 at once, a GPU's tensor cores on
-# small tiles of matrices. A head of 10 channels fills one group of 16 by less than two thirds. 16 channels
-# fill it. So *more* arithmetic may take less time.
+# Arithmetic units work on groups of numbers: a CPU on 4, 8 or 16 in float32 at once, a GPU's tensor cores on
+# small tiles of matrices. A head of 10 channels leaves part of its last group empty. 16 channels fill whole
+# groups, whatever their size. So *more* arithmetic may take less time.
 #
 # The six other channels must not change any number. Let them be zeros: then $q \cdot k$ is a sum with six
 # more terms $0 \cdot 0$, and the mixture gets six more channels that are 0. Zeros are exact, also in floating
@@ -893,8 +893,8 @@ class FastLayer(nn.Module):
             for conv in convs:
                 y = conv_tokens(y, *conv)
             out += F.linear(y, weight)
-        out += tokens
-        return out + self.layer.mlp(self.layer.norm2(out))
+        tokens = tokens + out
+        return tokens + self.layer.mlp(self.layer.norm2(tokens))
 
     def attend(self, qkv):
         attention, (height, width) = self.layer.attention, qkv.shape[1:3]
@@ -1014,8 +1014,8 @@ if in_bf16 < 1.2:
     print("What you see below is its rounding alone.")
 
 # %% [markdown]
-# `torch.autocast` computes products and convolutions in bf16, and keeps in float32 what needs it, such as
-# LayerNorm's means.
+# `torch.autocast` computes products and convolutions in bf16. LayerNorm and the sums of the residuals stay
+# in float32.
 #
 # **Prediction.** How fast is the fast network in bf16, beside itself in float32: `"faster"`, `"slower"` or
 # `"unchanged"`?
@@ -1183,7 +1183,8 @@ else:
 # tile, computes on the chip, and stores only the result.
 #
 # Without a GPU, Triton's *interpreter* runs the programs one after the other in NumPy. That shows whether a
-# kernel is right. Its time means nothing. Triton exists for Linux alone; elsewhere, the exercise is skipped.
+# kernel is right. Its time means nothing. Triton's packages are for Linux (`pip install glanet[triton]`).
+# Without one, the exercise is skipped.
 #
 # | in Triton | means |
 # |---|---|
