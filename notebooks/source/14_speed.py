@@ -724,6 +724,56 @@ for name in ("proj folded", "four products joined"):
 # contiguous. That can cost what the product gained. Only the whole layer, in section 8, tells.
 
 # %% [markdown]
+# ### The mask, once
+#
+# Folding computes ahead of time what does not depend on the image. One more thing does not: the position
+# bias and the shift mask of notebook 06 depend on the weights and the size of the image alone. The plain
+# layer computes both in every forward pass. Keep them instead.
+
+# %%
+shifted = plain.trunk.blocks[0].layers[1].attention
+kept = shifted.bias(side, side, x.dtype)  # for each window, (windows, heads, N, N)
+
+
+def mask_anew():
+    return fused(query, key, value, shifted.bias(side, side, x.dtype))
+
+
+def mask_kept():
+    return fused(query, key, value, kept)
+
+
+print(f"the same: {torch.equal(mask_anew(), mask_kept())}")
+
+# %% [markdown]
+# **Prediction.** How fast is fused attention in shifted windows with a kept mask, beside one that computes
+# the mask anew: `"faster"`, `"slower"` or `"unchanged"`?
+
+# %%
+guess = ...
+
+# %%
+found = race({"anew": mask_anew, "kept": mask_kept}, device, rounds)
+results["mask kept"] = found["kept"]
+reveal_choice(
+    guess,
+    found["kept"].verdict,
+    choices=VERDICTS,
+    because="The next cell shows the ratio, and the size of the mask.",
+)
+
+# %%
+print(results["mask kept"])
+print(
+    f"query, key and value: {3 * query.nbytes / 1e6:.1f} MB, the mask: {kept.nbytes / 1e6:.1f} MB"
+)
+
+# %% [markdown]
+# The kept mask is larger than what it masks, because every window has its own, although only those at the
+# bottom and the right edge differ. So it is still read from memory in every layer. Keep it for one or two
+# sizes of image only, or the masks fill the memory.
+
+# %% [markdown]
 # ## 7 · Alignment
 #
 # Arithmetic units work on groups of numbers: a CPU on 4, 8 or 16 in float32 at once, a GPU's tensor cores on
