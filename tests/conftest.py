@@ -8,6 +8,9 @@ import matplotlib.figure
 import pytest
 import torch
 
+if not torch.cuda.is_available():  # before anything imports Triton, which reads it once
+    os.environ.setdefault("TRITON_INTERPRET", "1")
+
 
 def _required_folder(variable, holds):
     """The folder that an environment variable names; skip without it, unless CI requires it."""

@@ -243,6 +243,7 @@ for name, meaning in PROFILES.items():
 # | 11 training in miniature | training | a network that you train on a laptop |
 # | 12 full training | – | the paper's recipe, in a process that survives the notebook |
 # | 13 evaluation | – | the paper's tables, with your weights in them |
+# | 14 speed | – | what limits a network on your machine |
 # | 15 the rivals | rivals | what each network of Table 1 looks at, and what that costs |
 # | 16 your own layer | – | your change to the layer, judged against chance |
 

@@ -13,9 +13,11 @@ from glanet.course import report
 from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG, Verdict
 from glanet.course.kit.lessons import lesson
 from glanet.course.tools import build
+from tests.lessons.verdicts import judged
 
 DRAWS = 10
-EXERCISES = pytest.mark.parametrize("exercise", report.all_exercises(), ids=lambda e: e.key)
+
+EXERCISES = pytest.mark.parametrize("exercise", [judged(e) for e in report.all_exercises()])
 
 
 def draw(exercise, seed):

@@ -18,7 +18,7 @@ from glanet.course import report
 from glanet.course.kit import lessons
 from glanet.course.kit.lessons import LESSONS
 from glanet.course.tools import build
-from tests.lessons.verdicts import assert_right
+from tests.lessons.verdicts import assert_right, judged
 
 
 def variants(lesson):
@@ -83,7 +83,7 @@ def test_accepted_answers_carry_the_notebook_to_its_end(lesson, answers, monkeyp
     run(build.NOTEBOOKS / "source" / f"{lesson.stem}.py", answers)
 
 
-@pytest.mark.parametrize("exercise", report.all_exercises(), ids=lambda e: e.key)
+@pytest.mark.parametrize("exercise", [judged(e) for e in report.all_exercises()])
 def test_answers_in_other_words_are_right(exercise):
     for answer in variants(lessons.lesson(exercise.lesson)).get(exercise.name, ()):
         assert_right(exercise, answer)

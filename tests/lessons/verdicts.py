@@ -1,8 +1,16 @@
 """Assertions on what an exercise says of an answer; on several draws, since inputs are random."""
 
+import pytest
+
 from glanet.course.kit.checks import NOT_DONE, RIGHT, WRONG, Verdict
 
 DRAWS = 3
+
+
+def judged(exercise):
+    """The exercise as a test's parameter, skipped where the package that it needs is missing."""
+    missing = pytest.mark.skipif(exercise.skipped, reason=f"{exercise.needs} is not installed")
+    return pytest.param(exercise, marks=missing, id=exercise.key)
 
 
 def assert_right(exercise, candidate):

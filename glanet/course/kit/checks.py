@@ -8,6 +8,7 @@ function.
 """
 
 import copy
+import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -56,7 +57,8 @@ class Exercise:
     to compare; for classes it is `run_module`. It may raise `AnswerError`. ``also`` takes the
     candidate, the reference and the arguments of one tuple once the answers are right, and raises
     `AnswerError` for what they do not show; for classes it is `trains_alike`. ``tolerance`` is the
-    largest absolute difference that counts as equal.
+    largest absolute difference that counts as equal. ``needs`` names a package without which it
+    cannot be judged, "" for none.
     """
 
     lesson: str
@@ -67,6 +69,12 @@ class Exercise:
     run: Callable = _call
     also: Callable | None = None
     tolerance: float = 1e-6
+    needs: str = ""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the package that it needs is not installed."""
+        return bool(self.needs) and importlib.util.find_spec(self.needs) is None
 
     @property
     def key(self) -> str:
@@ -112,6 +120,9 @@ class Exercise:
         Raises:
             ExerciseError: the candidate is not right, and the environment has GLANET_STRICT=1.
         """
+        if self.skipped:
+            print(f"· {self.name}: skipped, because {self.needs} is not installed here.")
+            return self.reference
         if candidate is self.reference:
             verdict = Verdict(WRONG, "this is the package's own version: run your cell again first")
         else:

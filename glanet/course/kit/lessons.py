@@ -133,6 +133,14 @@ LESSONS = (
         ("02", "09"),
     ),
     Lesson(
+        "14",
+        "speed",
+        "speed",
+        "",
+        "what limits a network on your machine",
+        ("07",),
+    ),
+    Lesson(
         "15",
         "the_rivals",
         "the rivals",
