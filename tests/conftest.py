@@ -1,12 +1,17 @@
 """What every test may ask for."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import ipywidgets
 import matplotlib.figure
 import pytest
 import torch
+from filelock import FileLock
+
+from glanet.course.tools import enlarge
 
 if not torch.cuda.is_available():  # before anything imports Triton, which reads it once
     os.environ.setdefault("TRITON_INTERPRET", "1")
@@ -36,6 +41,26 @@ def pytest_collection_modifyitems(items):
 def data_root():
     """The root of the image data (GLANET_DATA)."""
     return _required_folder("GLANET_DATA", "benchmark/ and train/, as data/README.md says")
+
+
+@pytest.fixture(scope="session")
+def site_pages(tmp_path_factory):
+    """The folder of the course's site, built once for all processes of the tests.
+
+    The page that enlarges photographs is left out if npm has not brought what it runs.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    out, built = folder / "book", folder / "book-is-built"
+    with FileLock(folder / "book.lock"):
+        if not built.exists():
+            command = [sys.executable, "-m", "glanet.course.tools.site", "--out", str(out)]
+            command += [] if enlarge.cached() else ["--no-enlarge"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr
+            built.touch()
+    return out / "html"
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import gallery, ledger, readme
 from glanet import cli
 from glanet.course.kit.lessons import LESSONS
+from glanet.course.tools import enlarge
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -192,7 +193,7 @@ def test_every_dependency_is_explained():
     text = CONTRIBUTING.partition("## Dependencies")[2]
     extras = PYPROJECT["project"]["optional-dependencies"].values()
     wanted = chain(PYPROJECT["project"]["dependencies"], *extras)
-    names = {re.match(r"[\w-]+", entry)[0] for entry in wanted} - {"glanet"}
+    names = {re.match(r"[\w-]+", entry)[0] for entry in wanted} - {"glanet"} | {enlarge.PACKAGE}
     rows = re.findall(r"^\| ([^|(]+)", text, re.MULTILINE)
     explained = {name.strip() for row in rows for name in row.split(",")}
     assert names <= explained

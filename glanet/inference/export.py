@@ -146,13 +146,14 @@ def _write(program, path, format) -> Callable:
         return torch.export.load(path).module()
     try:
         import onnxruntime
-        import onnxscript  # noqa: F401  torch.onnx needs it
+        from onnxscript.ir.passes.common import ClearMetadataAndDocStringPass
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed: pip install glanet[export]") from error
     try:
         written = torch.onnx.export(
             program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT]
         )
+        ClearMetadataAndDocStringPass()(written.model)  # which names files of this machine
         written.save(path)
     except torch.onnx.OnnxExporterError as error:
         raise ExportError(f"ONNX has no such operation: {error}") from error

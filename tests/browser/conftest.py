@@ -1,15 +1,16 @@
-"""The course in a real browser: JupyterLab, served by `make lab`, in a page of Chromium."""
+"""The course in a real browser: JupyterLab, served by `make lab`, and the site, in Chromium."""
 
 import os
 import shutil
 
 import pytest
 
+from benchmarks.in_browser import FLAGS, serve
 from glanet.course.kit.paths import NOTEBOOKS
-from tests.browser.lab import WINDOW, Lab
+from glanet.course.tools import enlarge
+from glanet.course.tools.site import ENLARGE
+from tests.browser.lab import PATIENCE, WINDOW, Lab
 from tests.served import MISSING, can_be_made, make_lab
-
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")  # CI is root, has no GPU
 
 
 def _needed(there, what):
@@ -52,3 +53,18 @@ def lab(chromium, course):
     lab.page.goto(course["page"])
     lab.wait_until_idle()
     return lab
+
+
+@pytest.fixture(scope="module")
+def enlarger(chromium, request):
+    """The site's page that enlarges photographs. ``requests`` are the addresses it asked for."""
+    found = enlarge.cached()
+    _needed(found, f"needs {enlarge.PACKAGE}: python -m glanet.course.tools.enlarge")
+    with serve(request.getfixturevalue("site_pages")) as address:
+        page = chromium.new_page(viewport=WINDOW)
+        page.set_default_timeout(1000 * PATIENCE)
+        page.requests = []
+        page.on("request", lambda asked: page.requests.append(asked.url))
+        page.goto(f"{address}/{ENLARGE}.html")
+        yield page
+        page.close()

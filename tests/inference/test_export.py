@@ -56,6 +56,10 @@ def test_onnxruntime_computes_what_the_model_does(gla_net, onnx_file, size):
     assert np.ptp(expected) > 0.1
 
 
+def test_the_file_names_no_file_of_this_machine(onnx_file):
+    assert exports.__file__.encode() not in onnx_file.read_bytes()
+
+
 def test_the_model_stays_as_it_was(gla_net, onnx_file):
     again = small("gla-net").state_dict()
     assert all(torch.equal(tensor, again[name]) for name, tensor in gla_net.state_dict().items())

@@ -4,6 +4,9 @@ Sphinx reads a copy of the documents and notebooks under ``build/book``, at the 
 have in the repository, so that their links lead to each other. Nothing is executed: the pages show
 the outputs that the notebooks store. A dead link, or a page that would load something from another
 site, fails the build.
+
+One page enlarges photographs in the browser, with a runtime that npm brings once (`enlarge`).
+``make book ARGS=--no-enlarge`` leaves it out.
 """
 
 import re
@@ -21,6 +24,7 @@ import glanet
 from glanet.course.kit.lessons import LESSONS
 from glanet.course.kit.paths import FIGURES, HOME, NOTEBOOKS
 from glanet.course.tools import dev_extra, links
+from glanet.course.tools.enlarge import RuntimeMissingError, fetch, write
 from glanet.errors import GlanetError
 
 with dev_extra():
@@ -29,6 +33,7 @@ with dev_extra():
 
 BOOK = HOME / "build" / "book"
 SETTINGS = HOME / "docs" / "book"
+ENLARGE = "docs/book/enlarge"  # the page that enlarges photographs, and the folder beside it
 REVEALS = re.compile(r"\breveal(?:_choice)?\(")
 LINK = re.compile(r"\[([^\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
 DOCUMENT = re.compile(r"\]\(([\w/-]+)\.md\)")
@@ -45,29 +50,37 @@ class SiteError(GlanetError):
     """The site was not built; the message says which page has which fault."""
 
 
-def build(out) -> Path:
+def build(out, runtime: Path | None = None) -> Path:
     """Build the site in the folder ``out``, anew. Returns the folder of its pages.
+
+    ``runtime`` is what `enlarge.fetch` returns; without it, no page enlarges photographs.
 
     Raises:
         SiteError: Sphinx warned, a link is dead, or a page loads something from another site.
     """
     source, pages = Path(out) / "source", Path(out) / "html"
     shutil.rmtree(out, ignore_errors=True)
-    assemble(source)
+    assemble(source, enlarging=runtime is not None)
     options = ["--builder=html", f"--conf-dir={SETTINGS}", "--fail-on-warning", "--quiet"]
     if run_sphinx([*options, str(source), str(pages)]):
         raise SiteError(f"{source}: Sphinx warned, see above. Mend the document or the docstring.")
+    if runtime:
+        write(pages / ENLARGE, runtime)
     faults = check(pages)
     if faults:
         raise SiteError("\n".join(faults))
     return pages
 
 
-def assemble(source):
-    """Write the tree of pages that Sphinx reads into the folder ``source``."""
+def assemble(source, *, enlarging=False):
+    """Write the tree of pages that Sphinx reads into the folder ``source``.
+
+    ``enlarging`` adds the page that enlarges photographs.
+    """
     readme = (HOME / "README.md").read_text(encoding="utf-8")
     documents = [*dict.fromkeys(DOCUMENT.findall(readme)), "CHANGELOG"]
-    for name in documents:
+    tools = [ENLARGE] if enlarging else []
+    for name in (*documents, *tools):
         _write(source / f"{name}.md", (HOME / f"{name}.md").read_text(encoding="utf-8"))
     for folder in (FIGURES, *(path for path in _pictures() if path.is_dir())):
         shutil.copytree(folder, source / folder.relative_to(HOME))
@@ -77,11 +90,13 @@ def assemble(source):
         _write(source / "notebooks" / f"{lesson.stem}.ipynb", _notebook(lesson))
     layers = _write_api(source / "api")
     contents = {
+        "Try it": tools,
         "The course": [f"notebooks/{lesson.stem}" for lesson in LESSONS],
         "Documents": documents,
         "Reference": [f"api/{layer}" for layer in layers],
     }
-    _write(source / "index.md", readme + "".join(_toctree(*part) for part in contents.items()))
+    trees = (_toctree(caption, pages) for caption, pages in contents.items() if pages)
+    _write(source / "index.md", readme + "".join(trees))
     _relink(source)
 
 
@@ -181,7 +196,7 @@ def check(folder) -> list[str]:
         for url in sorted(page.links | page.loads):
             if not _elsewhere(url) and not _leads(url, path, pages):
                 faults.append(f"{name}: {url} leads nowhere")
-    for kind, pattern in (("css", STYLE_LOADS), ("js", SCRIPT_LOADS), ("html", STYLE_LOADS)):
+    for kind, pattern in (("css", STYLE_LOADS), ("*js", SCRIPT_LOADS), ("html", STYLE_LOADS)):
         for path in sorted(folder.rglob(f"*.{kind}")):
             text = path.read_text(encoding="utf-8")
             for groups in pattern.finditer(text):
@@ -204,14 +219,17 @@ def _leads(url, path, pages):
     return unquote(parts.fragment) in pages[target].anchors
 
 
-def main(out: Path = BOOK):
+def main(out: Path = BOOK, enlarge: bool = True):
     """Build the site: python -m glanet.course.tools.site
 
     Args:
         out: Folder of the site; it is deleted first.
+        enlarge: Build the page that enlarges photographs, too.
     """
     try:
-        print(f"built: {build(out) / 'index.html'}")
+        print(f"built: {build(out, fetch() if enlarge else None) / 'index.html'}")
+    except RuntimeMissingError as error:
+        sys.exit(f"glanet: {error}. `make book ARGS=--no-enlarge` builds the other pages.")
     except SiteError as error:
         sys.exit(f"glanet: {error}")
 

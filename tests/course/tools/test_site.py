@@ -1,36 +1,24 @@
 """The course as a web site: it builds without a warning, and every page stands alone."""
 
 import re
-import subprocess
-import sys
 import tomllib
 
 import pytest
 
 from glanet.course.kit.lessons import LESSONS
 from glanet.course.kit.paths import HOME
-from glanet.course.tools import build, links, site
+from glanet.course.tools import build, enlarge, links, site
 
 EXAMPLE = "https://github.com/someone/glanet"
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """The folder of the built pages."""
-    out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "glanet.course.tools.site", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return out / "html"
 
 
 def read(path):
     return path.read_text(encoding="utf-8")
 
 
-def test_every_lesson_has_a_page_between_its_neighbours(pages):
+def test_every_lesson_has_a_page_between_its_neighbours(site_pages):
     for lesson in LESSONS:
-        text = read(pages / "notebooks" / f"{lesson.stem}.html")
+        text = read(site_pages / "notebooks" / f"{lesson.stem}.html")
         for neighbour, rel in zip(links.neighbours(lesson), ("prev", "next"), strict=True):
             if neighbour:
                 assert re.search(rf'rel="{rel}"[^>]*href="{neighbour.stem}\.html"', text)
@@ -38,16 +26,16 @@ def test_every_lesson_has_a_page_between_its_neighbours(pages):
         assert "map of the course" not in text
 
 
-def test_every_answer_to_a_prediction_is_folded(pages):
+def test_every_answer_to_a_prediction_is_folded(site_pages):
     for lesson in LESSONS:
-        text = read(pages / "notebooks" / f"{lesson.stem}.html")
+        text = read(site_pages / "notebooks" / f"{lesson.stem}.html")
         source = read(build.NOTEBOOKS / "source" / f"{lesson.stem}.py")
         cells = [cell for cell in source.split("# %%") if site.REVEALS.search(cell)]
         assert text.count("Show the answer") == len(cells) > 0
 
 
-def test_every_module_of_the_package_has_its_docstrings_on_a_page(pages):
-    text = "".join(read(path) for path in (pages / "api").glob("*.html"))
+def test_every_module_of_the_package_has_its_docstrings_on_a_page(site_pages):
+    text = "".join(read(path) for path in (site_pages / "api").glob("*.html"))
     for path in sorted((HOME / "glanet").rglob("*.py")):
         parts = path.relative_to(HOME).with_suffix("").parts
         name = ".".join(part for part in parts if part != "__init__")
@@ -55,16 +43,16 @@ def test_every_module_of_the_package_has_its_docstrings_on_a_page(pages):
             assert f'id="module-{name}"' in text, name
 
 
-def test_every_document_is_a_page_and_can_be_searched(pages):
-    index = read(pages / "searchindex.js")
+def test_every_document_is_a_page_and_can_be_searched(site_pages):
+    index = read(site_pages / "searchindex.js")
     for document in (*(HOME / "docs").glob("*.md"), HOME / "CONTRIBUTING.md"):
         name = document.relative_to(HOME).with_suffix("").as_posix()
-        assert (pages / f"{name}.html").is_file()
+        assert (site_pages / f"{name}.html").is_file()
         assert f'"{name}"' in index
 
 
-def test_formulas_are_drawn_without_scripts(pages):
-    text = read(pages / "notebooks" / "05_window_attention.html")
+def test_formulas_are_drawn_without_scripts(site_pages):
+    text = read(site_pages / "notebooks" / "05_window_attention.html")
     assert text.count("<math ") > 10
     assert not re.search(r"<script[^>]*mathjax", text, re.IGNORECASE)
 
@@ -104,6 +92,7 @@ def test_a_dead_link_is_a_fault(folder, link):
         ("site.js", "import('URL')"),
         ("site.js", 'fetch("URL")'),
         ("site.js", "script.src = 'URL'"),
+        ("site.mjs", "import('URL')"),
     ],
 )
 @pytest.mark.parametrize("url", ["https://cdn.example.org/a", "//cdn.example.org/a"])
@@ -118,6 +107,23 @@ def test_without_an_address_links_to_other_files_are_text(tmp_path, monkeypatch)
     text = read(tmp_path / "docs" / "adding-a-network.md")
     assert "](../glanet" not in text
     assert "networks.py" in text
+
+
+@pytest.mark.parametrize("enlarging", [True, False])
+def test_the_page_that_enlarges_photographs_can_be_left_out(tmp_path, monkeypatch, enlarging):
+    monkeypatch.setattr(links, "repository", lambda: None)
+    site.assemble(tmp_path, enlarging=enlarging)
+    assert (tmp_path / f"{site.ENLARGE}.md").exists() == enlarging
+    assert (site.ENLARGE in read(tmp_path / "index.md")) == enlarging
+    assert ("](book/enlarge.md)" in read(tmp_path / "docs" / "upscaling.md")) == enlarging
+
+
+def test_without_npm_the_command_names_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(enlarge, "CACHE", tmp_path / "npm")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"npm not found.*make book ARGS=--no-enlarge"):
+        site.main(tmp_path / "book")
+    assert not (tmp_path / "book").exists()
 
 
 def test_with_an_address_pages_link_to_the_repository_and_to_services(tmp_path, monkeypatch):
