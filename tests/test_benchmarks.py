@@ -15,9 +15,11 @@ import tyro
 
 from benchmarks import (
     frequency_lab,
+    inference,
     ledger,
     profile_step,
     rivals,
+    scaling,
     ship,
     short,
     train_step,
@@ -160,6 +162,47 @@ def test_a_rival_is_timed_and_what_was_held_before_does_not_count(monkeypatch):
     found = rivals.enlarge("rcan", "tiny", 16)
     assert found["seconds"] > 0
     assert found["memory"] == 700
+
+
+def test_all_that_is_timed_gives_the_same_image():
+    torch.manual_seed(0)
+    model = networks.build(ModelConfig(channels=24, blocks=1, layers=2)).eval()
+    lr = torch.rand(1, 3, 16, 24)
+    with torch.no_grad():
+        for name, run in inference.contestants(model, torch.device("cpu")).items():
+            atol = 2e-2 if "bf16" in name else 1e-5
+            torch.testing.assert_close(run(lr), model(lr), rtol=0, atol=atol)
+
+
+def test_the_speed_of_inference_is_a_ratio_of_medians(results, monkeypatch):
+    monkeypatch.setattr(inference, "matrix_rate", lambda device, dtype: 1e9)
+    options = inference.Options(presets=("tiny",), side=8, rounds=1, device="cpu")
+    found = inference.measure("tiny", options, torch.device("cpu"))
+    taken = {inference.PLAIN: 4.0, inference.PREPARED: 2.0, inference.AUTHORS: 6.0}
+    found.update({name: [seconds, seconds, 99.0] for name, seconds in taken.items()})
+    inference.report("tiny", found, options, torch.device("cpu"))
+    entry = ledger.read("inference-tiny-cpu")
+    assert entry["value"][inference.PREPARED] == 2
+    assert entry["value"]["prepared to authors"] == 3
+    assert entry["matrix_rates_gflops"]["torch.float32"] == 1
+    share = entry["gigaflop"] / 2
+    assert entry["share_of_matrix_rate"][inference.PREPARED] == pytest.approx(share, abs=0.06)
+
+
+def test_the_slope_is_the_exponent():
+    found = [{"side": side, "memory": 3 * side**3} for side in (64, 128, 256)]
+    assert scaling.slope(found, "memory") == 1.5
+    assert scaling.slope(found[:1], "memory") is None
+
+
+def test_scaling_is_measured_whole_and_in_tiles(results):
+    options = scaling.Options(sides=(64, 96), tile=80)
+    found = {way: [scaling.measure(way, 96, options)] for way in (scaling.WHOLE, scaling.TILED)}
+    assert all(result["seconds"] > 0 for (result,) in found.values())
+    scaling.record(found, options)
+    assert set(ledger.read("scaling")["value"]) == {
+        f"{quantity}, {way}" for quantity in ("seconds", "memory") for way in ("whole", "tiled")
+    }
 
 
 # The frequency lab

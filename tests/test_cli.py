@@ -399,6 +399,7 @@ def trained(monkeypatch):
 def test_every_field_of_the_recipe_is_an_option(glanet, trained):
     values = {"data": ("a", "b"), "validation": (), "betas": (0.8, 0.9), "milestones": (0.5, 0.6)}
     values |= {"schedule": "halving", "precision": "float32", "on_nan": "skip"}
+    values |= {"checkpointing": True}
     values |= {"lr": "", "degradation": "bicubic+jpeg", "loss": "l1+fft"}
     values |= {"learning_rate": 0.5, "gradient_clip": 0.25, "average": 0.75}
     values |= {field.name: 7 for field in fields(Recipe) if field.name not in values}

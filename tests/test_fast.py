@@ -33,13 +33,13 @@ def assert_equal(found, expected, tolerance=1e-12):
         assert difference <= tolerance
 
 
-@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("inception", [True, False])
 @pytest.mark.parametrize("shift", [0, 4])
 @pytest.mark.parametrize(("channels", "heads"), [(180, 6), (60, 6), (64, 4), (40, 4), (32, 4)])
-def test_outputs_and_all_gradients_are_the_layers(channels, heads, shift, training):
+def test_outputs_and_all_gradients_are_the_layers(channels, heads, shift, inception):
     torch.manual_seed(0)
-    plain = randomised(GLALayer(channels, heads, 8, shift, drop_probability=0.5)).double()
-    plain.train(training)
+    drop = {"drop_probability": 0.5}
+    plain = randomised(GLALayer(channels, heads, 8, shift, inception=inception, **drop)).double()
     joined = fast_layers(copy.deepcopy(plain))
     tokens = torch.randn(6, 16, 24, channels, dtype=torch.float64)
     assert_equal(outputs_and_gradients(joined, tokens), outputs_and_gradients(plain, tokens))
@@ -48,8 +48,8 @@ def test_outputs_and_all_gradients_are_the_layers(channels, heads, shift, traini
 def test_widths_are_aligned():
     joined = join(GLALayer(180, 6, 8, 4))
     assert joined.qkv.shape == (3 * 6 * 32, 180)
-    assert joined.opening.shape == (3 * 48, 180)
-    assert [row.shape for row in joined.rows] == [(48, 48, 1, k) for k in (3, 5, 7)]
+    assert joined.branches.opening.shape == (3 * 48, 180)
+    assert [row.shape for row in joined.branches.rows] == [(48, 48, 1, k) for k in (3, 5, 7)]
     assert joined.fuse_attention.shape == (180, 6 * 32)
 
 

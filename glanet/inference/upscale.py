@@ -13,7 +13,7 @@ from torch import nn
 from glanet.data.tensors import to_image, to_tensor
 from glanet.device import free_memory, is_out_of_memory
 from glanet.errors import ArgumentError, GlanetError
-from glanet.inference.prepare import biases_kept
+from glanet.inference.prepare import Prepared, ready
 from glanet.inference.quadrants import in_quadrants
 
 OVERLAP = 32  # LR pixels shared by neighbouring tiles and blended there, or a seam would show
@@ -53,10 +53,11 @@ def upscale(model, image, tile=None, ensemble=False, cut_at=None, progress=None)
         if cut_at is not None:
             raise ArgumentError(f"tile is {tile} and cut_at {cut_at}; expected one of them")
         check_tile(model, tile)
-    run = model if cut_at is None else partial(in_quadrants, model, limit=cut_at)
+    fast = model if isinstance(model, Prepared) else ready(model)
+    run = fast if cut_at is None else partial(in_quadrants, fast, limit=cut_at)
     if ensemble:
         run = partial(self_ensemble, run)
-    with torch.no_grad(), _evaluating(model), biases_kept(model):
+    with torch.no_grad(), _evaluating(model):
         if tile is not None:
             return _in_tiles(run, model, tile, image, progress or _ignore)
         return to_image(run(to_tensor(image, next(model.parameters()).device)), image.dtype)

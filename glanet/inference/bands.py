@@ -1,0 +1,173 @@
+"""A GLA layer for a CPU: over the image in bands of a few rows, all of its steps before the next.
+
+As written, a step writes a whole feature map and the next one reads it, and on a CPU most of the
+time goes into moving memory. What the steps hand on inside a band stays in the cache. The shift of
+SW-MSA is a choice of slices, and only windows at the image's end see a mask.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from glanet.fast import ALIGNED, cast, join
+from glanet.model.attention import shift_mask
+
+BAND = 8192  # pixels: the tokens of a band fit into the cache, and to start a step costs little
+ATTENDED = 32  # windows at a time: one head's scores fit into the cache of a core
+
+
+class BandedLayer(nn.Module):
+    """What `GLALayer.forward` returns, in eval mode, from weights joined once.
+
+    tokens (B, H, W, C) float32 -> tokens (B, H, W, C) float32; products are computed in ``dtype``.
+    """
+
+    def __init__(self, layer, dtype):
+        super().__init__()
+        attention = layer.attention
+        self.heads, self.window, self.shift = attention.heads, attention.window, attention.shift
+        self.norm1, self.norm2, self.dtype = layer.norm1, layer.norm2, dtype
+        self.mlp = layer.mlp.to(dtype)
+        self.joined = cast(join(layer, 1 if dtype == torch.float32 else ALIGNED), dtype)
+        self.biases = _biases(attention, dtype)
+
+    def forward(self, tokens):
+        return torch.stack([self._one(image) for image in tokens.contiguous()])
+
+    def _one(self, tokens):
+        x, out = self.norm1(tokens).to(self.dtype), tokens.clone()
+        for start, stop in pairwise(_bands(*tokens.shape[:2], self.window)):
+            pieces = _wrapped(start + self.shift, stop + self.shift, len(tokens))
+            if self.joined.branches is not None:
+                for rows in pieces:
+                    self._add_inception(x, rows, out[rows])
+            self._add_attention(x, start, stop, out)
+            for rows in pieces:
+                hidden = self.mlp(self.norm2(out[rows]).to(self.dtype))
+                out[rows] += hidden
+        return out
+
+    def _add_attention(self, x, start, stop, out):
+        """Add fused attention of the windows in rows start ... stop of the rolled image."""
+        height, width, _ = x.shape
+        last = width - self.window
+        rows = _wrapped(start + self.shift, stop + self.shift, height)
+        for left, right in ((0, last), (last, width)) if self.shift else ((0, width),):
+            if left == right:
+                continue
+            columns = _wrapped(left + self.shift, right + self.shift, width)
+            bias = self.biases[2 * (stop == height) + (right == width)]
+            part = torch.cat([torch.cat([x[r, c] for c in columns], 1) for r in rows])
+            mixed = self._attend(part, bias)
+            for r, across in zip(rows, mixed.split([len(out[r]) for r in rows]), strict=True):
+                widths = [c.stop - c.start for c in columns]
+                for c, piece in zip(columns, across.split(widths, 1), strict=True):
+                    out[r, c] += piece
+
+    def _attend(self, x, bias):
+        """Attention in whole windows and its share of the fusion: (h, w, C) -> (h, w, C)."""
+        height, width, channels = x.shape
+        n = self.window
+        windows = x.view(height // n, n, width // n, n, channels).transpose(1, 2)
+        parts = windows.reshape(-1, n * n * channels).split(ATTENDED)
+        mixed = torch.cat([self._mix(part.view(-1, channels), bias) for part in parts])
+        mixed = mixed.view(height // n, width // n, n, n, channels).transpose(1, 2)
+        return mixed.reshape(height, width, channels)
+
+    def _mix(self, x, bias):
+        """Attention within windows, one after the other: (windows·N, C) -> the same."""
+        pixels = self.window**2
+        if self.dtype != torch.float32:
+            qkv = F.linear(x, self.joined.qkv, self.joined.qkv_bias)
+            qkv = qkv.view(-1, pixels, 3, self.heads, qkv.shape[1] // (3 * self.heads))
+            query, key, value = qkv.permute(2, 0, 3, 1, 4)
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
+            mixed = mixed.transpose(1, 2).flatten(0, 1).flatten(1)
+            return F.linear(mixed, self.joined.fuse_attention, self.joined.fuse_bias)
+        # channels first, and pixels side by side: long rows, which products of 8 channels need
+        qkv = torch.addmm(self.joined.qkv_bias[:, None], self.joined.qkv, x.mT)
+        qkv = qkv.view(3, self.heads, -1, len(x) // pixels, pixels).transpose(2, 3)
+        mixed = [_attend(*parts, added) for *parts, added in zip(*qkv, bias[0], strict=True)]
+        mixed = torch.cat(mixed, dim=1).transpose(0, 1).flatten(1).mT
+        return F.linear(mixed, self.joined.fuse_attention, self.joined.fuse_bias)
+
+    def _add_inception(self, x, rows, out):
+        """Add the fused branches in these rows of the image."""
+        branches, flat = self.joined.branches, out.view(-1, out.shape[-1])
+        widest = max(column.shape[2] for column in branches.columns)
+        seen, *_ = _with_margin(rows, widest // 2, len(x))
+        opened = F.linear(x[seen], branches.opening, branches.opening_bias)
+        for branch, part in enumerate(opened.chunk(len(branches.fuse), dim=-1)):
+            near, above, below = _with_margin(rows, branches.columns[branch].shape[2] // 2, len(x))
+            part = part[near.start - seen.start : near.stop - seen.start]
+            filtered = _convolve(branches, branch, part, above, below)
+            _add_product(flat, filtered, branches.fuse[branch])
+        near, above, below = _with_margin(rows, 1, len(x))
+        _add_product(flat, _pool(x[near], above, below), branches.fuse_pooled)
+
+
+def _attend(query, key, value, bias):
+    """softmax(qᵀ k / √D + bias) vᵀ of one head: (windows, D, N) -> (windows, D, N)."""
+    scale = query.shape[1] ** -0.5
+    scores = torch.baddbmm(bias, query.mT, key, alpha=scale)  # (windows, N, N)
+    return value @ torch.softmax(scores, dim=-1, out=scores).mT
+
+
+def _biases(attention, dtype):
+    """For a window inside the image, at its right edge, at the bottom, in the corner: (1, h, N, N).
+
+    The edges are those of the rolled image; without a shift the four are the same.
+    """
+    bias, window = attention.position_bias(torch.float32), attention.window
+    if not attention.shift:
+        return [bias[None].to(dtype)] * 4
+    sides = (2 * window, 2 * window, window, attention.shift)  # an image of 2 × 2 windows has all
+    return [(bias + mask)[None].to(dtype) for mask in shift_mask(*sides, bias.dtype, bias.device)]
+
+
+def _bands(height, width, window):
+    """Where bands of whole windows begin, and the image's height; the last window is a band."""
+    rows = max(1, BAND // (width * window)) * window
+    return [*range(0, height - window, rows), height - window, height]
+
+
+def _wrapped(start, stop, size):
+    """The slices that start ... stop means on an axis behind whose end it begins anew."""
+    if stop <= size:
+        return [slice(start, stop)]
+    return [slice(start, size), slice(0, stop - size)]
+
+
+def _with_margin(rows, reach, size):
+    """``rows`` and up to ``reach`` more on both sides; and how many are missing above, below."""
+    first, last = rows.start - reach, rows.stop + reach
+    return slice(max(first, 0), min(last, size)), max(-first, 0), max(last - size, 0)
+
+
+def _convolve(branches, branch, x, above, below):
+    """The row and the column convolution of a branch; the latter takes the margin away."""
+    row, column = branches.rows[branch], branches.columns[branch]
+    image = x.permute(2, 0, 1)[None]
+    image = F.conv2d(image, row, branches.row_biases[branch], padding=(0, row.shape[3] // 2))
+    if above or below:
+        image = F.pad(image, (0, 0, above, below))
+    image = F.conv2d(image, column, branches.column_biases[branch])
+    return image[0].permute(1, 2, 0)
+
+
+def _pool(x, above, below):
+    """The maximum of 3×3 pixels, first down and then across: six comparisons instead of nine."""
+    x = F.pad(x, (0, 0, 1, 1, above, below), value=-torch.inf)
+    x = torch.maximum(torch.maximum(x[:-2], x[1:-1]), x[2:])
+    return torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
+
+
+def _add_product(total, x, weight):
+    """total (n, C) += x (..., E) weightᵀ, in one step where they have one precision."""
+    x = x.reshape(len(total), -1)
+    if total.dtype == x.dtype:
+        total.addmm_(x, weight.mT)
+    else:
+        total += F.linear(x, weight)
