@@ -20,6 +20,7 @@ ENTRY_POINTS = {
     "load": weights.load,
     "load_released": weights.load_released,
     "networks.build": networks.build,
+    "prepare": inference.prepare,
     "psnr_y": metrics.psnr_y,
     "read_image": images.read_image,
     "ssim_y": metrics.ssim_y,
