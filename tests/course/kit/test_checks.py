@@ -75,6 +75,12 @@ def test_any_other_mistake_is_described(wrong, says):
     assert re.search(says, verdict.message), verdict.message
 
 
+def test_a_call_that_a_function_cannot_take_is_not_told_as_an_error_inside_it():
+    message = exercise.judge(lambda: 0).message
+    assert message.startswith("it cannot be used as the exercise asks: ")
+    assert "takes 0 positional arguments but 1 was given" in message
+
+
 def test_numbers_equal_in_six_digits_are_printed_with_more():
     close = Exercise("99", "close", lambda: 98.4932761, lambda rng: [()])
     says = "returns 98.4932784, expected 98.4932761"
