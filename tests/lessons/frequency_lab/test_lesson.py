@@ -269,6 +269,13 @@ def test_a_complex_coherence_is_told_to_be_real():
     assert_rejected(exercises.coherent, complex_share, "return its real part")
 
 
+def test_a_gain_in_numpy_is_told_to_be_a_tensor():
+    def in_numpy(y, z, mean):
+        return tuple(part.numpy() for part in by_parts(y, z, mean))
+
+    assert_rejected(exercises.coherent, in_numpy, "must be torch tensors")
+
+
 def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):
     """Right but for what is done to gain or share, given both and the two powers."""
 
