@@ -407,6 +407,8 @@ def _other_type(answer, right):
         return ""
     if found != expected:
         return f"right, but as {found}: return {expected}"
+    if found == "a number" and "int" in needed and "float" in dtype:
+        return "right, but as a float: return an int"
     whole = found == "a numpy array" and needed == "float64" and "int" in dtype
     if dtype == needed or found == "a number" or whole:
         return ""

@@ -131,6 +131,8 @@ ARRAY, TENSOR = np.array([1.0, 2.5]), torch.tensor([1.0, 2.5])
         (np.uint8([1, 2]), np.int64([1, 2]), "in int64: return uint8"),
         (np.uint8([1, 2]), [1, 2], "as a list: return a numpy array"),
         (torch.tensor([1, 2]), torch.tensor([1, 2], dtype=torch.int32), "in int32: return int64"),
+        (2, np.floor(2.5), "as a float: return an int"),
+        ([2, 3], [2.0, 3], "as a float: return an int"),
         (1.5, torch.tensor(1.5), "as a torch tensor: return a number"),
         ([TENSOR] * 2, (TENSOR, TENSOR.numpy()), "as a numpy array: return a torch tensor"),
     ],
