@@ -12,6 +12,7 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -317,6 +318,16 @@ def passes_gradients(function, reference, *inputs):
         )
 
 
+def returns_int(function, reference, *inputs):
+    """Check that a right number is an int, where later cells need one.
+
+    Raises:
+        AnswerError: it is a float, or in an array.
+    """
+    if not isinstance(function(*inputs), Integral):
+        raise AnswerError("right, but as a float: return an int")
+
+
 def _out_of_reach(module, inputs):
     """What no gradient of the output reaches: the names of weights, and "the input"."""
     inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
@@ -407,8 +418,6 @@ def _other_type(answer, right):
         return ""
     if found != expected:
         return f"right, but as {found}: return {expected}"
-    if found == "a number" and "int" in needed and "float" in dtype:
-        return "right, but as a float: return an int"
     whole = found == "a numpy array" and needed == "float64" and "int" in dtype
     if dtype == needed or found == "a number" or whole:
         return ""
