@@ -1028,7 +1028,7 @@ print(f"available: {len(models)} of {len(NETWORKS)} networks")
 # %% [markdown]
 # **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows
 # of 8×8 that are shifted in every second layer, and convolutions up to 7×7. On how many of the 64×64 =
-# 4,096 LR pixels of an image does *one* pixel in the middle of its output depend?
+# 4,096 pixels of an LR (low-resolution) image does *one* pixel in the middle of its output depend?
 
 # %%
 guess = ...
@@ -1218,7 +1218,7 @@ learning(learned, errors_of(partial(imresize, scale=2)))
 
 # %% [markdown]
 # The lower a band, the sooner its error falls: low frequencies hold nearly all the power, so they
-# make nearly all of the loss. Above 1/4 cycles per HR pixel nothing is left in the LR image. A
+# make nearly all of the loss. Above 1/4 cycles per HR (high-resolution) pixel nothing is left in the LR image. A
 # network must invent that band, and after so few steps it has hardly begun.
 
 # %% [markdown]

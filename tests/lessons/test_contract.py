@@ -81,6 +81,19 @@ def test_an_untouched_stub_is_not_done_yet(exercise):
     assert exercise.judge(stubs(exercise.lesson)[exercise.key]) == Verdict(NOT_DONE)
 
 
+@EXERCISES
+@pytest.mark.parametrize(
+    "odd", [object(), "a word", (None,) * 3], ids=lambda odd: type(odd).__name__
+)
+def test_an_answer_that_cannot_be_compared_is_not_told_as_an_error_of_the_learner(
+    exercise, odd, monkeypatch
+):
+    monkeypatch.setattr("glanet.course.lessons.full_training.exercises.PATIENCE", 0.1)
+    verdict = exercise.judge(lambda *arguments, **options: odd)
+    assert verdict.state == WRONG
+    assert "it raised" not in verdict.message
+
+
 CLASSES = [e for e in report.all_exercises() if isinstance(e.reference, type)]
 
 
@@ -90,6 +103,15 @@ def test_a_class_whose_methods_return_nothing_is_not_done_yet(exercise):
     nothing = dict.fromkeys({"forward"} | methods, lambda self, *inputs: None)
     half = type("Half", (exercise.reference,), nothing)
     assert exercise.judge(half) == Verdict(NOT_DONE)
+
+
+@pytest.mark.parametrize("exercise", CLASSES, ids=lambda e: e.key)
+def test_a_class_that_cuts_the_gradient_of_its_input_is_rejected(exercise):
+    def forward(self, given):
+        return exercise.reference.forward(self, given.detach())
+
+    cut = type("Cut", (exercise.reference,), {"forward": forward})
+    assert "no gradient" in exercise.judge(cut).message
 
 
 def arrays(value):

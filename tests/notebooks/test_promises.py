@@ -7,6 +7,7 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pytest
 from torch import nn
 
 import glanet.model
@@ -14,6 +15,7 @@ from glanet.course import lessons, report
 from glanet.course.kit.lessons import LESSONS, lesson
 from glanet.course.tools import build
 
+MAP = LESSONS[0].stem
 TESTS = Path(__file__).parents[1] / "lessons"
 TEXTS = {source.stem: source.read_text(encoding="utf-8") for source in build.sources()}
 
@@ -60,6 +62,35 @@ def test_every_notebook_has_prediction_widget_and_progress():
         assert f'progress_report("{lesson(name).name}")' in text, name
         assert "What can go wrong" in text, name
     assert predictions >= 12
+
+
+SPELLED_OUT = {
+    "W-MSA": "window-based multi-head self-attention",
+    "SW-MSA": "shifted-window multi-head self-attention",
+    "PSNR": "peak signal-to-noise ratio",
+    "SSIM": "structural similarity",
+    "LR": "low.resolution",
+    "HR": "high.resolution",
+}
+
+
+@pytest.mark.parametrize("short", SPELLED_OUT)
+def test_an_abbreviation_is_spelled_out_where_it_first_occurs(short):
+    for name, text in TEXTS.items():
+        if name == MAP:  # its map names what other notebooks build
+            continue
+        lines = [line[2:] for line in text.splitlines() if line.startswith("# ")]
+        prose = re.sub(r"!\[[^]]*\]", "", " ".join(" ".join(lines).split()))  # but for pictures
+        first = re.search(rf"(?<![\w{{-]){short}\b", prose)
+        if first:
+            near = prose[: first.end() + len(SPELLED_OUT[short]) + 30]
+            assert re.search(SPELLED_OUT[short], near, re.IGNORECASE), name
+
+
+def test_the_first_cell_says_how_to_keep_answers_and_to_get_a_hint_back():
+    head = " ".join(TEXTS[MAP].split("# %%")[1].replace("\n#", "\n").split())
+    assert "run `glanet work` in a terminal" in head
+    assert "a double click turns a hint" in head
 
 
 def test_every_widget_has_a_static_twin_in_a_notebook():

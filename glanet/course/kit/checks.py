@@ -10,8 +10,11 @@ function.
 import copy
 import importlib.util
 import os
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +25,7 @@ from glanet.course.kit import progress
 from glanet.course.kit.lines import short_lines
 from glanet.errors import GlanetError
 
+COURSE = Path(__file__).parents[1]  # the checks are here and in its lessons
 LONGEST = 160  # letters that one argument may take in a message
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 
@@ -91,6 +95,8 @@ class Exercise:
             except AnswerError as error:
                 return Verdict(WRONG, str(error))
             except Exception as error:  # any error of the learner's code becomes a verdict
+                if _only_in_checks(error):
+                    return Verdict(WRONG, f"it cannot be used as the exercise asks: {error}")
                 return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
             if answer is None or answer is ...:
                 nothing = f"for {_given(case)} it returns nothing, although it did before"
@@ -323,6 +329,16 @@ def passes_gradients(function, reference, *inputs):
         )
 
 
+def returns_int(function, reference, *inputs):
+    """Check that a right number is an int, where later cells need one.
+
+    Raises:
+        AnswerError: it is a float, or in an array.
+    """
+    if not isinstance(function(*inputs), Integral):
+        raise AnswerError("right, but as a float: return an int")
+
+
 def _out_of_reach(module, inputs):
     """What no gradient of the output reaches: the names of weights, and "the input"."""
     inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
@@ -371,6 +387,12 @@ def random_weights(module, rng):
         name: torch.randn(tensor.shape, generator=generator) / max(1, tensor[0].numel()) ** 0.5
         for name, tensor in module.state_dict().items()
     }
+
+
+def _only_in_checks(error):
+    """Was an error raised by a check, not inside of what it called?"""
+    frames = traceback.walk_tb(error.__traceback__)
+    return all(Path(frame.f_code.co_filename).is_relative_to(COURSE) for frame, _ in frames)
 
 
 def _is_float(value):

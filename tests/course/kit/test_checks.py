@@ -18,6 +18,7 @@ from glanet.course.kit.checks import (
     Verdict,
     passes_gradients,
     random_weights,
+    returns_int,
     run_module,
     trains_alike,
 )
@@ -73,6 +74,12 @@ def test_any_other_mistake_is_described(wrong, says):
     verdict = exercise.judge(wrong)
     assert verdict.state == WRONG
     assert re.search(says, verdict.message), verdict.message
+
+
+def test_a_call_that_a_function_cannot_take_is_not_told_as_an_error_inside_it():
+    message = exercise.judge(lambda: 0).message
+    assert message.startswith("it cannot be used as the exercise asks: ")
+    assert "takes 0 positional arguments but 1 was given" in message
 
 
 def test_numbers_equal_in_six_digits_are_printed_with_more():
@@ -293,6 +300,13 @@ def test_a_function_that_stops_gradients_is_told_so():
     )
     assert doubling.judge(lambda x: x + x) == Verdict(RIGHT)
     assert "no gradient passes through" in doubling.judge(lambda x: x.detach() * 2).message
+
+
+def test_a_float_is_told_so_where_an_int_is_needed():
+    whole = returning(2, also=returns_int)
+    assert whole.judge(lambda: 2) == whole.judge(lambda: np.int64(2)) == Verdict(RIGHT)
+    assert whole.judge(lambda: 2.0).message == "right, but as a float: return an int"
+    assert returning(2).judge(lambda: 2.0) == Verdict(RIGHT)
 
 
 def test_a_class_is_compared_in_the_float_type_of_its_input():

@@ -234,6 +234,11 @@ def joined_along(axis):
     return mutant
 
 
+def test_dense_connections_without_gradients_are_told_so():
+    without = torch.no_grad()(exercises.densely)
+    assert_rejected(exercises.dense, without, "no gradient passes through")
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_a_transition_that_gets_too_few_channels_says_so(axis):
     assert_rejected(exercises.dense, joined_along(axis), "expected 8: concatenate all outputs")

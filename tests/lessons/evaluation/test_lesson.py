@@ -646,6 +646,23 @@ def test_all_who_knew_woman_are_named():
     assert named == knew
 
 
+def stored_rows():
+    """The rows in bold of the tables that the notebook stores: {method: its other cells}."""
+    text = (NOTEBOOKS / "13_evaluation.ipynb").read_text(encoding="utf-8")
+    rows = re.findall(r"\| (\*\*[^|]+\*\*) \| (\*\*.+?\*\*) \|(?!\s*\*\*)", text)
+    return {name.strip("*"): [c.strip("*") for c in cells.split(" | ")] for name, cells in rows}
+
+
+def test_the_stored_table_says_what_each_network_learned_from_and_was_watched_on():
+    rows = stored_rows()
+    for found in find_weights(runs="none", released="none"):
+        images, set5, set14 = rows[found.name]
+        assert images == card(found)["trained on"].partition(" (")[0]
+        assert set5.endswith(" †")  # whose score the training watched
+        assert re.fullmatch(r"\d\d\.\d\d / 0\.\d{4}", set14)
+    assert set(rows) > {"bicubic"}
+
+
 def test_the_gains_that_stand_in_the_prose_are_the_published_ones():
     rows = {method: scores["Set5"][0] for method, _, scores in published(2)}
     assert f"over bicubic's {rows['bicubic']:.2f} dB" in prose()

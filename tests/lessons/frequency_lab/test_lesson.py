@@ -18,6 +18,7 @@ from glanet.analysis.footprint import Footprint, fold
 from glanet.analysis.probes import record
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
+from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.frequency_lab import exercises, figures
 from glanet.course.lessons.frequency_lab.widgets import explore_surgery
 from glanet.evaluation.metrics import rgb_to_y
@@ -267,6 +268,19 @@ def test_coherent_gain_in_other_words_is_right():
 
 def test_a_complex_coherence_is_told_to_be_real():
     assert_rejected(exercises.coherent, complex_share, "return its real part")
+
+
+def test_plain_numbers_stand_before_the_step_to_coherence():
+    text = (NOTEBOOKS / "source" / "10_frequency_lab.py").read_text(encoding="utf-8")
+    before = text.split("## 4 ·")[1].split("**Exercise 3")[0]
+    assert before.index("factor = (y * z).mean()") < before.index("products = y * z.conj()")
+
+
+def test_a_gain_in_numpy_is_told_to_be_a_tensor():
+    def in_numpy(y, z, mean):
+        return tuple(part.numpy() for part in by_parts(y, z, mean))
+
+    assert_rejected(exercises.coherent, in_numpy, "must be torch tensors")
 
 
 def changed(gain=lambda g, s, y, z: g, share=lambda g, s, y, z: s):

@@ -61,6 +61,13 @@ def test_each_mistake_in_the_bytes_is_named(text, says_so):
     assert_rejected(exercises.decoded_bytes, bytes_of(text), says_so)
 
 
+def test_bytes_in_a_float_are_told_so():
+    def with_floor(sizes, scale):
+        return sum(3 * np.floor(h / scale) * np.floor(w / scale) for h, w in sizes) * (1 + scale**2)
+
+    assert_rejected(exercises.decoded_bytes, with_floor, "right, but as a float")
+
+
 def test_bytes_of_one_image_only_are_named():
     def last(sizes, scale):
         for size in sizes:

@@ -200,6 +200,16 @@ def test_a_head_that_cannot_be_trained_is_rejected():
     assert_rejected(shallow.light_head, detached, "no gradient reaches the weights")
 
 
+@pytest.mark.parametrize("cls", [shallow.ShallowFeatures, shallow.LightHead])
+def test_what_acts_in_training_only_is_rejected(cls):
+    class Mine(cls):
+        def forward(self, given):
+            return F.dropout(super().forward(given), 0.5, self.training)
+
+    exercise = shallow.light_head if cls is shallow.LightHead else shallow.shallow_features
+    assert_rejected(exercise, Mine, "other numbers in training mode")
+
+
 @pytest.mark.parametrize(
     ("mistaken", "says"),
     [

@@ -21,7 +21,7 @@ from glanet.course.lessons.the_yardstick.figures import (
 from glanet.course.lessons.the_yardstick.widgets import explore_distortions
 from glanet.evaluation.metrics import psnr_y, rgb_to_y, ssim_y
 from glanet.evaluation.published import published
-from tests.lessons.verdicts import assert_rejected, assert_right, message_on
+from tests.lessons.verdicts import assert_named, assert_rejected, assert_right, message_on
 
 # Luma
 
@@ -255,14 +255,40 @@ def test_each_mistake_in_ssim_of_a_window_is_named(mistaken, says):
     assert_rejected(yardstick.window_ssim, mistaken, says)
 
 
-def test_unweighted_variances_in_window_ssim_are_named():
+@pytest.mark.parametrize(
+    ("variance", "covariance", "says"),
+    [
+        (
+            lambda x, mean, w: np.var(x),
+            lambda x, y, mx, my, w: np.cov(x.ravel(), y.ravel(), bias=True)[0, 1],
+            "only the means are weighted: weight the variances and the covariance",
+        ),
+        (
+            lambda x, mean, w: np.square(x - mean).mean(),
+            lambda x, y, mx, my, w: ((x - mx) * (y - my)).mean(),
+            "only the means are weighted: weight the squared deviations",
+        ),
+        (
+            lambda x, mean, w: x.var(),
+            lambda x, y, mx, my, w: ((x - mx) * (y - my)).mean(),
+            "neither is the mean of the products",
+        ),
+        (
+            lambda x, mean, w: x.var(),
+            lambda x, y, mx, my, w: (w * x * y).sum() - mx * my,
+            "only the means and the covariance are weighted",
+        ),
+    ],
+)
+def test_unweighted_variances_in_window_ssim_are_named(variance, covariance, says):
     def mistaken(x, y, weights):
         mx, my = np.average(x, weights=weights), np.average(y, weights=weights)
-        cov = np.cov(x.ravel(), y.ravel(), bias=True)[0, 1]
+        cov = covariance(x, y, mx, my, weights)
         first = (2 * mx * my + 6.5025) / (mx**2 + my**2 + 6.5025)
-        return first * (2 * cov + 58.5225) / (np.var(x) + np.var(y) + 58.5225)
+        spread = variance(x, mx, weights) + variance(y, my, weights)
+        return first * (2 * cov + 58.5225) / (spread + 58.5225)
 
-    assert_rejected(yardstick.window_ssim, mistaken, "only the means are weighted")
+    assert_named(yardstick.window_ssim, mistaken, says)
 
 
 # SSIM everywhere

@@ -383,6 +383,15 @@ def test_each_mistake_in_the_schedule_is_named(mistaken, says_so):
     assert_rejected(exercises.learning_rate, mistaken, says_so)
 
 
+def test_a_warm_up_that_includes_its_end_is_told_where_it_divides_by_0():
+    def mistaken(recipe, step):
+        if step <= recipe.warm_up:
+            return recipe.learning_rate * (step + 1) / recipe.warm_up
+        return schedule.learning_rate(recipe, step)
+
+    assert_rejected(exercises.learning_rate, mistaken, "where that is 0: divide only while step <")
+
+
 def test_a_wrong_rate_names_only_what_it_depends_on():
     message = message_on(exercises.learning_rate, lambda config, step: 7.0)
     assert message.startswith("for Recipe(schedule='cosine', steps=")
@@ -547,6 +556,15 @@ def test_an_average_is_accepted_in_other_words():
 )
 def test_each_mistake_in_the_average_is_named(mistaken, says_so):
     assert_rejected(exercises.Average, mistaken, says_so)
+
+
+def test_an_average_under_another_name_is_told_so():
+    class Renamed(nn.Module):
+        def __init__(self, model, decay):
+            super().__init__()
+            self.average = model
+
+    assert_rejected(exercises.Average, Renamed, "there is no `self.module`")
 
 
 def test_an_average_that_only_rebinds_names_is_named():

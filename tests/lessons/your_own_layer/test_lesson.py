@@ -44,6 +44,12 @@ def test_other_right_answers_pass(name):
         assert_right(getattr(exercises, name), answer)
 
 
+def test_a_hidden_width_in_a_float_is_told_so():
+    right = exercises.hidden_width.reference
+    says = "right, but as a float"
+    assert_rejected(exercises.hidden_width, lambda *given: float(right(*given)), says)
+
+
 def test_a_plan_without_cleaned_images_is_told_so():
     def naive(parameters, recipe):
         names = ["original", "mine", "control", "weaker"]

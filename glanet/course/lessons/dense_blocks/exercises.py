@@ -8,7 +8,14 @@ from functools import partial, reduce
 import numpy as np
 import torch
 
-from glanet.course.kit.checks import AnswerError, Exercise, random_weights, run_module
+from glanet.course.kit.checks import (
+    AnswerError,
+    Exercise,
+    passes_gradients,
+    random_weights,
+    run_module,
+    trains_alike,
+)
 from glanet.model.block import GLABlock
 from glanet.model.config import ModelConfig
 from glanet.model.layer import GLALayer
@@ -130,6 +137,11 @@ def _run_block(cls, settings, options, weights, tokens):
     return _in_both_modes(partial(cls, **options)(*settings), weights, tokens, alike)
 
 
+def _block_trains_alike(cls, reference, settings, options, weights, tokens):
+    mine, theirs = (partial(one, **options) for one in (cls, reference))
+    trains_alike(mine, theirs, settings, weights, tokens)
+
+
 def _draw_blocks(rng):
     cases = []
     for settings, options, shape in BLOCKS:
@@ -214,6 +226,7 @@ gla_block = Exercise(
         ),
     },
     run=_run_block,
+    also=_block_trains_alike,
     tolerance=1e-4,  # float32 rounds differently in another order
 )
 
@@ -282,6 +295,11 @@ def _run_dense(candidate, tokens, weights):
     return candidate(tokens, blocks, transitions)
 
 
+def _dense_passes_gradients(candidate, reference, tokens, weights):
+    mine, theirs = (partial(_run_dense, one, weights=weights) for one in (candidate, reference))
+    passes_gradients(mine, theirs, tokens)
+
+
 def _draw_dense(rng):
     cases = []
     for number, c in ((3, 4), (4, 2)):
@@ -342,6 +360,7 @@ dense = Exercise(
         ),
     },
     run=_run_dense,
+    also=_dense_passes_gradients,
 )
 
 
@@ -606,6 +625,10 @@ def _run_trunk(cls, config, weights, tokens):
     return _in_both_modes(cls(config), weights, tokens, alike)
 
 
+def _trunk_trains_alike(cls, reference, config, weights, tokens):
+    trains_alike(cls, reference, [config], weights, tokens)
+
+
 def _draw_whole(rng):
     small = {"channels": 8, "heads": 2, "window": 2}
     cases = []
@@ -687,5 +710,6 @@ trunk = Exercise(
         "all layers have the stochastic depth of the last: it rises from 0": _SameForAll,
     },
     run=_run_trunk,
+    also=_trunk_trains_alike,
     tolerance=1e-4,  # float32
 )

@@ -295,7 +295,7 @@ def run_coherent(function, y, z, axis):
     """The real and imaginary part of H₁, and γ²: (3, frequencies).
 
     Raises:
-        AnswerError: the answer is no pair, or γ² is complex.
+        AnswerError: the answer is no pair of tensors, or γ² is complex.
     """
     answer = function(y, z, lambda values: values.mean(axis))
     if answer is None or answer is ...:
@@ -304,8 +304,9 @@ def run_coherent(function, y, z, axis):
         kind = type(answer).__name__
         raise AnswerError(f"it returns a {kind}: return the pair H₁, γ²")
     gain, share = answer
-    gain = torch.as_tensor(gain).to(torch.complex128)
-    share = torch.as_tensor(share)
+    if not isinstance(gain, torch.Tensor) or not isinstance(share, torch.Tensor):
+        raise AnswerError("H₁ and γ² must be torch tensors, as later cells need them")
+    gain = gain.to(torch.complex128)
     if share.is_complex():
         if share.imag.abs().max() < 1e-9:
             raise AnswerError("γ² is real, but of a complex type: return its real part")

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from glanet.config import SCALES
-from glanet.course.kit.checks import AnswerError, Exercise
+from glanet.course.kit.checks import AnswerError, Exercise, returns_int
 from glanet.data import patches
 from glanet.training import follow, launch
 
@@ -75,6 +75,7 @@ decoded_bytes = Exercise(
             lambda sizes, scale: patches.decoded_bytes(sizes[-1:], scale)
         ),
     },
+    also=returns_int,
 )
 
 

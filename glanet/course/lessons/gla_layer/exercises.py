@@ -302,7 +302,7 @@ def _called(module, branch):
     answer = module(given)
     if not torch.equal(given, branch):
         raise AnswerError(IN_PLACE)
-    if len(answer) != len(branch):
+    if answer.shape[:1] != branch.shape[:1]:
         raise AnswerError(FEWER_SAMPLES)
     return answer
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import Exercise, random_weights, run_module, trains_alike
 from glanet.model.reconstruction import LightHead, SubPixel
 from glanet.model.shallow import ShallowFeatures
 
@@ -173,6 +173,7 @@ shallow_features = Exercise(
         "there is a GELU: Eq. 1 has no activation function": _Activated,
     },
     run=run_module,
+    also=trains_alike,
     tolerance=1e-5,
 )
 
@@ -248,6 +249,11 @@ def _run_head(cls, settings, weights, tokens):
         head = cls(*settings)
         bias_alone = head(torch.zeros_like(tokens))
         return [bool((head(tokens) - bias_alone).any()), bool(bias_alone.any())]
+
+
+def _head_trains_alike(cls, reference, settings, weights, tokens):
+    if weights is not None:
+        trains_alike(cls, reference, settings, weights, tokens)
 
 
 class _StartsAtRandom(nn.Module):
@@ -337,5 +343,6 @@ light_head = Exercise(
         "there is a sigmoid after the convolution: the head ends with its SubPixel": _WithSigmoid,
     },
     run=_run_head,
+    also=_head_trains_alike,
     tolerance=1e-5,
 )

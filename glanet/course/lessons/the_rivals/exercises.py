@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from glanet.course.kit.checks import Exercise, random_weights, run_module
+from glanet.course.kit.checks import Exercise, random_weights, run_module, trains_alike
 from glanet.rivals import csnln, han, nlsn, rcan, rnan, san
 
 
@@ -83,6 +83,7 @@ channel_attention = Exercise(
         ),
     },
     run=run_module,
+    also=trains_alike,
     tolerance=1e-5,  # float32 rounds differently in another order
 )
 

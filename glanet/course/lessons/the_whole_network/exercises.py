@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from glanet.course.kit.checks import AnswerError, Exercise, random_weights, run_module
+from glanet.course.kit.checks import (
+    AnswerError,
+    Exercise,
+    random_weights,
+    run_module,
+    trains_alike,
+)
 from glanet.model.config import INCEPTION_BRANCHES, ModelConfig
 from glanet.model.inception import KERNEL_SIZES
 from glanet.model.layer import GLALayer
@@ -226,6 +232,7 @@ paper_head = Exercise(
         "the result is clamped: Θ is added to I_CSR, so it must be able to be negative": _Clamped,
     },
     run=_run_head,
+    also=trains_alike,
     tolerance=1e-4,  # float32 rounds differently in another order
 )
 
@@ -463,6 +470,7 @@ gla_net = Exercise(
         ),
     },
     run=_run_network,
+    also=trains_alike,
     tolerance=1e-4,  # float32 rounds differently in another order
 )
 

@@ -1,5 +1,7 @@
 """Exercises of notebook 02: luma, PSNR, and SSIM of one window and of all windows."""
 
+from functools import partial
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from skimage.metrics import structural_similarity
@@ -310,9 +312,27 @@ def _unbiased(x, y, weights):
     return _similarity(mean_x, mean_y, *(factor * spread for spread in spreads))
 
 
+def _even(weights):
+    return np.full_like(weights, 1 / weights.size)
+
+
 def _even_spreads(x, y, weights):
-    even = np.full_like(weights, 1 / weights.size)
-    return _similarity(*_moments(x, y, weights)[:2], *_moments(x, y, even)[2:])
+    return _similarity(*_moments(x, y, weights)[:2], *_moments(x, y, _even(weights))[2:])
+
+
+def _even_variances(x, y, weights):
+    mean_x, mean_y, _, _, cov = _moments(x, y, weights)
+    return _similarity(mean_x, mean_y, *_moments(x, y, _even(weights))[2:4], cov)
+
+
+def _even_about_weighted_means(x, y, weights, *, about=(0, 1, 2)):
+    """Unweighted means of squared deviations from weighted means; of those in ``about``."""
+    means = _moments(x, y, weights)[:2]
+    dx, dy = (image - mean[..., None, None] for image, mean in zip((x, y), means, strict=True))
+    spreads = list(_moments(x, y, _even(weights))[2:])
+    for place in about:
+        spreads[place] = (dx * dx, dy * dy, dx * dy)[place].mean((-2, -1))
+    return _similarity(*means, *spreads)
 
 
 _IN_THE_FORMULA = {
@@ -370,6 +390,13 @@ _IN_THE_FORMULA = {
         lambda x, y, weights: one_window(x, y, np.full_like(weights, 1 / weights.size))
     ),
     "only the means are weighted: weight the variances and the covariance too": _even_spreads,
+    "only the means are weighted: weight the squared deviations from them too": (
+        _even_about_weighted_means
+    ),
+    "the variances are not weighted, and neither is the mean of the products: weight them with w": (
+        partial(_even_about_weighted_means, about=[2])
+    ),
+    "only the means and the covariance are weighted: weight the variances too": _even_variances,
     "the variances are scaled by n / (n − 1): a weighted mean needs no such correction": _unbiased,
 }
 

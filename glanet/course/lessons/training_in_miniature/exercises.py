@@ -400,6 +400,23 @@ def _draw_schedules(rng):
     return cases
 
 
+def run_schedule(candidate, recipe, step):
+    """The rate.
+
+    Raises:
+        AnswerError: the candidate divides by a warm-up of 0.
+    """
+    try:
+        return candidate(recipe, step)
+    except ZeroDivisionError as error:
+        if recipe.warm_up:
+            raise
+        raise AnswerError(
+            "it divides by recipe.warm_up where that is 0: divide only while step < recipe.warm_up "
+            "(with <, not <=)"
+        ) from error
+
+
 learning_rate = Exercise(
     "training_in_miniature",
     "learning_rate",
@@ -459,6 +476,7 @@ learning_rate = Exercise(
             _schedule_mistaken(halved=lambda passed: 1 / max(1, 2 * passed))
         ),
     },
+    run=run_schedule,
 )
 
 
@@ -481,6 +499,8 @@ def run_average(cls, decay, history):
     model = nn.Linear(3, 2)
     model.load_state_dict(history[0])
     average = cls(model, decay)
+    if not hasattr(average, "module"):
+        raise AnswerError("there is no `self.module`, the model that holds the average")
     start, found = _flat(average.module), []
     for step in range(1, len(history)):
         model.load_state_dict(history[step])

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from glanet.analysis.statistics import t_interval as package_interval
-from glanet.course.kit.checks import AnswerError, Exercise
+from glanet.course.kit.checks import AnswerError, Exercise, returns_int
 from glanet.course.lessons.your_own_layer.experiment import (
     RULES,
     TOLERANCE,
@@ -95,6 +95,7 @@ hidden_width = Exercise(
         "this is a ratio of parameters: the width is 1 + (target − count(1)) / (count(2) − "
         "count(1))": lambda count, target: target / count(1),
     },
+    also=returns_int,
 )
 
 
