@@ -40,7 +40,7 @@ class EnlargeYours(VBox):
             accept=",".join(("image/*", *READABLE)),
             description="Choose a photograph",
             tooltip="",
-            layout={"width": "auto"},
+            layout={"width": "auto", "flex": "0 0 auto"},
         )
         self.bar = FloatProgress(max=1.0, layout={"visibility": "hidden"})
         self.said, self.picture = HTML(), HTML()
@@ -64,7 +64,7 @@ class EnlargeYours(VBox):
         (outcome,) = plan([path], label=f"-x{self.enlarger.scale}")
         if (size := pixels(outcome)) > LARGEST:
             return self._fail(
-                f"{path.name}: {size / 1e6:.0f} million pixels; expected {LARGEST // 10**6} "
+                f"{path.name}: {size / 1e6:.3g} million pixels; expected {LARGEST / 1e6:g} "
                 f"million at most. Use a terminal: glanet upscale {path.name}"
             )
         self.bar.value, self.bar.layout.visibility = 0.0, "visible"
