@@ -57,6 +57,8 @@ def widget(lab):
 def test_a_photograph_is_taken_enlarged_and_given_back(lab, widget, tmp_path):
     lr = skimage.data.astronaut()[:40, :60]
     write_image(tmp_path / "naïve & photo.png", lr)
+    with (tmp_path / "naïve & photo.png").open("ab") as file:
+        file.write(bytes(12_000_000))  # more than a server takes by default
     button = widget.get_by_role("button", name="Choose a photograph")
     with lab.page.expect_file_chooser() as chooser:
         button.focus()
