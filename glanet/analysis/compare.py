@@ -23,12 +23,14 @@ _CAPTION = 20  # pixels
 _SPECTRUM = 1024  # pixels, side of the square whose spectrum is taken, at most
 _RANGE = 80  # dB from black to white in a spectrum
 
+# keys stop at the handle: JupyterLab would take its arrows for those of the notebook
 _SLIDER = """<div class="slider" style="position:relative;max-width:{width}px;line-height:0">
 <img src="{before}" alt="{before_name}" style="width:100%;image-rendering:{rendering}">
 <img src="{after}" alt="{after_name}" style="position:absolute;inset:0;width:100%;
  image-rendering:{rendering};clip-path:inset(0 0 0 50%)">
 <input type="range" min="0" max="100" value="50" aria-label="{before_name} | {after_name}"
  style="position:absolute;inset:auto 0 0 0;width:100%;margin:0"
+ onkeydown="event.stopPropagation()"
  oninput="this.previousElementSibling.style.clipPath='inset(0 0 0 '+this.value+'%)'">
 </div>
 """
