@@ -181,7 +181,7 @@ def upscale(
     inputs: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="(required)")],
     /,
     *,
-    out: Annotated[OptionalPath, arg(aliases=["-o"])] = None,
+    out: Annotated[OptionalPath, arg(aliases=["-o", "--output"])] = None,
     format: Literal["same", "png", "jpg", "webp", "tiff", "avif"] = "same",
     quality: _optional(int, "1-100") = None,
     weights: OptionalName = None,
@@ -202,7 +202,7 @@ def upscale(
     Args:
         inputs: image files, folders with all below them, or patterns such as "scan??.jpg"
         out: file of the result of one image, or a folder for several, whose structure is kept
-        format: of the results; same: that of the original
+        format: of the results; same: that of the original, PNG for a GIF
         quality: of JPEG, AVIF and HEIF, by default 95, 90 and 90, and of WebP, by default lossless
         weights: shipped name, folder, Hub id or released .pth file; default: tiny at --scale
         scale: of the result to the image, also 1.5; default: the scale of the weights, or 2
@@ -226,11 +226,17 @@ def upscale(
     enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
     final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
     with _ended_as_by_ctrl_c():
-        for outcome in final:
-            outcomes.append(outcome)
-            watcher.clear()
-            if not json and outcome.state != batch.FAILED:
-                print(report.line(outcome), flush=True)
+        try:
+            for outcome in final:
+                outcomes.append(outcome)
+                watcher.clear()
+                if not json and outcome.state != batch.FAILED:
+                    print(report.line(outcome), flush=True)
+        except KeyboardInterrupt as error:
+            done = sum(outcome.state == batch.DONE for outcome in outcomes)
+            raise CommandError(
+                f"stopped; {done} enlarged. The same command does the rest."
+            ) from error
     if json:
         print(dumps(report.document(outcomes, scale, weights), indent=1))
     _conclude(outcomes, json)

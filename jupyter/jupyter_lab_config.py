@@ -10,6 +10,9 @@ c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.MultiKernelManager.default_kernel_name = "python3"
 # the course works without a network: list extensions, look nothing up
 c.LabApp.extension_manager = "readonly"
+# notebook 00 takes a photograph, which comes in one message: by default, above 10 MB the server
+# would hang up
+c.ServerApp.tornado_settings = {"websocket_max_message_size": 200 * 1024**2}
 
 
 def drop_python_version(model, **where):

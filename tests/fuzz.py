@@ -48,7 +48,9 @@ def main():
         except GlanetError:
             pass
 
-    atheris.Setup([*sys.argv, str(corpus)], one)
+    # what it finds goes there, not into the working directory; a later option takes precedence
+    command, *options = sys.argv
+    atheris.Setup([command, f"-artifact_prefix={folder}/", *options, str(corpus)], one)
     atheris.Fuzz()
 
 

@@ -214,6 +214,9 @@ def test_a_scale_between_is_reached_by_a_network_and_bicubic(
 def test_the_format_and_its_quality_are_chosen(glanet, photo, tmp_path):
     glanet("upscale", photo, "--format", "jpg", "--quality", 10)
     small = (tmp_path / "photo-x2.jpg").stat().st_size
+    assert "PNG is lossless and has no quality to choose" in glanet(
+        "upscale", photo, "--quality", "10", "--output", tmp_path / "x.png"
+    )
     glanet("upscale", photo, "--format", "jpg", "--overwrite")
     assert Image.open(tmp_path / "photo-x2.jpg").format == "JPEG"
     assert (tmp_path / "photo-x2.jpg").stat().st_size > 2 * small
@@ -227,7 +230,9 @@ def test_sigterm_ends_as_ctrl_c_does(rejects, photo, monkeypatch):
 
     monkeypatch.setattr("glanet.inference.photo.upscale_within", terminated)
     before = signal.getsignal(signal.SIGTERM)
-    assert rejects("upscale", photo) == "glanet: stopped"
+    assert rejects("upscale", photo) == (
+        "glanet: stopped; 0 enlarged. The same command does the rest."
+    )
     assert signal.getsignal(signal.SIGTERM) == before
 
 

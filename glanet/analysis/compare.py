@@ -23,12 +23,14 @@ _CAPTION = 20  # pixels
 _SPECTRUM = 1024  # pixels, side of the square whose spectrum is taken, at most
 _RANGE = 80  # dB from black to white in a spectrum
 
+# keys stop at the handle: JupyterLab would take its arrows for those of the notebook
 _SLIDER = """<div class="slider" style="position:relative;max-width:{width}px;line-height:0">
-<img src="{before}" alt="{before_name}" style="width:100%">
-<img src="{after}" alt="{after_name}"
- style="position:absolute;inset:0;width:100%;clip-path:inset(0 0 0 50%)">
+<img src="{before}" alt="{before_name}" style="width:100%;image-rendering:{rendering}">
+<img src="{after}" alt="{after_name}" style="position:absolute;inset:0;width:100%;
+ image-rendering:{rendering};clip-path:inset(0 0 0 50%)">
 <input type="range" min="0" max="100" value="50" aria-label="{before_name} | {after_name}"
  style="position:absolute;inset:auto 0 0 0;width:100%;margin:0"
+ onkeydown="event.stopPropagation()"
  oninput="this.previousElementSibling.style.clipPath='inset(0 0 0 '+this.value+'%)'">
 </div>
 """
@@ -93,7 +95,7 @@ def figure(comparison: Comparison) -> Image.Image:
     difference = np.abs(a.astype(int) - b).mean(axis=2)
     gain = max(1.0, 255 / max(np.percentile(difference, 99.9), 1))
     between = (difference * gain).clip(0, 255).astype(np.uint8)
-    place = _place_of_most(difference)
+    place = place_of_most(difference, DETAIL)
     a_spectrum, b_spectrum = (_spectrum(image) for image in (a, b))
     a_name, b_name = comparison.names
     rows = [
@@ -108,13 +110,39 @@ def figure(comparison: Comparison) -> Image.Image:
     return _sheet(rows)
 
 
-def slider(comparison: Comparison) -> str:
-    """HTML of the two images on top of each other, with a handle that uncovers one of them."""
-    a_name, b_name = map(html.escape, comparison.names)
-    shown = [_shown(image) for image in (comparison.a, comparison.b)]
+def place_of_most(values: np.ndarray, side: int) -> tuple[slice, slice]:
+    """Rows and columns of the square with the largest sum, of squares that overlap by half.
+
+    ``values``: (H, W). ``side``: of the square, less where the image is smaller.
+    """
+    height, width = values.shape
+    side = min(side, height, width)
+    sums = np.pad(values.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    step = max(1, side // 2)
+    rows, columns = (np.array([*range(0, n - side, step), n - side]) for n in (height, width))
+    tops, lefts = rows[:, None], columns[None]
+    inside = sums[tops + side, lefts + side] - sums[tops, lefts + side]
+    inside += sums[tops, lefts] - sums[tops + side, lefts]
+    row, column = np.unravel_index(inside.argmax(), inside.shape)
+    top, left = rows[row], columns[column]
+    return slice(top, top + side), slice(left, left + side)
+
+
+def slider(a: np.ndarray, b: np.ndarray, names: tuple[str, str], width: int | None = None) -> str:
+    """HTML of two images on top of each other, with a handle that uncovers one of them.
+
+    Args:
+        a, b: uint8 (H, W, 3), of one size
+        names: what they are, for readers who do not see them
+        width: that the images have on the screen, in pixels, if there is room; default: their own
+    """
+    a_name, b_name = map(html.escape, names)
+    shown = [_shown(image) for image in (a, b)]
     before, after = map(_data_address, shown)
+    width = width or max(shown[0].width, 300)
     return _SLIDER.format(
-        width=max(shown[0].width, 300),
+        width=width,
+        rendering="pixelated" if width > shown[0].width else "auto",
         before=before,
         after=after,
         before_name=a_name,
@@ -128,26 +156,11 @@ def page(comparison: Comparison) -> str:
     return _PAGE.format(
         title=f"{a_name} and {b_name}",
         facts=html.escape(comparison.facts()),
-        slider=slider(comparison),
+        slider=slider(comparison.a, comparison.b, comparison.names),
         before_name=a_name,
         after_name=b_name,
         figure=_data_address(figure(comparison)),
     )
-
-
-def _place_of_most(difference):
-    """The square of DETAIL pixels with the largest difference, of squares that overlap by half."""
-    height, width = difference.shape
-    side = min(DETAIL, height, width)
-    sums = np.pad(difference.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    step = max(1, side // 2)
-    rows, columns = (np.array([*range(0, n - side, step), n - side]) for n in (height, width))
-    tops, lefts = rows[:, None], columns[None]
-    inside = sums[tops + side, lefts + side] - sums[tops, lefts + side]
-    inside += sums[tops, lefts] - sums[tops + side, lefts]
-    row, column = np.unravel_index(inside.argmax(), inside.shape)
-    top, left = rows[row], columns[column]
-    return slice(top, top + side), slice(left, left + side)
 
 
 def _spectrum(image):

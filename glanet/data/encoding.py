@@ -28,6 +28,8 @@ def encode(
     if len(frames) > 1 and not kind.frames:
         raise GlanetError(f"{kind.name} holds one image, found {len(frames)}. Use .webp or .png.")
     notes = []
+    if quality is not None and kind.name in ("BMP", "PNG", "TIFF"):
+        notes.append(f"{kind.name} is lossless and has no quality to choose")
     depth = kind.depth if len(frames) == 1 else 8
     frames = [_fitted(frame, kind, depth, notes) for frame in frames]
     first = frames[0]
@@ -39,7 +41,8 @@ def encode(
     if len(images) > 1:
         options |= {"save_all": True, "append_images": images[1:]}
         if kind.name != "TIFF":
-            options |= {"duration": [round(frame.duration or 100) for frame in frames], "loop": 0}
+            options |= {"duration": [round(frame.duration or 100) for frame in frames]}
+            options["loop"] = first.plays
     content = io.BytesIO()
     images[0].save(content, format=kind.name, **options)
     if kind.name == "TIFF" and len(images) == 1:

@@ -30,6 +30,7 @@ class ImageFile:
     grey: bool = False
     metadata: Metadata = field(default_factory=Metadata)
     duration: float | None = None  # of a frame of an animation, in milliseconds
+    plays: int = 0  # how often an animation is shown; 0 for ever
     notes: tuple[str, ...] = ()
 
 
@@ -44,12 +45,14 @@ class Format:
     grey: bool = True  # False: grey is stored as RGB with equal channels
     frames: bool = False  # can hold several images
     longest: int = 2**31 - 1
+    written: bool = True  # False: it is read alone
     quality: int | None = None  # the default where a quality can be chosen; None: lossless
 
 
 FORMATS = (
     Format("AVIF", (".avif",), grey=False, longest=65_535, quality=90),
     Format("BMP", (".bmp",), alpha=False),
+    Format("GIF", (".gif",), frames=True, written=False),  # 256 colours: not enough for a result
     Format("HEIF", (".heic", ".heif"), grey=False, longest=16_384, quality=90),
     Format("JPEG", (".jpg", ".jpeg"), alpha=False, longest=65_500, quality=95),
     Format("PNG", (".png",), depth=16, frames=True),
@@ -58,19 +61,21 @@ FORMATS = (
 )
 BY_ENDING = {ending: kind for kind in FORMATS for ending in kind.endings}
 READABLE = tuple(sorted(BY_ENDING))
+WRITABLE = tuple(ending for ending in READABLE if BY_ENDING[ending].written)
 NAMES = tuple(kind.name for kind in FORMATS)
 ENDINGS = ", ".join(READABLE)
 
 
 def format_of(path: str | Path) -> Format:
-    """The format that the ending of ``path`` stands for.
+    """The format that is written under the ending of ``path``.
 
     Raises:
-        ImageError: it stands for none.
+        ImageError: there is none.
     """
     suffix = Path(path).suffix
-    if suffix.lower() not in BY_ENDING:
-        raise ImageError(f"{path}: {suffix or 'no ending'} cannot be written. Use {ENDINGS}.")
+    if suffix.lower() not in WRITABLE:
+        found = suffix or "no ending"
+        raise ImageError(f"{path}: {found} cannot be written. Use {', '.join(WRITABLE)}.")
     return BY_ENDING[suffix.lower()]
 
 

@@ -54,7 +54,7 @@ _UPRIGHT = {  # what turns an image upright whose EXIF has that orientation
 
 
 def read_image(path: str | Path, deep: bool = False) -> ImageFile:
-    """The content of an AVIF, BMP, HEIF, JPEG, PNG, TIFF or WebP file, turned upright.
+    """The content of an AVIF, BMP, GIF, HEIF, JPEG, PNG, TIFF or WebP file, turned upright.
 
     The content decides the format, not the ending. Greyscale becomes three equal channels, palettes
     become RGB, CMYK becomes sRGB by its profile. With ``deep``, samples of 16 bits stay uint16;
@@ -230,8 +230,17 @@ def _read(path, frame, deep):
             grey,
             metadata,
             image.info.get("duration"),
+            _plays(image),
             notes,
         )
+
+
+def _plays(image):
+    """How often an animation is shown, 0 for ever. A GIF has the number of repetitions, if any."""
+    loop = image.info.get("loop")
+    if image.format == "GIF":
+        return 1 if loop is None else loop and loop + 1
+    return loop or 0
 
 
 def _orientation(image):

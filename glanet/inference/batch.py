@@ -14,7 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from glanet.data.formats import READABLE, ImageError, check_fits, format_of
+from glanet.data.formats import ENDINGS, READABLE, WRITABLE, ImageError, check_fits, format_of
 from glanet.data.images import (
     content_format,
     frame_count,
@@ -29,6 +29,7 @@ from glanet.inference.photo import Enlarger
 
 _LABEL = re.compile(r"-x\d+(\.\d+)?$")  # how `glanet upscale` ends the names of its results
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+LEFT_OUT = "left out"  # a folder's files that are no images by their endings, as one outcome
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Outcome:
 
     source: Path
     target: Path | None = None
-    state: str = ""  # DONE, SKIPPED or FAILED; "" before it is carried out
+    state: str = ""  # DONE, SKIPPED, FAILED or LEFT_OUT; "" before it is carried out
     reason: str = ""  # of a failure or a skip
     width: int | None = None
     height: int | None = None
@@ -97,13 +98,25 @@ def _find(inputs, out):
             if path.is_dir():
                 for file in _walk(path, out, failed):
                     found.setdefault(_place(file), Found(file, path))
+            elif name == str(inputs[-1]) and _is_meant_as_result(path, inputs, out):
+                raise ImageError(f"{name}: no such file. If the result is to have it, add -o.")
             elif os.path.lexists(path) or not glob.has_magic(name):
                 found.setdefault(_place(path), Found(path, path.parent))
             else:
                 _add_matches(name, out, found, failed)
-        except (OSError, ValueError, RuntimeError) as error:  # a 0 byte in a name; a loop of links
+        except (
+            GlanetError,
+            OSError,
+            ValueError,
+            RuntimeError,
+        ) as error:  # a 0 byte in a name; a loop of links
             failed.append(_failed(Outcome(Path(name)), error))
     return [*found.values()], failed
+
+
+def _is_meant_as_result(path, inputs, out):
+    """Whether ``path``, the last of several, is a name for a result, as `cp` takes it."""
+    return len(inputs) > 1 and out is None and not path.exists() and path.suffix in WRITABLE
 
 
 def _add_matches(pattern, out, found, failed):
@@ -126,23 +139,29 @@ def _walk(folder, out, failed):
         failed.append(_failed(Outcome(Path(error.filename)), error))
 
     before = len(failed)
-    files = []
+    files, others = [], []
     excluded = None if out is None else _place(out)
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         if excluded is not None and _place(parent) == excluded and _place(folder) != excluded:
             folders.clear()
             continue
-        files += [
-            Path(parent, name)
-            for name in sorted(names)
-            if Path(name).suffix.lower() in READABLE and not name.startswith(".")
-        ]
+        shown = [Path(parent, name) for name in sorted(names) if not name.startswith(".")]
+        files += [path for path in shown if path.suffix.lower() in READABLE]
+        others += [path for path in shown if path.suffix.lower() not in READABLE]
     if not files and len(failed) == before:
-        failed.append(
-            replace(Outcome(Path(folder)), state=FAILED, reason=f"{folder}: no image in it.")
-        )
+        reason = f"{folder}: no image in it. Choose a folder with files that end in {ENDINGS}."
+        failed.append(Outcome(Path(folder), state=FAILED, reason=one_line(reason)))
+    elif others:
+        failed.append(Outcome(Path(folder), state=LEFT_OUT, reason=_endings_of(others)))
     return files
+
+
+def _endings_of(paths):
+    """How many files there are, and how they end."""
+    endings = sorted({path.suffix.lower() or "no ending" for path in paths})
+    more = ", …" if len(endings) > 5 else ""
+    return one_line(f"{len(paths)} with other endings: {', '.join(endings[:5])}{more}")
 
 
 def _place(path):
@@ -153,16 +172,26 @@ def _place(path):
 def _target(entry, out, ending, label, single):
     path = entry.path
     if single and out is not None and out.suffix and not out.is_dir():
+        if out.suffix.lower() not in READABLE:
+            raise ImageError(
+                f"{out}: {out.suffix} is no ending of an image that can be written. "
+                f"Use {', '.join(WRITABLE)}, or create the folder first if it is one."
+            )
         format_of(out)
         return out
     if ending is None:
-        known = path.suffix.lower() in READABLE
-        ending = path.suffix if known else content_format(path).endings[0]
+        ending = path.suffix if path.suffix.lower() in WRITABLE else _content_ending(path)
     if out is None:
         return path.with_name(f"{path.stem}{label}{ending}")
     if not out.is_dir() and (out.exists() or out.suffix.lower() in READABLE):
         raise ImageError(f"{out}: a file; several results need a folder. Choose another --out.")
     return (out / path.relative_to(entry.root)).with_suffix(ending)
+
+
+def _content_ending(path):
+    """The ending for a result where that of the source does not say it."""
+    kind = content_format(path)
+    return kind.endings[0] if kind.written else ".png"
 
 
 def _checked(outcomes, beside, overwrite):

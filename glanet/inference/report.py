@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from dataclasses import asdict
 
-from glanet.inference.batch import DONE, FAILED, SKIPPED, Outcome, one_line, pixels
+from glanet.inference.batch import DONE, FAILED, LEFT_OUT, SKIPPED, Outcome, one_line, pixels
 
 EVERY = 10.0  # seconds between lines of progress in a file or a pipe
 EVERY_ON_A_TERMINAL = 0.2
@@ -67,6 +67,8 @@ def line(outcome: Outcome) -> str:
     """What became of one file, in one line."""
     if outcome.state == FAILED:
         return f"failed: {outcome.reason}"
+    if outcome.state == LEFT_OUT:
+        return f"{one_line(outcome.source)}: left out {outcome.reason}"
     if outcome.state == SKIPPED:
         advice = "; --overwrite replaces it" if outcome.reason == "exists" else ""
         what = outcome.target if outcome.reason == "exists" else outcome.source
@@ -81,7 +83,8 @@ def line(outcome: Outcome) -> str:
 def summary(outcomes: list[Outcome]) -> str:
     """How many files were enlarged, skipped and failed, and why those failed."""
     counts = Counter(outcome.state for outcome in outcomes)
-    head = f"{len(outcomes)} files: {counts[DONE]} enlarged, {counts[SKIPPED]} skipped, "
+    count = len(outcomes) - counts[LEFT_OUT]
+    head = f"{count} files: {counts[DONE]} enlarged, {counts[SKIPPED]} skipped, "
     failures = [f"  {outcome.reason}" for outcome in outcomes if outcome.state == FAILED]
     return "\n".join([head + f"{counts[FAILED]} failed", *failures])
 

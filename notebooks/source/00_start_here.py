@@ -25,7 +25,25 @@
 # notebooks in `notebooks/my_work`.
 
 # %% [markdown]
-# ## 1 · Is everything here?
+# ## 1 · At once: a photograph of yours
+#
+# The button takes a photograph, and `tiny-x2`, a small GLA-Net, doubles its sides. The link saves the
+# result. The slider shows the square with most detail: left of the handle enlarged by bicubic
+# interpolation, the method of most image programs, and right of it by the network. Until you choose a
+# photograph, you see one of a rocket. The widget needs a running kernel; section 4 has a slider that
+# needs none.
+
+# %%
+from glanet.course.lessons.start_here.widgets import EnlargeYours
+
+EnlargeYours()
+
+# %% [markdown]
+# Your photograph goes to the kernel, on this machine if you started JupyterLab here, and nowhere else.
+# For folders and large photographs, there is a command for a terminal: `glanet upscale photo.jpg`.
+
+# %% [markdown]
+# ## 2 · Is everything here?
 #
 # The doctor checks what the course needs. If something is missing, the line below it tells you
 # what to do. A missing GPU is fine: you need none before notebook 12.
@@ -37,7 +55,7 @@ from glanet.doctor import examine, report
 print(short_lines(report(examine()), hang=" " * 15))
 
 # %% [markdown]
-# ## 2 · A network and a photograph
+# ## 3 · A network and a photograph
 #
 # `tiny-x2` comes with the package. It is a small GLA-Net, trained to double the sides of an image.
 # Its configuration holds its width (channels) and its depth (blocks and layers).
@@ -96,12 +114,12 @@ sr = upscale(model, photo)
 sr.shape
 
 # %% [markdown]
-# ## 3 · What is it worth?
+# ## 4 · What is it worth?
 #
 # Nobody knows what a camera with twice the pixels would have seen here. So do it the other way
 # round: shrink a photograph, enlarge the result, and compare it with the original. The shrunken
-# image is called LR (low resolution), the original HR (high resolution). `imresize` is *bicubic*
-# interpolation, the method of most image programs. Here it shrinks the photograph, and it is also
+# image is called LR (low resolution), the original HR (high resolution). `imresize` is
+# bicubic interpolation. Here it shrinks the photograph, and it is also
 # the rival in enlarging. (`modcrop` cuts off the last row, so that both sides can be halved.)
 
 # %%
@@ -122,6 +140,14 @@ enlargements = {
 from glanet.course.kit.photo import details
 
 details({"original": photo, **enlargements}, **square)
+
+# %% [markdown]
+# The two enlargements on top of each other: drag the handle, or click on it and press the arrow keys.
+
+# %%
+from glanet.course.kit.photo import before_after
+
+before_after(enlargements, **square)
 
 # %% [markdown]
 # Then measure. *PSNR*, the peak signal-to-noise ratio, measures in decibels (dB) how close an
@@ -183,22 +209,6 @@ print(f"{'nearest':18} {psnr_y(rival, photo, border=2):.2f} dB")
 from glanet.course.kit.photo import explore_details
 
 explore_details({"original": photo, **enlargements}, top=300, left=290, side=80)
-
-# %% [markdown]
-# ## 4 · Your own photograph
-#
-# Put a path here, and run the cell. `glanet upscale photo.jpg -o larger.png` in a terminal does the
-# same. For very large photographs use that command: it works in tiles, which takes less memory.
-
-# %%
-my_photo = None  # for example "holiday.jpg", in the folder of this notebook
-
-if my_photo is not None:
-    from glanet.data.images import read_rgb, write_image
-
-    mine = read_rgb(my_photo)
-    write_image("larger.png", upscale(model, mine))
-    print(f"larger.png: twice {mine.shape[1]} × {mine.shape[0]} pixels")
 
 # %% [markdown]
 # ## 5 · How the course works

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from glanet.analysis.compare import PANEL, compare, figure, page, slider
+from glanet.analysis.compare import PANEL, compare, figure, page, place_of_most, slider
 from glanet.evaluation.metrics import psnr_y, ssim_y
 
 
@@ -72,4 +72,20 @@ def test_the_page_loads_nothing_and_holds_both_images(pair):
 
 def test_the_slider_of_a_large_image_is_smaller():
     large = np.zeros((40, 3000, 3), np.uint8)
-    assert "max-width:1600px" in slider(compare(large, large, ("a", "b")))
+    assert "max-width:1600px" in slider(large, large, ("a", "b"))
+
+
+def test_a_small_image_is_shown_as_wide_as_asked_for_and_with_its_pixels(pair):
+    assert "max-width:570px" in slider(*pair, ("a", "b"), width=570)
+    assert slider(*pair, ("a", "b"), width=570).count("image-rendering:pixelated") == 2
+    assert "pixelated" not in slider(*pair, ("a", "b"), width=190)
+
+
+@pytest.mark.parametrize("place", [(0, 0), (70, 100), (129, 189)])
+def test_the_square_with_most_is_found_and_stays_inside(place):
+    values = np.zeros((130, 190))
+    values[place] = 1
+    square = place_of_most(values, 60)
+    assert values[square].shape == (60, 60)
+    assert values[square].sum() == 1
+    assert place_of_most(values, 500)[0] == slice(0, 130)

@@ -1,9 +1,14 @@
 """What a learner meets first: the first notebook, an exercise, and the square to drag."""
 
 import nbformat
+import numpy as np
 import pytest
+import skimage.data
 
-from tests.browser.lab import differs, pixels
+from glanet.data.images import read_rgb, write_image
+from glanet.inference import upscale
+from glanet.weights import load
+from tests.browser.lab import PATIENCE, differs, pixels
 
 CROPS = """
 import numpy as np
@@ -38,6 +43,54 @@ def test_a_wrong_answer_gets_its_message_a_right_one_counts_and_no_check_counts_
     for _ in range(2):
         assert "✓ nearest: right" in lab.run(check)
         assert "✓ nearest\n1 of " in lab.run(progress)
+
+
+@pytest.fixture
+def widget(lab):
+    """The widget of notebook 00 that enlarges photographs."""
+    lab.open("00_start_here")
+    number = lab.find("EnlargeYours()")
+    lab.select(number)
+    lab.page.keyboard.press("Control+Enter")  # `run` waits for another count than the stored one
+    return lab.cell(number)
+
+
+def test_a_photograph_is_taken_enlarged_and_given_back(lab, widget, tmp_path):
+    lr = skimage.data.astronaut()[:40, :60]
+    write_image(tmp_path / "naïve & photo.png", lr)
+    with (tmp_path / "naïve & photo.png").open("ab") as file:
+        file.write(bytes(12_000_000))  # more than a server takes by default
+    button = widget.get_by_role("button", name="Choose a photograph")
+    with lab.page.expect_file_chooser() as chooser:
+        button.focus()
+        lab.page.keyboard.press("Enter")
+    chooser.value.set_files(tmp_path / "naïve & photo.png")
+    with lab.page.expect_download() as download:
+        widget.get_by_role("link", name="Save naïve & photo-x2.png").click()
+    download.value.save_as(tmp_path / "saved.png")
+    assert download.value.suggested_filename == "naïve & photo-x2.png"
+    difference = read_rgb(tmp_path / "saved.png").astype(int) - upscale(load("tiny-x2"), lr)
+    assert np.abs(difference).max() <= 1
+
+
+def test_the_arrow_keys_move_the_border_between_two_images(lab, widget):
+    handle = widget.get_by_role("slider", name="bicubic interpolation | GLA-Net, tiny-x2")
+    picture = widget.locator(".slider")
+    handle.wait_for(timeout=1000 * PATIENCE)
+    assert picture.bounding_box()["width"] == 480
+
+    def above_the_handle():
+        return pixels(picture)[:400]
+
+    handle.focus()
+    before = above_the_handle()
+    for _ in range(30):
+        lab.page.keyboard.press("ArrowLeft")
+    assert handle.input_value() == "20"
+    assert (above_the_handle() != before).any()
+    for _ in range(30):
+        lab.page.keyboard.press("ArrowRight")
+    assert np.array_equal(above_the_handle(), before)
 
 
 @pytest.fixture

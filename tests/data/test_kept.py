@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import png
 import pytest
+import skimage.data
 import tifffile
 from PIL import Image, ImageCms
 
@@ -156,10 +157,97 @@ def test_cmyk_is_converted_by_its_profile_or_says_that_there_is_none(tmp_path, m
     assert read.notes == ("CMYK was converted to sRGB by its profile",)
 
 
+def lab(L, a, b):
+    """The colour of L*a*b* under D50 as sRGB, 0 to 255, unclipped: CIE 15, then sRGB's inverse."""
+    y = (L + 16) / 116
+    f = np.array([y + a / 500, y, y - b / 200])
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * (0.9642, 1, 0.8249)
+    linear = (
+        np.array(
+            [
+                [3.1338561, -1.6168667, -0.4906146],
+                [-0.9787684, 1.9161415, 0.0334540],
+                [0.0719453, -0.2289914, 1.4052427],
+            ]
+        )
+        @ xyz
+    )
+    curved = np.where(
+        linear > 0.0031308, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055, 12.92 * linear
+    )
+    return 255 * curved
+
+
+PAPER = (100, 0, 0)  # colours are relative to it
+INKS = {  # what some inks give by the profile below: (C, M, Y, K) -> L*a*b*
+    (1, 0, 0, 0): (60, -20, -30),
+    (0, 1, 0, 0): (50, 55, 0),
+    (0, 0, 1, 0): (80, 0, 60),
+    (0, 0, 0, 1): (20, 0, 0),
+    (0, 1, 1, 0): (50, 45, 30),
+}
+
+
+def press():
+    """The ICC profile of a press, built here: a table of two levels for each ink (ICC.1, lut8)."""
+    table = np.zeros((2, 2, 2, 2, 3))
+    table[...] = (0, 0, 0)  # where inks overprint: black, which needs no compensation
+    for inks, colour in {(0, 0, 0, 0): PAPER, **INKS}.items():
+        table[inks] = colour
+    clut = np.round(table * (2.55, 1, 1) + (0, 128, 128)).astype(np.uint8).tobytes()
+    matrix = struct.pack(">9i", *(65536 * np.eye(3, dtype=int)).ravel())
+    ramp = bytes(range(256))
+    lut = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + matrix + 4 * ramp + clut + 3 * ramp
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    tags = {b"A2B0": lut, b"wtpt": white}
+    at, directory, content = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        directory += name + struct.pack(">II", at + len(content), len(data))
+        content += data + bytes(-len(data) % 4)
+    header = struct.pack(">I4xI", at + len(content), 0x02400000) + b"prtrCMYKLab "
+    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + white[8:] + bytes(48)
+    return header + directory + content
+
+
+@pytest.mark.parametrize("ending", ["tif", "jpg"])
+@pytest.mark.parametrize("inks", INKS)
+def test_cmyk_has_the_colours_that_its_profile_gives(tmp_path, ending, inks):
+    colour = tuple(255 * ink for ink in inks)
+    options = {"quality": 100} if ending == "jpg" else {}
+    Image.new("CMYK", (16, 16), colour).save(
+        tmp_path / f"a.{ending}", icc_profile=press(), **options
+    )
+    read = read_image(tmp_path / f"a.{ending}")
+    assert read.notes == ("CMYK was converted to sRGB by its profile",)
+    assert read.icc_profile is None
+    assert np.abs(read.rgb[0, 0] - lab(*INKS[inks]).clip(0, 255)).max() <= 3
+    without = np.array(Image.new("CMYK", (1, 1), colour).convert("RGB"))[0, 0]
+    assert np.abs(read.rgb[0, 0].astype(int) - without).max() > 20
+
+
+# HEIF and AVIF
+
+
+@pytest.mark.parametrize("ending", ["heic", "heif", "avif"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_photograph_survives_heif_and_avif(tmp_path, ending, alpha):
+    rgb = skimage.data.astronaut()[:64, :97]
+    opacity = np.tile(np.linspace(0, 255, 97).astype(np.uint8), (64, 1)) if alpha else None
+    metadata = Metadata(exif=EXIF, xmp=XMP)
+    written = ImageFile(rgb, opacity, profile("sRGB"), metadata=metadata)
+    assert write(tmp_path / f"a.{ending}", [written], quality=95) == ()
+    read = read_image(tmp_path / f"a.{ending}")
+    assert np.abs(read.rgb.astype(int) - rgb).mean() < 3
+    assert (read.alpha is None) == (not alpha)
+    assert not alpha or np.abs(read.alpha.astype(int) - opacity).max() <= 8
+    assert read.icc_profile == written.icc_profile
+    assert read.metadata.exif[GPS_IFD] == EXIF[GPS_IFD]
+
+
 # Metadata
 
 
-@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "avif"])
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "avif", "heic"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_exif_and_xmp_are_kept(tmp_path, ending, dtype):
     write(tmp_path / f"a.{ending}", [image_file(dtype, exif=EXIF, xmp=XMP)])

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glanet.data.images import read_rgb, write_image
 from glanet.inference import batch, report
-from glanet.inference.batch import DONE, FAILED, SKIPPED, plan, upscale_all
+from glanet.inference.batch import DONE, FAILED, LEFT_OUT, SKIPPED, plan, upscale_all
 from glanet.inference.photo import Enlarger
 from tests.inference.nearest import Nearest, Silent
 
@@ -97,7 +98,8 @@ def test_a_result_that_would_replace_an_input_or_another_result_is_rejected(here
         (["in/a.png", "other"], {"out": batch.Path("other")}, "also an input"),
         (["in"], {"ending": ".png"}, "in/a-x2.png: also the result of in/a.jpg"),
         (["in"], {"out": batch.Path("x.png")}, "x.png: a file; several results need a folder"),
-        (["in/a.png"], {"out": batch.Path("x.gif")}, r".gif cannot be written"),
+        (["in/a.png"], {"out": batch.Path("x.gif")}, r".gif cannot be written. Use .avif, .bmp"),
+        (["in/a.png"], {"out": batch.Path("v1.5")}, "or create the folder first if it is one"),
     ]
     for inputs, options, says in rejections:
         outcomes = plan(inputs, overwrite=True, **{"label": "-x2", **options})
@@ -107,13 +109,29 @@ def test_a_result_that_would_replace_an_input_or_another_result_is_rejected(here
 def test_inputs_that_are_not_there_are_named(here):
     (here / "empty").mkdir()
     for given, says in {
-        "empty": "empty: no image in it",
+        "empty": "empty: no image in it. Choose a folder with files that end in .avif, .bmp",
         "no*.png": "no*.png: no file matches this pattern",
         "in/\0.png": "embedded null",
     }.items():
         (outcome,) = plan([given])
         assert outcome.state == FAILED
         assert says in outcome.reason
+
+
+def test_a_name_for_the_result_without_its_option_is_explained(here):
+    outcomes = plan(["in/a.png", "x.png"], label="-x2")
+    assert [outcome.state for outcome in outcomes] == ["", FAILED]
+    assert outcomes[1].reason == "x.png: no such file. If the result is to have it, add -o."
+
+
+def test_a_folders_files_that_are_no_images_are_counted(here):
+    for name in ("a.CR2", "b.cr2", "notes", ".hidden.txt", "deep/page.html"):
+        (here / "in" / name).touch()
+    outcomes = carried_out("in")
+    assert [outcome.state for outcome in outcomes] == [LEFT_OUT, DONE, DONE]
+    assert report.line(outcomes[0]) == "in: left out 4 with other endings: .cr2, .html, no ending"
+    assert report.summary(outcomes) == "2 files: 2 enlarged, 0 skipped, 0 failed"
+    assert report.document(outcomes, 2, "tiny-x2")["files"][0]["state"] == "left out"
 
 
 def test_a_folder_that_cannot_be_searched_is_named_and_the_others_are(here, monkeypatch):
@@ -217,6 +235,57 @@ def test_several_frames_are_refused_or_all_enlarged(here):
         assert (enlarged.n_frames, enlarged.size, enlarged.info["duration"]) == (2, (8, 6), 70)
     (outcome,) = carried_out("in/moving.png", animated=True, ending=".jpg")
     assert "JPEG holds one image, found 2" in outcome.reason
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_an_animation_is_refused_by_name_or_every_frame_is_enlarged(here, kind):
+    frames = [Image.new("RGB", (4, 3), (level, level, 0)) for level in (10, 200, 90)]
+    Image.Image.save(frames[0], f"m.{kind}", save_all=True, append_images=frames[1:], duration=70)
+    (outcome,) = carried_out(f"m.{kind}")
+    assert outcome.state == FAILED
+    assert outcome.reason.startswith(f"m.{kind}: 3 frames or pages. Enlarge each with --animated")
+    (outcome,) = carried_out(f"m.{kind}", animated=True)
+    assert outcome.target.name == ("m-x2.webp" if kind == "webp" else "m-x2.png")
+    with Image.open(outcome.target) as enlarged:
+        assert enlarged.n_frames == 3
+        for frame, level in enumerate((10, 200, 90)):
+            enlarged.seek(frame)
+            enlarged.load()
+            assert (enlarged.size, enlarged.info["duration"]) == ((8, 6), 70)
+            assert np.abs(np.asarray(enlarged.convert("RGB"))[0, 0, 0].astype(int) - level) <= 4
+
+
+@pytest.mark.parametrize(("loop", "plays"), [(None, 1), (0, 0), (2, 3)])
+def test_an_animation_plays_as_often_as_before(here, loop, plays):
+    frames = [Image.new("RGB", (4, 3), (level, level, 0)) for level in (10, 200)]
+    options = {} if loop is None else {"loop": loop}
+    frames[0].save("m.gif", save_all=True, append_images=frames[1:], **options)
+    carried_out("m.gif", animated=True)
+    with Image.open("m-x2.png") as enlarged:
+        assert enlarged.info["loop"] == plays
+    (outcome,) = carried_out("m-x2.png", animated=True, ending=".webp")
+    with Image.open(outcome.target) as enlarged:
+        assert enlarged.info["loop"] == plays
+
+
+def test_a_still_gif_becomes_a_png_with_its_transparency(here):
+    image = Image.new("RGBA", (4, 3), (9, 99, 199, 255))
+    image.putpixel((1, 1), (0, 0, 0, 0))
+    image.save("a.gif")
+    (outcome,) = carried_out("a.gif")
+    assert outcome.target.name == "a-x2.png"
+    with Image.open("a-x2.png") as enlarged:
+        opacity = np.asarray(enlarged.convert("RGBA"))[..., 3]
+    assert (opacity < 128).sum() == 4
+
+
+def test_a_heic_photograph_is_enlarged_into_another(here):
+    write_image("a.heic", np.full((30, 40, 3), (9, 99, 199), np.uint8))
+    (outcome,) = carried_out("a.heic")
+    assert outcome.target.name == "a-x2.heic"
+    larger = read_rgb("a-x2.heic")
+    assert larger.shape == (60, 80, 3)
+    assert np.abs(larger - (9.0, 99.0, 199.0)).max() <= 4
 
 
 def test_names_with_control_and_undecodable_characters_print_in_one_line(here):

@@ -1,8 +1,12 @@
-"""Photographs, whole and in detail: figures and a widget."""
+"""Photographs, whole and in detail: figures, a slider between two, and a widget."""
 
+from html import escape
+
+from IPython.display import HTML
 from ipywidgets import IntSlider
 from matplotlib.patches import Rectangle
 
+from glanet.analysis.compare import slider
 from glanet.course.kit.explore import explore
 from glanet.course.kit.style import new_figure
 
@@ -42,6 +46,20 @@ def details(images, *, top, left, side):
         axes.set_xlabel("column (pixels)")
     figure.axes[0].set_ylabel("row (pixels)")
     return figure
+
+
+def before_after(images, *, top, left, side, width=480):
+    """The same square of two images under a slider: a page that moves without a kernel.
+
+    ``images`` maps two names to uint8 (H, W, 3) of one size. The square of ``side`` pixels starts
+    at (``top``, ``left``) and is ``width`` pixels wide on the screen, if there is room.
+    """
+    (a_name, a), (b_name, b) = images.items()
+    square = slice(top, top + side), slice(left, left + side)
+    return HTML(
+        slider(a[square], b[square], (a_name, b_name), width)
+        + f"<p>Left of the handle: {escape(a_name)}. Right of it: {escape(b_name)}.</p>"
+    )
 
 
 def explore_details(images, *, top=0, left=0, side=96):

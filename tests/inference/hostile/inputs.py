@@ -154,6 +154,7 @@ WHOLE = {
     "bmp": encoded("BMP", Image.fromarray(noise(40, 50, 3))),
     "webp": encoded("WEBP", Image.fromarray(noise(40, 50, 3)), lossless=True),
     "avif": encoded("AVIF", Image.fromarray(noise(40, 50, 3))),
+    "gif": encoded("GIF", Image.fromarray(noise(40, 50, 3))),
 }
 
 
@@ -190,12 +191,14 @@ for name, data in {
     "text.jpg": b"<html>404 Not Found</html>",
     "a program in postscript.png": POSTSCRIPT,
     "pdf.png": b"%PDF-1.7\n",
-    "gif.png": encoded("GIF", Image.new("L", (4, 4))),
+    "gif of three bytes.gif": b"GIF",
     "svg.png": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
     "heif without content.heic": b"\0\0\0\x18ftypheic" + bytes(30),
     "avif without content.avif": b"\0\0\0\x18ftypavif" + bytes(30),
 }.items():
     INPUTS[name] = partial(content, content=data)
+GIF = encoded("GIF", Image.fromarray(noise(40, 50)))
+INPUTS["gif.png"] = partial(content, content=GIF, expected=noise(40, 50, 1).repeat(3, axis=2))
 for wrong in ("jpg", "tif", "webp", "bmp"):
     INPUTS[f"a png called.{wrong}"] = partial(
         content, content=WHOLE["png"], expected=None if wrong == "jpg" else noise(40, 50, 3)
