@@ -173,7 +173,7 @@ def differences(found, whole):
         axes.axvline(0, color="black", lw=0.8, ls=":")
         axes.set(title=of, xlabel="dB")
     panels[0].set_yticks(range(len(networks)), networks)
-    panels[0].invert_yaxis()
+    panels[0].set_ylim(len(networks) - 0.5, -0.5)
     figure.suptitle(f"PSNR less that of {whole}")
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
