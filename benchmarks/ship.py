@@ -16,6 +16,7 @@ from tyro.conf import Positional
 
 from benchmarks import ledger
 from benchmarks.scores import SETS, measure
+from benchmarks.short import course
 from glanet.data.patches import PatchStore
 from glanet.files import write_text
 from glanet.networks import count_parameters
@@ -41,6 +42,7 @@ def main(run: Positional[Path], /, *, trained_on: str):
     recipe = done["about"]["recipe"]
     assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
     scale = model.config.scale
+    log = read_log(files.log)
     store = PatchStore.from_images(images.find(recipe["data"]), scale, recipe["patch"])
     entry = ledger.record(
         f"scores-{name}",
@@ -56,9 +58,9 @@ def main(run: Positional[Path], /, *, trained_on: str):
         steps=done["step"],
         batch=recipe["batch"],
         patch=recipe["patch"],
-        training_hours=round(done["seconds"] / 3600, 2),
         trained_on=trained_on,
-        **pace(read_log(files.log)),
+        **course(log, recipe["validation"]),
+        **pace(log),
     )
     card = model_card(
         name,

@@ -93,7 +93,7 @@ def test_every_rival_is_recorded_once_a_seed_before_the_next(results, monkeypatc
 
 
 def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path, monkeypatch):
-    quick = replace(short.recipe(2, seed=3), data=("photos",), batch=2, patch=8)
+    quick = replace(short.recipe(2, seed=3), data=("photos",), validation=(), batch=2, patch=8)
     monkeypatch.setattr(short, "recipe", lambda steps, seed: quick)
     images = {"photos": catalog.hr_images("photos")[:1]}
     config = NETWORKS["rcan"].config.preset("tiny", 2, groups=1, blocks=1)
@@ -116,7 +116,26 @@ def test_a_short_recipe_is_tiny_with_as_long_a_memory(steps):
     preset, recipe = Recipe.preset("tiny"), short.recipe(steps, seed=1)
     assert recipe.average == pytest.approx(max(0, 1 - 6 / steps))  # 1/6 of the steps, as tiny's
     same = replace(recipe, steps=preset.steps, average=preset.average, seed=preset.seed)
-    assert replace(same, validation=("Set5",), precision="auto", save_every=250) == preset
+    assert replace(same, precision="auto", save_every=250, validate_every=500) == preset
+
+
+def test_the_ledger_keeps_the_hours_of_a_run_and_each_validation_once():
+    log = [{"step": 50, "seconds": 36.0}, {"step": 100, "seconds": 72.0, "psnr_y": 30.0}]
+    assert short.course(log[:1], ("Set5",)) == {"training_hours": 0.01}
+    log += [{"step": 150, "seconds": 108.0, "psnr_y": 30.0}]  # as measured at step 100
+    log += [{"step": 200, "seconds": 144.0, "psnr_y": 31.23456}]
+    found = short.course(log, ("Set5",))
+    assert found["training_hours"] == 0.04
+    assert found["curve"] == {"images": "Set5", "points": [[0.02, 30.0], [0.04, 31.235]]}
+    assert short.course([], ("Set5",)) == {}
+
+
+@pytest.mark.parametrize("validations", [59, 60, 61, 1000])
+def test_a_curve_is_thinned_and_keeps_its_ends(validations):
+    log = [{"step": n, "seconds": 3600.0 * n, "psnr_y": float(n)} for n in range(validations)]
+    points = short.course(log, ("Set5",))["curve"]["points"]
+    assert min(validations, 30) <= len(points) <= short.MOST + 1
+    assert (points[0], points[-1]) == ([0, 0], [validations - 1, validations - 1])
 
 
 def test_the_speed_of_the_rivals_is_a_ratio_to_gla_net(results, monkeypatch):
