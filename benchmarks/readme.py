@@ -11,6 +11,7 @@ import statistics
 from collections import Counter
 from dataclasses import fields
 
+from benchmarks import curves
 from benchmarks.ablation import VARIANTS, WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
@@ -318,6 +319,7 @@ TABLES = {
     "weeks": weeks,
     "recipes": recipes,
     "scores": scores,
+    "curves": curves.markdown,
     "steps": steps,
     "batches": batches,
     "paper-run": paper_run,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import frequency_lab, ledger, rivals, ship, short, train_step
+from benchmarks import curves, frequency_lab, ledger, rivals, ship, short, train_step
 from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
@@ -163,6 +163,65 @@ def test_a_rival_is_timed_and_what_was_held_before_does_not_count(monkeypatch):
     found = rivals.enlarge("rcan", "tiny", 16)
     assert found["seconds"] > 0
     assert found["memory"] == 700
+
+
+# Curves
+
+
+def test_the_pictures_are_those_of_the_ledger():
+    for name, (_, alt) in curves.pictures().items():
+        found = curves.described(curves.FOLDER / f"{name}.png")
+        assert found == alt, "run: python -m benchmarks.curves"
+
+
+def test_our_networks_and_the_published_ones_share_a_plane():
+    points = {name: rest for name, *rest in curves.plane_points(2)}
+    assert points["tiny-x2"][:2] == [None, ledger.read("scores-tiny-x2")["parameters"]]
+    assert points["GLA-Net"] == ["DIV2K", 18_142_847, {"Set5": 38.37, "B100": 32.48}]
+    assert points["VDSR"][:2] == ["291", 666_000]
+    assert not {"bicubic", "LapSRN", "tiny-x4"} & set(points)
+    counts = [count for _, count, _ in points.values()]
+    assert counts == sorted(counts)
+    panels = curves.plane(curves.plane_points(2), 2).axes
+    for axes in panels:
+        assert {text.get_text() for text in axes.texts} == set(points)
+        bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
+        assert bold == {"tiny-x2", "light-x2"}  # which a print in grey shows too
+
+
+@pytest.mark.parametrize("highest", [10, 2.2])
+def test_names_keep_their_order_and_distance(highest):
+    moved = curves.spread([1.0, 1.05, 1.1, 2.0, 2.0], 0.3, highest)
+    assert (np.diff(moved) > 0.3 - 1e-9).all()
+    assert moved[-1] <= highest + 1e-9
+    if highest == 10:
+        assert moved.mean() == pytest.approx(1.43)
+
+
+def test_hours_of_earlier_stages_count(results):
+    about = {"unit": "", "training_hours": 0.74, "init": None}
+    ledger.record("scores-tiny-x2", {}, **about)
+    assert curves.earlier_hours(None) == 0
+    assert curves.earlier_hours("runs/tiny-x2/weights") == 0.74
+    assert curves.earlier_hours("somewhere/else/weights") == 0
+    stages = {"weights": "light-x2", "training_hours": 0.12, "init": {"training_hours": 1.74}}
+    assert curves.earlier_hours(stages) == pytest.approx(1.86)
+
+
+def test_a_run_is_drawn_from_its_curve_to_its_score(results):
+    for seed, more in enumerate(({}, {"training_hours": 0.5})):
+        ledger.record(f"ablation/a-seed{seed}", {"Set5": {"x": 36.0, "y": 38.0}}, "", **more)
+    (curve,) = curves.run_curves()  # the other has no hours
+    assert (curve.name, curve.points) == ("a-seed1", [(0.5, 37.0)])
+    points = [[0.1, 30.0], [0.4, 36.5]]
+    for images, drawn in (("Set5", points), ("photos", [])):
+        more = {"training_hours": 0.5, "curve": {"images": images, "points": points}}
+        ledger.record("rivals/b-seed0", {"Set5": {"x": 37.0}}, "", **more)
+        found = curves.run_curves()[-1].points
+        assert found == [*map(tuple, drawn), (0.5, 37.0)]
+    figure = curves.hours(curves.run_curves())
+    assert [len(axes.lines) for axes in figure.axes] == [4, 0]
+    assert "and 2 short runs" in curves.hours_alt(curves.run_curves())
 
 
 # The frequency lab
