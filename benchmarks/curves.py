@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from benchmarks import ledger
 from glanet.course.kit.style import drawing
+from glanet.data.degradations import BICUBIC
 from glanet.evaluation.published import parameters, published
 from glanet.weights import shipped_names
 
@@ -79,7 +80,7 @@ def plane_points(scale):
     """[(name, trained on or None if ours, parameters, {set: PSNR in dB})], the fewest first."""
     found = [
         (name, None, entry["parameters"], {of: entry["value"][of]["psnr_y"] for of in SETS})
-        for name, entry in _shipped().items()
+        for name, entry in shipped().items()
         if entry["scale"] == scale
     ]
     for method, trained_on, scores in published(scale):
@@ -157,7 +158,7 @@ def shipped_curves():
     """The training of the shipped weights: their last stage begins after the hours before it."""
     return [
         _curve(name, entry, entry["scale"], entry["value"]["Set5"]["psnr_y"], entry["trained_on"])
-        for name, entry in _shipped().items()
+        for name, entry in shipped().items()
     ]
 
 
@@ -236,8 +237,14 @@ def hours_alt(curves):
     return f"PSNR on Set5 against hours of training: {ends}{others}."
 
 
-def _shipped():
-    return {name: ledger.read(f"scores-{name}") for name in shipped_names()}
+def shipped():
+    """{name: entry of the ledger} of the shipped weights for clean images."""
+    entries = {name: ledger.read(f"scores-{name}") for name in shipped_names()}
+    return {
+        name: entry
+        for name, entry in entries.items()
+        if entry.get("degradation", BICUBIC) == BICUBIC
+    }
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import statistics
 from collections import Counter
 from dataclasses import fields
 
-from benchmarks import curves
+from benchmarks import curves, photo_variants
 from benchmarks.ablation import VARIANTS, WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
@@ -23,10 +23,16 @@ from glanet.evaluation.published import published
 from glanet.files import write_text
 from glanet.networks import NETWORKS
 from glanet.training import Recipe
-from glanet.weights import shipped_names
 
 PAGES = [
-    ROOT / name for name in ("README.md", "docs/training.md", "docs/results.md", "docs/teaching.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "docs/training.md",
+        "docs/upscaling.md",
+        "docs/results.md",
+        "docs/teaching.md",
+    )
 ]
 RIVALS = ("bicubic", "VDSR", "DRRN", WHOLE)  # published scores: the floor, two peers, the paper's
 PARTS = [network for network in VARIANTS if network.startswith("without")]
@@ -138,8 +144,8 @@ def scores():
 
 
 def _shipped_by_scale():
-    """{scale: {name: entry of the ledger}} of the shipped weights, the smaller networks first."""
-    entries = {name: ledger(f"scores-{name}") for name in shipped_names()}
+    """{scale: {name: entry of the ledger}} of weights for clean images, small networks first."""
+    entries = curves.shipped()
     found = {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["parameters"]):
         found.setdefault(entry["scale"], {})[name] = entry
@@ -331,6 +337,7 @@ TABLES = {
     "photo": photo,
     "rivals": rivals,
     "rivals-speed": rivals_speed,
+    "photo-variants": photo_variants.markdown,
 }
 
 

@@ -52,6 +52,7 @@ def main(run: Positional[Path], /, *, trained_on: str):
         scale=scale,
         parameters=count_parameters(model),
         data=recipe["data"],
+        degradation=recipe["degradation"],
         training_images=len(store.names),
         smaller_than_a_patch=len(store.left_out),
         init=before(done["about"]["init"]),

@@ -6,10 +6,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import curves, frequency_lab, ledger, rivals, ship, short, train_step
+from benchmarks import (
+    curves,
+    frequency_lab,
+    ledger,
+    photo_variants,
+    rivals,
+    ship,
+    short,
+    train_step,
+)
 from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
+from glanet.data.degradation import imresize
 from glanet.networks import NETWORKS
 from glanet.training import Recipe
 from glanet.weights import load
@@ -222,6 +232,59 @@ def test_a_run_is_drawn_from_its_curve_to_its_score(results):
     figure = curves.hours(curves.run_curves())
     assert [len(axes.lines) for axes in figure.axes] == [4, 0]
     assert "and 2 short runs" in curves.hours_alt(curves.run_curves())
+
+
+# Weights for photographs
+
+
+def test_weights_for_photographs_that_are_absent_are_explained(monkeypatch):
+    options = photo_variants.Options(photo="tiny-x9-photo")
+    with pytest.raises(SystemExit, match=r"tiny-x9-photo.*\n.*--degradation photo") as stopped:
+        photo_variants.main(options)
+    assert "--photo runs/tiny-x2-photo/weights" in str(stopped.value)
+
+
+def test_both_variants_are_measured_and_shown_on_the_same_photographs(
+    results, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(photo_variants, "PICTURE", tmp_path / "photo-variants.png")
+    monkeypatch.setattr(photo_variants, "upscale", lambda model, lr: imresize(lr, 2))
+    asked = []
+
+    def measure(model, sets, degradation):
+        asked.append((sets, degradation))
+        return {"B100": (30.0 + len(asked) / 10, 0.9)}
+
+    monkeypatch.setattr(photo_variants, "measure", measure)
+    load("tiny-x2").save_pretrained(tmp_path / "mine-photo")
+    assert photo_variants.markdown() == "Such weights are not shipped yet."
+    photo_variants.main(photo_variants.Options(photo=str(tmp_path / "mine-photo")))
+    assert asked == 2 * [(("B100",), name) for name in ("bicubic", "bicubic+jpeg70", "photo")]
+    value = ledger.read("photo-variants")["value"]
+    assert value["tiny-x2"]["bicubic+jpeg70"] == 30.2
+    assert value["mine-photo"]["bicubic+jpeg70"] == 30.5
+    text = photo_variants.markdown()
+    assert "| `mine-photo` | 30.40 | 30.50 | 30.60 |" in text
+    assert "![Details of rocket, coffee, chelsea, enlarged by" in text
+    figure = photo_variants.picture({"a": load("tiny-x2"), "b": load("tiny-x2")})
+    shapes = {axes.images[0].get_array().shape for axes in figure.axes}
+    assert (len(figure.axes), shapes) == (9, {(128, 128, 3)})
+
+
+def test_the_advice_follows_from_the_gains():
+    gains = {"clean": -0.4, "JPEG of quality 70": 0.85}
+    assert photo_variants.advice("a", "b", gains) == (
+        "`b` is better on images that are: JPEG of quality 70 (0.85 dB). "
+        "`a` is better on images that are: clean (0.40 dB)."
+    )
+    assert "`b`" not in photo_variants.advice("a", "b", {"clean": -0.4})
+
+
+def test_weights_for_photographs_stand_in_no_table_of_clean_scores(results, monkeypatch):
+    monkeypatch.setattr(curves, "shipped_names", lambda: ["a", "a-photo"])
+    ledger.record("scores-a", {}, "", degradation="bicubic")
+    ledger.record("scores-a-photo", {}, "", degradation="photo")
+    assert [*curves.shipped()] == ["a"]
 
 
 # The frequency lab
