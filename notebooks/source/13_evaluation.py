@@ -1182,9 +1182,8 @@ for found in find_weights(runs=folder / "none", released=folder):
 # - **An image that was trained on.** `glanet train` rejects the same file under any name. It does
 #   not recognise the same photograph in another size, and there is one: Set5's `woman` is `302003`
 #   of BSDS200, downscaled. So networks that were trained on the 291 images knew one of Set5's five
-#   images: LapSRN, VDSR, DRRN, MemNet and IDN, and all four networks that come with the package,
-#   `light-x2`, `light-x4`, `tiny-x2` and `tiny-x4`. A comparison of all thumbnails found no other.
-#   For released weights, only their authors know.
+#   images: LapSRN, VDSR, DRRN, MemNet and IDN, and every network that comes with the package. A
+#   comparison of all thumbnails found no other. For released weights, only their authors know.
 # - **The best of many checkpoints on Set5, reported on Set5.** Choose on one set, and report on
 #   others.
 # - **The mean over fewer images.** One missing file changes a row by more than the gap to its
