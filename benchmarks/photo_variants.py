@@ -13,7 +13,7 @@ from pathlib import Path
 import tyro
 
 from benchmarks import ledger
-from benchmarks.scores import measure
+from benchmarks.scores import JPEG, measure
 from glanet.course.kit.style import new_figure
 from glanet.data import catalog
 from glanet.data.degradation import imresize
@@ -24,7 +24,6 @@ from glanet.weights import WeightsError, load
 
 CLAIM = "photo-variants"
 SET = "B100"
-JPEG = f"{BICUBIC}+jpeg70"
 DEGRADATIONS = {BICUBIC: "clean", JPEG: "JPEG of quality 70", PHOTO: "like photographs"}
 PICTURE = ledger.ROOT / "docs" / "photo-variants.png"
 # upper left corners of details, in pixels of the photographs as they are

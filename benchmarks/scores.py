@@ -6,6 +6,7 @@ from glanet.evaluation.benchmark import evaluate, mean_scores
 from glanet.inference import upscale
 
 SETS = ("Set5", "Set14", "B100")
+JPEG = f"{BICUBIC}+jpeg70"  # how LR images are made to measure weights for photographs
 
 
 def measure(model, sets=SETS, degradation=BICUBIC) -> dict[str, tuple[float, float]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import (
+    ablation,
     curves,
     frequency_lab,
     ledger,
@@ -127,6 +128,19 @@ def test_a_short_recipe_is_tiny_with_as_long_a_memory(steps):
     assert recipe.average == pytest.approx(max(0, 1 - 6 / steps))  # 1/6 of the steps, as tiny's
     same = replace(recipe, steps=preset.steps, average=preset.average, seed=preset.seed)
     assert replace(same, precision="auto", save_every=250, validate_every=500) == preset
+
+
+def test_a_run_of_the_ablation_is_recorded_with_its_hours_and_curve(results, tmp_path):
+    options = ablation.Options(steps=2, folder=tmp_path)
+    found = {"psnr_y": {"Set5": {"bird": 37.0}}, "seconds_of_last_start": 1.0}
+    log = ablation.folder_of("without attention", 1, options) / "log.jsonl"
+    log.parent.mkdir()
+    log.write_text('{"step": 2, "seconds": 36.0, "psnr_y": 30.0}\n')
+    ablation.record("without attention", 1, found, options)
+    entry = ledger.read("ablation/without-attention-seed1")
+    assert (entry["network"], entry["seed"]) == ("without attention", 1)
+    assert entry["training_hours"] == 0.01
+    assert entry["curve"] == {"images": "Set5", "points": [[0.01, 30.0]]}
 
 
 def test_the_ledger_keeps_the_hours_of_a_run_and_each_validation_once():
@@ -285,6 +299,16 @@ def test_weights_for_photographs_stand_in_no_table_of_clean_scores(results, monk
     ledger.record("scores-a", {}, "", degradation="bicubic")
     ledger.record("scores-a-photo", {}, "", degradation="photo")
     assert [*curves.shipped()] == ["a"]
+
+
+def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatch):
+    def measure(model, sets=("Set5", "Set14", "B100"), degradation="bicubic"):
+        return {name: (len(degradation), 0.9) for name in sets}
+
+    monkeypatch.setattr(ship, "measure", measure)
+    clean = {"Set5": (7, 0.9), "Set14": (7, 0.9), "B100": (7, 0.9)}
+    assert ship.measured(None, "bicubic") == clean
+    assert ship.measured(None, "photo") == {**clean, "B100 by bicubic+jpeg70": (14, 0.9)}
 
 
 # The frequency lab
