@@ -37,12 +37,20 @@ def differences(found):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "by_seed", "by_image"), [(2, 0.05, 0.05), (4, 0.05, 0.05), (4, 0.05, 0), (4, 0, 0.3)]
+    ("seeds", "images", "by_seed", "by_image"),
+    [
+        (2, 30, 0.05, 0.05),
+        (4, 30, 0.05, 0),
+        (4, 30, 0, 0.3),
+        (4, 5, 0.05, 0.05),
+        (4, 5, 0.03, 0.15),
+    ],
 )
-def test_the_interval_covers_the_truth_over_seeds_and_photographs(seeds, by_seed, by_image):
+def test_the_interval_covers_the_truth_over_seeds_and_photographs(seeds, images, by_seed, by_image):
+    spreads = {"by_seed": by_seed, "by_image": by_image}
     covered = []
     for number in range(500):
-        found = made(number, (0.1, 0, -0.2), seeds=seeds, by_seed=by_seed, by_image=by_image)
+        found = made(number, (0.1, 0, -0.2), seeds=seeds, images=images, **spreads)
         for difference, truth in zip(differences(found).values(), (0.1, 0, -0.2), strict=True):
             covered.append(difference.interval.low <= truth <= difference.interval.high)
     assert 0.93 <= np.mean(covered) <= 0.98
