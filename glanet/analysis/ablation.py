@@ -19,6 +19,10 @@ from glanet.analysis.statistics import Estimate, Interval, holm, t_interval, wel
 from glanet.errors import ArgumentError
 
 SIGNIFICANT = 0.05  # after correction for the number of decisions
+FEWEST = 2  # seeds of a network that a decision needs
+FREEDOM = (
+    3  # degrees of freedom of the spread that it needs: with fewer, the interval is too narrow
+)
 OUTCOMES = ("lower", "higher", "not told apart", "too few runs")
 SAME = ("steps", "data", "batch", "patch")  # what runs that are compared have in common
 
@@ -29,11 +33,11 @@ Runs = Mapping[tuple[str, int], Mapping[str, Mapping[str, float]]]
 class Difference:
     """The PSNR of a network less that of the whole network, on one image set, in dB.
 
-    interval: of the mean over all seeds and all photographs of such a kind, in 95 of 100 cases; its
-    ends are nan where one seed only was trained. photographs: the same over all photographs, for
-    the very networks that were trained. p: that chance alone makes such a difference, corrected for
-    the number of decisions; nan if it cannot be known. least: the smallest difference that the
-    design finds in 8 of 10 cases; nan as well. seeds: how many of this network.
+    interval: of the mean over all seeds and all photographs of such a kind, in 95 of 100 cases.
+    photographs: the same over all photographs, for the very networks that were trained. p: that
+    chance alone makes such a difference, corrected for the number of decisions. least: the smallest
+    difference that the design finds in 8 of 10 cases. seeds: how many of this network. With too few
+    runs, of this network or in all, p, least and the ends of the interval are nan.
     """
 
     interval: Interval
@@ -99,7 +103,8 @@ def compare(runs: Runs, whole: str) -> dict[str, dict[str, Difference]]:
         scores = np.array([[*run[of].values()] for run in used.values()])
         for number, network in enumerate(networks[1:], start=1):
             weights = np.linalg.pinv(design)[number] - np.linalg.pinv(design)[0]
-            estimates[network, of] = _estimate(scores, design, weights)
+            several = sum(each == network for each, _ in used) >= FEWEST
+            estimates[network, of] = _estimate(scores, design, weights, several)
             photographs[network, of] = t_interval(weights @ scores)
     known = {key: found for key, found in estimates.items() if found.freedom > 0}
     p_values = holm({key: found.p_zero for key, found in known.items()})
@@ -146,13 +151,16 @@ def _check_images(runs):
                 )
 
 
-def _estimate(scores, design, weights):
-    """A contrast of runs, whose scores (runs, images) follow ``design`` but for chance."""
+def _estimate(scores, design, weights, several):
+    """A contrast of runs, whose scores (runs, images) follow ``design`` but for chance.
+
+    Its error is not known if the spread is, or unless there are ``several`` runs of the network.
+    """
     means = scores.mean(1)
     residuals = means - design @ np.linalg.lstsq(design, means)[0]
     freedom = len(means) - np.linalg.matrix_rank(design)
     by_image = weights @ scores
-    if freedom == 0 or len(by_image) == 1:
+    if freedom < FREEDOM or not several or len(by_image) == 1:
         return Estimate(by_image.mean(), np.nan, 0)
     of_seeds = residuals @ residuals / freedom * (weights @ weights)
     of_images = by_image.var(ddof=1) / len(by_image)

@@ -118,6 +118,19 @@ def test_one_seed_has_a_mean_an_interval_over_photographs_and_no_outcome():
         assert found.photographs.low < found.mean < found.photographs.high
 
 
+def test_a_network_with_one_seed_borrows_no_decision_from_the_others():
+    found = made(truth=(-0.5, 0.5, -9))
+    for seed in (1, 2, 3):
+        del found["SwinIR", seed]
+    outcomes = [each.outcome for each in differences(found).values()]
+    assert outcomes == ["lower", "higher", "too few runs"]
+
+
+def test_two_networks_with_two_seeds_are_too_few_runs():
+    found = {key: run for key, run in made(seeds=2).items() if key[0] in NETWORKS[:2]}
+    assert differences(found)["without Inception"].outcome == "too few runs"
+
+
 def test_a_seed_without_the_whole_network_is_left_out():
     found = made()
     del found[WHOLE, 3]
