@@ -13,6 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from benchmarks import ledger
+from glanet import ModelConfig
 from glanet.course.kit.style import drawing
 from glanet.data.degradations import BICUBIC
 from glanet.evaluation.published import parameters, published
@@ -238,8 +239,12 @@ def hours_alt(curves):
 
 
 def shipped():
-    """{name: entry of the ledger} of the shipped weights for clean images."""
-    entries = {name: ledger.read(f"scores-{name}") for name in shipped_names()}
+    """{name: entry of the ledger} of the shipped weights of GLA-Net for clean images.
+
+    Small rivals, whose names start with the network's, have a table of their own.
+    """
+    names = [name for name in shipped_names() if name.partition("-")[0] in ModelConfig.PRESETS]
+    entries = {name: ledger.read(f"scores-{name}") for name in names}
     return {
         name: entry
         for name, entry in entries.items()

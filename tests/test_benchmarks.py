@@ -295,10 +295,11 @@ def test_the_advice_follows_from_the_gains():
 
 
 def test_weights_for_photographs_stand_in_no_table_of_clean_scores(results, monkeypatch):
-    monkeypatch.setattr(curves, "shipped_names", lambda: ["a", "a-photo"])
-    ledger.record("scores-a", {}, "", degradation="bicubic")
-    ledger.record("scores-a-photo", {}, "", degradation="photo")
-    assert [*curves.shipped()] == ["a"]
+    names = ["tiny-x2", "tiny-x2-photo", "rcan-tiny-x2"]
+    monkeypatch.setattr(curves, "shipped_names", lambda: names)
+    ledger.record("scores-tiny-x2", {}, "", degradation="bicubic")
+    ledger.record("scores-tiny-x2-photo", {}, "", degradation="photo")
+    assert [*curves.shipped()] == ["tiny-x2"]
 
 
 def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatch):
