@@ -23,11 +23,12 @@ from tqdm import tqdm
 
 from benchmarks import ledger
 from benchmarks.scores import SETS
-from benchmarks.short import in_its_own_process, recipe, train_and_measure
+from benchmarks.short import course, in_its_own_process, recipe, train_and_measure
 from glanet import ModelConfig
 from glanet.data import catalog
 from glanet.data.images import find_images
 from glanet.networks import count_parameters
+from glanet.training.log import read_log
 
 SCALE = 2
 WHOLE = "GLA-Net"
@@ -100,9 +101,13 @@ def matched(config):
 
 def run(variant, seed, options):
     """The scores of a run; what was done before is not done again."""
-    folder = options.folder / claim(variant, seed).partition("/")[2]
+    folder = folder_of(variant, seed, options)
     settings = [shape(variant).to_dict(), options.steps, seed, str(folder)]
     return in_its_own_process(__spec__.name, settings, folder)
+
+
+def folder_of(variant, seed, options):
+    return options.folder / claim(variant, seed).partition("/")[2]
 
 
 def images():
@@ -129,6 +134,7 @@ def record(variant, seed, found, options):
         patch=training.patch,
         moving_average=round(training.average, 4),
         seconds_of_last_start=found["seconds_of_last_start"],
+        **course(read_log(folder_of(variant, seed, options) / "log.jsonl"), training.validation),
     )
 
 

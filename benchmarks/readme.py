@@ -5,35 +5,38 @@ The numbers come from the ledger, the lessons from the table of lessons, the rec
 filling again changes nothing.
 """
 
+import math
 import re
 import statistics
 from collections import Counter
 from dataclasses import fields
 
-from scipy.stats import t
-
-from benchmarks.ablation import WHOLE
+from benchmarks import curves, photo_variants
+from benchmarks.ablation import VARIANTS, WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
 from benchmarks.scores import SETS
-from glanet import ModelConfig
+from glanet.analysis import ablation as analysis
 from glanet.course.kit.lessons import LESSONS, lesson
 from glanet.course.report import all_exercises
 from glanet.evaluation.published import published
 from glanet.files import write_text
 from glanet.networks import NETWORKS
 from glanet.training import Recipe
-from glanet.weights import shipped_names
 
 PAGES = [
-    ROOT / name for name in ("README.md", "docs/training.md", "docs/results.md", "docs/teaching.md")
+    ROOT / name
+    for name in (
+        "README.md",
+        "docs/training.md",
+        "docs/upscaling.md",
+        "docs/results.md",
+        "docs/teaching.md",
+    )
 ]
 RIVALS = ("bicubic", "VDSR", "DRRN", WHOLE)  # published scores: the floor, two peers, the paper's
-COMPARISONS = {
-    "unmatched": "nothing, as in Table 2",
-    "parameters": "parameters",
-    "minutes": "minutes",
-}
+PARTS = [network for network in VARIANTS if network.startswith("without")]
+LARGEST = "B100"  # of the sets that the ablation is measured on
 # a course of six weeks, in numbers of lessons
 WEEKS = (
     ("00", "01", "02"),
@@ -141,12 +144,8 @@ def scores():
 
 
 def _shipped_by_scale():
-    """{scale: {name: entry of the ledger}} of the shipped weights, the smaller networks first.
-
-    Without the small rivals, which have a table of their own.
-    """
-    names = [name for name in shipped_names() if name.partition("-")[0] in ModelConfig.PRESETS]
-    entries = {name: ledger(f"scores-{name}") for name in names}
+    """{scale: {name: entry of the ledger}} of weights for clean images, small networks first."""
+    entries = curves.shipped()
     found = {}
     for name, entry in sorted(entries.items(), key=lambda item: item[1]["parameters"]):
         found.setdefault(entry["scale"], {})[name] = entry
@@ -245,20 +244,58 @@ def paper_run():
 
 
 def ablation():
-    """Mean PSNR and range over the seeds; an arrow where no seed is in the range of WHOLE."""
-    entry = ledger("ablation")
-    rows = [("matched in", "network", "parameters", "steps", *SETS)]
-    # the ledger goes by network, the reader by comparison; sorting keeps the order within each
-    names = sorted(entry["value"], key=lambda name: [*COMPARISONS].index(name.partition(":")[0]))
-    for name in names:
-        found = entry["value"][name]
-        comparison, variant = name.split(": ", 1)
-        network = entry["networks"][name]
-        whole = entry["value"][f"{comparison}: {WHOLE}"]
-        cells = [_range(found[of], whole[of]) for of in SETS]
-        sizes = f"{network['parameters']:,}", f"{network['steps']:,}"
-        rows.append((COMPARISONS[comparison], variant, *sizes, *cells))
+    """Mean PSNR of the finished runs, and its standard deviation over the seeds."""
+    entries = _ablation_entries()
+    sets = list(entries[0]["value"])
+    rows = [("network", "parameters", "seeds", *sets)]
+    parameters = {entry["network"]: entry["parameters"] for entry in entries}
+    seeds = Counter(entry["network"] for entry in entries)
+    for network, by_set in analysis.spread(analysis.runs(entries)).items():
+        cells = (f"{m:.2f}" + ("" if math.isnan(s) else f" ± {s:.2f}") for m, s in by_set.values())
+        rows.append((network, f"{parameters[network]:,}", str(seeds[network]), *cells))
     return markdown(rows)
+
+
+def ablation_differences():
+    """Each network's difference from the whole one on each set, its intervals and the outcome."""
+    head = ("network", "set", "difference", "over photographs", "over seeds and photographs")
+    rows = [(*head, "smallest found", "outcome")]
+    for network, by_set in _ablation_differences().items():
+        for of, found in by_set.items():
+            known = found.outcome != "too few runs"
+            cells = _span(found.photographs), _span(found.interval) if known else "–"
+            least = f"{found.least:.2f}" if known else "–"
+            difference = analysis.signed(found.mean)
+            rows.append((network, of, difference, *cells, least, found.outcome))
+    return markdown(rows)
+
+
+def ablation_sentences():
+    """What follows from the differences by rule, one sentence a network."""
+    found = _ablation_differences()
+    return "\n".join(f"- {analysis.sentence(*item, WHOLE)}" for item in found.items())
+
+
+def ablation_summary():
+    """The same of the parts of the whole network, on its largest set, in one sentence."""
+    found = _ablation_differences()
+    parts = {network: by_set for network, by_set in found.items() if network in PARTS}
+    return analysis.summary(parts, WHOLE, LARGEST)
+
+
+def _ablation_differences():
+    return analysis.compare(analysis.runs(_ablation_entries()), WHOLE)
+
+
+def _ablation_entries():
+    """The entries of the finished runs, by network, as the benchmark orders them, and by seed."""
+    paths = (RESULTS / "ablation").glob("*.json")
+    entries = [ledger(f"ablation/{path.stem}") for path in paths]
+    return sorted(entries, key=lambda entry: ([*VARIANTS].index(entry["network"]), entry["seed"]))
+
+
+def _span(interval):
+    return f"{analysis.signed(interval.low)} to {analysis.signed(interval.high)}"
 
 
 def rivals():
@@ -334,42 +371,13 @@ def division():
     )
 
 
-def chance():
-    """The difference of two means that chance exceeds in 1 of 20 cases, dB, by Student's t.
-
-    The spread of the seeds is pooled over the networks of a comparison.
-    """
-    rows = [("matched in", *SETS)]
-    value = ledger("ablation")["value"]
-    for comparison, title in COMPARISONS.items():
-        networks = [found for name, found in value.items() if name.startswith(f"{comparison}:")]
-        seeds = {of: [network[of]["seeds"] for network in networks] for of in SETS}
-        rows.append((title, *(f"{_least(seeds[of]):.2f}" for of in SETS)))
-    return markdown(rows)
-
-
-def _least(groups):
-    """The same for ``groups``: the PSNR of each seed, a list for each network, equally long."""
-    (seeds,) = {len(group) for group in groups}
-    spread = statistics.mean(map(statistics.variance, groups)) ** 0.5
-    return t.ppf(0.975, len(groups) * (seeds - 1)) * spread * (2 / seeds) ** 0.5
-
-
-def _range(score, whole):
-    arrow = ""
-    if score["high"] < whole["low"]:
-        arrow = " ▼"
-    elif score["low"] > whole["high"]:
-        arrow = " ▲"
-    return f"{score['mean']:.2f} ({score['low']:.2f}–{score['high']:.2f}){arrow}"
-
-
 TABLES = {
     "lessons": lessons,
     "teaching": teaching,
     "weeks": weeks,
     "recipes": recipes,
     "scores": scores,
+    "curves": curves.markdown,
     "steps": steps,
     "profile": profile,
     "window-attention": window_attention,
@@ -377,11 +385,14 @@ TABLES = {
     "paper-run": paper_run,
     "ablation": ablation,
     "division": division,
-    "chance": chance,
+    "ablation-differences": ablation_differences,
+    "ablation-sentences": ablation_sentences,
+    "ablation-summary": ablation_summary,
     "hostile": hostile,
     "photo": photo,
     "rivals": rivals,
     "rivals-speed": rivals_speed,
+    "photo-variants": photo_variants.markdown,
 }
 
 

@@ -32,12 +32,13 @@ from tqdm import tqdm
 from benchmarks import ledger
 from benchmarks.ablation import TOLERANCE
 from benchmarks.scores import SETS
-from benchmarks.short import in_its_own_process, recipe, train_and_measure
+from benchmarks.short import course, in_its_own_process, recipe, train_and_measure
 from glanet import networks
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
 from glanet.inference import upscale
 from glanet.networks import NETWORKS
+from glanet.training.log import read_log
 
 SCALE = 2
 WHOLE = "gla-net"
@@ -107,9 +108,13 @@ def claim(name, seed):
     return f"rivals/{name}-seed{seed}"
 
 
+def folder_of(name, seed, options):
+    return options.folder / claim(name, seed).partition("/")[2]
+
+
 def attempt(name, config, seed, options):
     """The scores of a run, or the error that ended it; what was done before is not done again."""
-    folder = options.folder / claim(name, seed).partition("/")[2]
+    folder = folder_of(name, seed, options)
     settings = [networks.to_dict(config), options.steps, seed, str(folder)]
     try:
         return in_its_own_process(__spec__.name, {"train": settings}, folder)
@@ -135,6 +140,7 @@ def record(name, config, seed, found, options):
         learning_rate=training.learning_rate,
         moving_average=round(training.average, 4),
         seconds_of_last_start=found["seconds_of_last_start"],
+        **course(read_log(folder_of(name, seed, options) / "log.jsonl"), training.validation),
     )
 
 

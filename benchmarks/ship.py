@@ -16,7 +16,9 @@ import tyro
 from tyro.conf import Positional
 
 from benchmarks import ledger
-from benchmarks.scores import SETS, measure
+from benchmarks.scores import JPEG, SETS, measure
+from benchmarks.short import course
+from glanet.data.degradations import BICUBIC
 from glanet.data.patches import PatchStore
 from glanet.files import write_text
 from glanet.networks import count_parameters
@@ -37,11 +39,12 @@ def main(run: Positional[Path], /, *, trained_on: str, name: str | None = None):
     if size > LARGEST:
         raise SystemExit(f"{files.tensors}: {size:,} bytes, at most {LARGEST:,} are shipped")
     model = load(files.weights)
-    scores = rounded(measure(model))
     done = finished(files)
     recipe = done["about"]["recipe"]
+    scores = rounded(measured(model, recipe["degradation"]))
     assert not {*recipe["data"]} & {*SETS}, "measured on what it learned from"
     scale = model.config.scale
+    log = read_log(files.log)
     store = PatchStore.from_images(images.find(recipe["data"]), scale, recipe["patch"])
     entry = ledger.record(
         f"scores-{name}",
@@ -51,15 +54,16 @@ def main(run: Positional[Path], /, *, trained_on: str, name: str | None = None):
         scale=scale,
         parameters=count_parameters(model),
         data=recipe["data"],
+        degradation=recipe["degradation"],
         training_images=len(store.names),
         smaller_than_a_patch=len(store.left_out),
         init=before(done["about"]["init"]),
         steps=done["step"],
         batch=recipe["batch"],
         patch=recipe["patch"],
-        training_hours=round(done["seconds"] / 3600, 2),
         trained_on=trained_on,
-        **pace(read_log(files.log)),
+        **course(log, recipe["validation"]),
+        **pace(log),
     )
     card = model_card(
         name,
@@ -73,6 +77,14 @@ def main(run: Positional[Path], /, *, trained_on: str, name: str | None = None):
     )
     ship(name, files, card)
     print(json.dumps(entry, indent=1))
+
+
+def measured(model, degradation):
+    """{set: (PSNR, SSIM)}; of a model for photographs, also on the largest set as JPEG."""
+    scores = measure(model)
+    if degradation != BICUBIC:
+        scores[f"{SETS[-1]} by {JPEG}"] = measure(model, SETS[-1:], JPEG)[SETS[-1]]
+    return scores
 
 
 def rounded(scores):

@@ -14,9 +14,13 @@ from glanet.evaluation.benchmark import evaluate
 from glanet.files import write_text
 from glanet.inference import upscale
 from glanet.training import Recipe, train
+from glanet.training.card import names
 from glanet.weights import load
 
 SAVED_EVERY = 100  # steps; what a killed run loses at most
+VALIDATION = ("Set5",)
+POINTS = 6  # of the curve of a short run
+MOST = 60  # points of a curve that the ledger keeps
 
 
 def in_its_own_process(module, settings, folder):
@@ -40,7 +44,7 @@ def in_its_own_process(module, settings, folder):
 
 
 def recipe(steps, seed):
-    """The ``tiny`` recipe in that many steps, in float32 and without validation.
+    """The ``tiny`` recipe in that many steps, in float32, and validated a few times.
 
     The moving average looks back as far, of all steps, as the preset's.
     """
@@ -50,10 +54,34 @@ def recipe(steps, seed):
         steps=steps,
         average=max(0.0, 1 - (1 - preset.average) * preset.steps / steps),
         seed=seed,
-        validation=(),
+        validation=VALIDATION,
         precision="float32",
         save_every=SAVED_EVERY,
+        validate_every=max(1, steps // POINTS),
     )
+
+
+def course(log, validation) -> dict:
+    """How a run went, for its entry in the ledger, from the entries of its log; {} without any.
+
+    training_hours: without the time of validation. curve: {"images", "points"}, the validation
+    images and at most `MOST` pairs of hours and PSNR in dB.
+    """
+    if not log:
+        return {}
+    points = []
+    for line in log:
+        # between two validations, the lines repeat the last PSNR
+        if "psnr_y" in line and (not points or line["psnr_y"] != points[-1][1]):
+            points.append((line["seconds"], line["psnr_y"]))
+    thin = points[:: -(-len(points) // MOST) or 1]
+    found = {"training_hours": round(log[-1]["seconds"] / 3600, 3)}
+    if points:
+        shown = [
+            [round(s / 3600, 4), round(psnr, 3)] for s, psnr in dict([*thin, points[-1]]).items()
+        ]
+        found["curve"] = {"images": names(validation), "points": shown}
+    return found
 
 
 def train_and_measure(config, steps, seed, folder, images):

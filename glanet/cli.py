@@ -286,9 +286,7 @@ def _model_for(weights, scale):
         raise CommandError(f"--scale is {scale:g}; expected 1 to 8.")
     if weights is None:
         scale = scale or 2
-        made = sorted(
-            int(name.removeprefix("tiny-x")) for name in shipped_names() if "tiny" in name
-        )
+        made = [s for s in SCALES if f"tiny-x{s}" in shipped_names()]
         weights = f"tiny-x{next((s for s in made if s >= scale), made[-1])}"
         return weights, load(weights), scale
     model = load(weights)

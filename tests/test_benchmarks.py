@@ -14,9 +14,12 @@ import torch
 import tyro
 
 from benchmarks import (
+    ablation,
+    curves,
     frequency_lab,
     inference,
     ledger,
+    photo_variants,
     profile_step,
     rivals,
     scaling,
@@ -28,6 +31,7 @@ from benchmarks import (
 from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
+from glanet.data.degradation import imresize
 from glanet.networks import NETWORKS
 from glanet.training import Recipe, loop
 from glanet.weights import load
@@ -111,7 +115,7 @@ def test_every_rival_is_recorded_once_a_seed_before_the_next(results, monkeypatc
 
 
 def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path, monkeypatch):
-    quick = replace(short.recipe(2, seed=3), data=("photos",), batch=2, patch=8)
+    quick = replace(short.recipe(2, seed=3), data=("photos",), validation=(), batch=2, patch=8)
     monkeypatch.setattr(short, "recipe", lambda steps, seed: quick)
     images = {"photos": catalog.hr_images("photos")[:1]}
     config = NETWORKS["rcan"].config.preset("tiny", 2, groups=1, blocks=1)
@@ -134,7 +138,39 @@ def test_a_short_recipe_is_tiny_with_as_long_a_memory(steps):
     preset, recipe = Recipe.preset("tiny"), short.recipe(steps, seed=1)
     assert recipe.average == pytest.approx(max(0, 1 - 6 / steps))  # 1/6 of the steps, as tiny's
     same = replace(recipe, steps=preset.steps, average=preset.average, seed=preset.seed)
-    assert replace(same, validation=("Set5",), precision="auto", save_every=250) == preset
+    assert replace(same, precision="auto", save_every=250, validate_every=500) == preset
+
+
+def test_a_run_of_the_ablation_is_recorded_with_its_hours_and_curve(results, tmp_path):
+    options = ablation.Options(steps=2, folder=tmp_path)
+    found = {"psnr_y": {"Set5": {"bird": 37.0}}, "seconds_of_last_start": 1.0}
+    log = ablation.folder_of("without attention", 1, options) / "log.jsonl"
+    log.parent.mkdir()
+    log.write_text('{"step": 2, "seconds": 36.0, "psnr_y": 30.0}\n')
+    ablation.record("without attention", 1, found, options)
+    entry = ledger.read("ablation/without-attention-seed1")
+    assert (entry["network"], entry["seed"]) == ("without attention", 1)
+    assert entry["training_hours"] == 0.01
+    assert entry["curve"] == {"images": "Set5", "points": [[0.01, 30.0]]}
+
+
+def test_the_ledger_keeps_the_hours_of_a_run_and_each_validation_once():
+    log = [{"step": 50, "seconds": 36.0}, {"step": 100, "seconds": 72.0, "psnr_y": 30.0}]
+    assert short.course(log[:1], ("Set5",)) == {"training_hours": 0.01}
+    log += [{"step": 150, "seconds": 108.0, "psnr_y": 30.0}]  # as measured at step 100
+    log += [{"step": 200, "seconds": 144.0, "psnr_y": 31.23456}]
+    found = short.course(log, ("Set5",))
+    assert found["training_hours"] == 0.04
+    assert found["curve"] == {"images": "Set5", "points": [[0.02, 30.0], [0.04, 31.235]]}
+    assert short.course([], ("Set5",)) == {}
+
+
+@pytest.mark.parametrize("validations", [59, 60, 61, 1000])
+def test_a_curve_is_thinned_and_keeps_its_ends(validations):
+    log = [{"step": n, "seconds": 3600.0 * n, "psnr_y": float(n)} for n in range(validations)]
+    points = short.course(log, ("Set5",))["curve"]["points"]
+    assert min(validations, 30) <= len(points) <= short.MOST + 1
+    assert (points[0], points[-1]) == ([0, 0], [validations - 1, validations - 1])
 
 
 def test_the_speed_of_the_rivals_is_a_ratio_to_gla_net(results, monkeypatch):
@@ -203,6 +239,129 @@ def test_scaling_is_measured_whole_and_in_tiles(results):
     assert set(ledger.read("scaling")["value"]) == {
         f"{quantity}, {way}" for quantity in ("seconds", "memory") for way in ("whole", "tiled")
     }
+
+
+# Curves
+
+
+def test_the_pictures_are_those_of_the_ledger():
+    for name, (_, alt) in curves.pictures().items():
+        found = curves.described(curves.FOLDER / f"{name}.png")
+        assert found == alt, "run: python -m benchmarks.curves"
+
+
+def test_our_networks_and_the_published_ones_share_a_plane():
+    points = {name: rest for name, *rest in curves.plane_points(2)}
+    assert points["tiny-x2"][:2] == [None, ledger.read("scores-tiny-x2")["parameters"]]
+    assert points["GLA-Net"] == ["DIV2K", 18_142_847, {"Set5": 38.37, "B100": 32.48}]
+    assert points["VDSR"][:2] == ["291", 666_000]
+    assert not {"bicubic", "LapSRN", "tiny-x4"} & set(points)
+    counts = [count for _, count, _ in points.values()]
+    assert counts == sorted(counts)
+    panels = curves.plane(curves.plane_points(2), 2).axes
+    for axes in panels:
+        assert {text.get_text() for text in axes.texts} == set(points)
+        bold = {text.get_text() for text in axes.texts if text.get_fontweight() == "bold"}
+        assert bold == {"tiny-x2", "light-x2"}  # which a print in grey shows too
+
+
+@pytest.mark.parametrize("highest", [10, 2.2])
+def test_names_keep_their_order_and_distance(highest):
+    moved = curves.spread([1.0, 1.05, 1.1, 2.0, 2.0], 0.3, highest)
+    assert (np.diff(moved) > 0.3 - 1e-9).all()
+    assert moved[-1] <= highest + 1e-9
+    if highest == 10:
+        assert moved.mean() == pytest.approx(1.43)
+
+
+def test_hours_of_earlier_stages_count(results):
+    about = {"unit": "", "training_hours": 0.74, "init": None}
+    ledger.record("scores-tiny-x2", {}, **about)
+    assert curves.earlier_hours(None) == 0
+    assert curves.earlier_hours("runs/tiny-x2/weights") == 0.74
+    assert curves.earlier_hours("somewhere/else/weights") == 0
+    stages = {"weights": "light-x2", "training_hours": 0.12, "init": {"training_hours": 1.74}}
+    assert curves.earlier_hours(stages) == pytest.approx(1.86)
+
+
+def test_a_run_is_drawn_from_its_curve_to_its_score(results):
+    for seed, more in enumerate(({}, {"training_hours": 0.5})):
+        ledger.record(f"ablation/a-seed{seed}", {"Set5": {"x": 36.0, "y": 38.0}}, "", **more)
+    (curve,) = curves.run_curves()  # the other has no hours
+    assert (curve.name, curve.points) == ("a-seed1", [(0.5, 37.0)])
+    points = [[0.1, 30.0], [0.4, 36.5]]
+    for images, drawn in (("Set5", points), ("photos", [])):
+        more = {"training_hours": 0.5, "curve": {"images": images, "points": points}}
+        ledger.record("rivals/b-seed0", {"Set5": {"x": 37.0}}, "", **more)
+        found = curves.run_curves()[-1].points
+        assert found == [*map(tuple, drawn), (0.5, 37.0)]
+    figure = curves.hours(curves.run_curves())
+    assert [len(axes.lines) for axes in figure.axes] == [4, 0]
+    assert "and 2 short runs" in curves.hours_alt(curves.run_curves())
+
+
+# Weights for photographs
+
+
+def test_weights_for_photographs_that_are_absent_are_explained(monkeypatch):
+    options = photo_variants.Options(photo="tiny-x9-photo")
+    with pytest.raises(SystemExit, match=r"tiny-x9-photo.*\n.*--degradation photo") as stopped:
+        photo_variants.main(options)
+    assert "--photo runs/tiny-x2-photo/weights" in str(stopped.value)
+
+
+def test_both_variants_are_measured_and_shown_on_the_same_photographs(
+    results, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(photo_variants, "PICTURE", tmp_path / "photo-variants.png")
+    monkeypatch.setattr(photo_variants, "upscale", lambda model, lr: imresize(lr, 2))
+    asked = []
+
+    def measure(model, sets, degradation):
+        asked.append((sets, degradation))
+        return {"B100": (30.0 + len(asked) / 10, 0.9)}
+
+    monkeypatch.setattr(photo_variants, "measure", measure)
+    load("tiny-x2").save_pretrained(tmp_path / "mine-photo")
+    assert photo_variants.markdown() == "Such weights are not shipped yet."
+    photo_variants.main(photo_variants.Options(photo=str(tmp_path / "mine-photo")))
+    assert asked == 2 * [(("B100",), name) for name in ("bicubic", "bicubic+jpeg70", "photo")]
+    value = ledger.read("photo-variants")["value"]
+    assert value["tiny-x2"]["bicubic+jpeg70"] == 30.2
+    assert value["mine-photo"]["bicubic+jpeg70"] == 30.5
+    text = photo_variants.markdown()
+    assert "| `mine-photo` | 30.40 | 30.50 | 30.60 |" in text
+    assert "![Details of rocket, coffee, chelsea, enlarged by" in text
+    figure = photo_variants.picture({"a": load("tiny-x2"), "b": load("tiny-x2")})
+    shapes = {axes.images[0].get_array().shape for axes in figure.axes}
+    assert (len(figure.axes), shapes) == (9, {(128, 128, 3)})
+
+
+def test_the_advice_follows_from_the_gains():
+    gains = {"clean": -0.4, "JPEG of quality 70": 0.85}
+    assert photo_variants.advice("a", "b", gains) == (
+        "`b` is better on images that are: JPEG of quality 70 (0.85 dB). "
+        "`a` is better on images that are: clean (0.40 dB)."
+    )
+    assert "`b`" not in photo_variants.advice("a", "b", {"clean": -0.4})
+
+
+def test_weights_for_photographs_stand_in_no_table_of_clean_scores(results, monkeypatch):
+    names = ["tiny-x2", "tiny-x2-photo", "rcan-tiny-x2"]
+    monkeypatch.setattr(curves, "shipped_names", lambda: names)
+    ledger.record("scores-tiny-x2", {}, "", degradation="bicubic")
+    ledger.record("scores-tiny-x2-photo", {}, "", degradation="photo")
+    assert [*curves.shipped()] == ["tiny-x2"]
+
+
+def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatch):
+    def measure(model, sets=("Set5", "Set14", "B100"), degradation="bicubic"):
+        return {name: (len(degradation), 0.9) for name in sets}
+
+    monkeypatch.setattr(ship, "measure", measure)
+    clean = {"Set5": (7, 0.9), "Set14": (7, 0.9), "B100": (7, 0.9)}
+    assert ship.measured(None, "bicubic") == clean
+    assert ship.measured(None, "photo") == {**clean, "B100 by bicubic+jpeg70": (14, 0.9)}
 
 
 # The frequency lab

@@ -65,44 +65,6 @@ def test_a_lesson_assumes_earlier_ones():
         assert set(lesson.assumes) <= {earlier.number for earlier in LESSONS[:place]}
 
 
-def test_a_table_says_where_no_seed_of_a_variant_meets_the_whole_network(monkeypatch):
-    score = {"mean": 36.05, "low": 36.0, "high": 36.1}
-    far = {"mean": 35.9, "low": 35.8, "high": 35.99}
-    value = {
-        "unmatched: GLA-Net": dict.fromkeys(readme.SETS, score),
-        "parameters: GLA-Net": dict.fromkeys(readme.SETS, score),
-        "unmatched: SwinIR": {"Set5": far, "Set14": score, "B100": score},
-        "parameters: SwinIR": {"Set5": score, "Set14": {**score, "low": 36.2}, "B100": score},
-    }
-    networks = {key: {"parameters": 1000, "steps": 10} for key in value}
-    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value, "networks": networks})
-    lines = readme.ablation().splitlines()[2:]
-    assert [line.count("▼") for line in lines] == [0, 1, 0, 0]
-    assert [line.count("▲") for line in lines] == [0, 0, 0, 1]
-    assert "| SwinIR | 1,000 | 10 | 35.90 (35.80–35.99) ▼ |" in lines[1]
-
-
-def test_what_chance_hides_follows_from_the_spread_of_the_seeds(monkeypatch):
-    one = {"seeds": [35.9, 36.0, 36.1]}  # a spread of 0.1
-    far = {"seeds": [34.8, 35.2, 35.0]}  # of 0.2
-    names = [f"{comparison}: {name}" for comparison in readme.COMPARISONS for name in "ab"]
-    value = {name: dict.fromkeys(readme.SETS, one if name[-1] == "a" else far) for name in names}
-    monkeypatch.setattr(readme, "ledger", lambda claim: {"value": value})
-    # both together sqrt(0.025); Student's t for 4 degrees of freedom is 2.776 (any table has it)
-    expected = f"{2.776 * 0.025**0.5 * (2 / 3) ** 0.5:.2f}"
-    for line in readme.chance().splitlines()[2:]:
-        assert line.endswith(f"| {expected} | {expected} | {expected} |")
-
-
-def test_the_three_seeds_of_the_ablation_have_its_mean_and_range():
-    for scores in readme.ledger("ablation")["value"].values():
-        for score in scores.values():
-            assert len(score["seeds"]) == 3
-            assert min(score["seeds"]) == score["low"]
-            assert max(score["seeds"]) == score["high"]
-            assert sum(score["seeds"]) / 3 == pytest.approx(score["mean"], abs=1e-4)
-
-
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """A ledger without entries."""
@@ -114,6 +76,46 @@ def results(tmp_path, monkeypatch):
 def test_the_tables_of_rivals_have_no_rows_before_there_are_results(results):
     for table in (readme.rivals, readme.rivals_speed):
         assert len(table().splitlines()) == 2
+
+
+def ablation_run(network, seed, psnr):
+    value = {of: {f"{number}": psnr + number / 9 for number in range(5)} for of in readme.SETS}
+    about = {"steps": 3000, "data": ["T91"], "batch": 16, "patch": 16, "parameters": 135_012}
+    name = network.replace(" ", "-").lower()
+    ledger.record(f"ablation/{name}-seed{seed}", value, "", seed=seed, network=network, **about)
+
+
+def test_the_ablation_is_listed_as_it_was_planned_with_what_follows(results):
+    for seed in range(3):
+        ablation_run("GLA-Net", seed, 36 + seed / 100)
+        ablation_run("without attention", seed, 35 - seed / 100)
+        ablation_run("without Inception", seed, 36.001 + seed / 50)
+    ablation_run("SwinIR", 0, 30)
+    body = readme.ablation().splitlines()[2:]
+    names = ["GLA-Net", "without Inception", "without attention", "SwinIR"]
+    assert [line.split(" | ")[0] for line in body] == [f"| {name}" for name in names]
+    assert body[0].startswith("| GLA-Net | 135,012 | 3 | 36.23 ± 0.01 |")
+    assert body[-1].startswith("| SwinIR | 135,012 | 1 | 30.22 | 30.22 |")
+    rows = readme.ablation_differences().splitlines()[2:]
+    assert len(rows) == 3 * len(readme.SETS)
+    assert rows[3].startswith("| without attention | Set5 | −1.02 | −1.02 to −1.02 | −1.0")
+    outcomes = [line.split(" | ")[-1] for line in rows[::3]]
+    assert outcomes == ["not told apart |", "lower |", "too few runs |"]
+    sentences = readme.ablation_sentences().splitlines()
+    assert [line.partition(":")[0].lower() for line in sentences] == [
+        f"- {name.lower()}" for name in names[1:]
+    ]
+    assert readme.ablation_summary() == (
+        "On B100, lower PSNR than GLA-Net: without attention (−1.02 dB); "
+        "cannot be told apart from GLA-Net: without Inception."
+    )
+
+
+def test_one_seed_decides_nothing(results):
+    ablation_run("GLA-Net", 0, 36.0)
+    ablation_run("without attention", 0, 30.0)
+    assert readme.ablation_summary() == "On B100, too few runs to decide: without attention."
+    assert "| −6.00 | −6.00 to −6.00 | – | – | too few runs |" in readme.ablation_differences()
 
 
 def test_rivals_are_listed_as_in_the_register_with_the_mean_and_range_of_their_seeds(results):

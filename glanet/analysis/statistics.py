@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import brentq
 
 from glanet.errors import ArgumentError
 
 CONFIDENCE = 0.95
+POWER = 0.8
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,47 @@ def p_member(values, samples) -> float:
     differences = _several(np.asarray(values) - samples.mean(0))
     networks = _several(samples.mean(1))
     n, m = samples.shape
-    parts = networks.var(ddof=1) * (1 + 1 / n), differences.var(ddof=1) / m
-    total = sum(parts)
-    freedom = total**2 / max(parts[0] ** 2 / (n - 1) + parts[1] ** 2 / (m - 1), 1e-300)
-    return _two_sided(differences.mean(), total**0.5, freedom)
+    variances = networks.var(ddof=1) * (1 + 1 / n), differences.var(ddof=1) / m
+    return Estimate(differences.mean(), *welch(variances, (n - 1, m - 1))).p_zero
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that was estimated, its standard error, and the degrees of freedom of that."""
+
+    value: float
+    error: float
+    freedom: float
+
+    def interval(self, confidence=CONFIDENCE) -> Interval:
+        """Student's interval, which covers the true number with probability ``confidence``."""
+        half = stats.t.ppf((1 + confidence) / 2, self.freedom) * self.error
+        return Interval(self.value, self.value - half, self.value + half)
+
+    @property
+    def p_zero(self) -> float:
+        """The two-sided p-value of Student's test that the true number is 0."""
+        return _two_sided(self.value, self.error, self.freedom)
+
+    def least(self, level, power=POWER) -> float:
+        """The smallest true number that the test at ``level`` finds with probability ``power``."""
+        edge = stats.t.isf(level / 2, self.freedom)
+
+        def missing(shift):  # what lies beyond the other edge is too rare to count
+            return power - stats.nct.sf(edge, self.freedom, shift)
+
+        return self.error * float(brentq(missing, 0, 2 * edge + 10))
+
+
+def welch(variances, freedoms) -> tuple[float, float]:
+    """The standard error of a number with several variances, and its degrees of freedom.
+
+    ``variances`` are independent estimates that add up, each with as many degrees of freedom as
+    ``freedoms`` says (Welch and Satterthwaite).
+    """
+    variances, freedoms = np.array([*variances]), np.array([*freedoms])
+    total = variances.sum()
+    return total**0.5, total**2 / max((variances**2 / freedoms).sum(), 1e-300)
 
 
 def holm(p_values) -> dict:

@@ -63,6 +63,23 @@ _TABLES = {
 }
 
 
+# Thousands of parameters at ×2 and ×4, of the networks that are not in the register: VDSR to IMDN
+# from the table of IMDN's paper, SRCNN 9-5-5 and EDSR counted, the rest from their own papers. The
+# literature disagrees on LapSRN's.
+_THOUSANDS = {
+    "SRCNN": {2: 57, 4: 57},
+    "VDSR": {2: 666, 4: 666},
+    "DRRN": {2: 298, 4: 298},
+    "MemNet": {2: 678, 4: 678},
+    "IDN": {2: 553},
+    "IMDN": {2: 694, 4: 715},
+    "EDSR": {2: 40_730, 4: 43_090},
+    "HiT-SRF": {2: 847, 4: 866},
+    "ATD-light": {2: 753},
+    "ESC": {2: 947, 4: 968},
+    "PFT-light": {2: 776, 4: 792},
+}
+
 _ROWS = {"NLSN": "NLSA"}  # titles of the register that are called otherwise in Table 1
 
 
@@ -75,6 +92,18 @@ def row_of(config) -> str | None:
     if config != network.config.preset("paper", config.scale):
         return None
     return _ROWS.get(network.title, network.title)
+
+
+def parameters(method: str, scale: int) -> int | None:
+    """The number of parameters of a method of `published`; None if it has none or is not known.
+
+    Networks of the register are counted, other numbers are thousands of a publication.
+    """
+    for network in networks.NETWORKS.values():
+        if _ROWS.get(network.title, network.title) == method:
+            return networks.count_parameters(network.config.preset("paper", scale))
+    thousands = _THOUSANDS.get(method, {}).get(scale)
+    return thousands and 1000 * thousands
 
 
 def published(scale: int) -> list[tuple[str, str, dict[str, tuple[float, float]]]]:

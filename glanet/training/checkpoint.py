@@ -24,7 +24,12 @@ from glanet.weights.trained import with_config
 
 KEPT = 2  # checkpoints besides the best: the last, and one before it
 # settings that a run may resume with, and those among them that leave its result as it is
-HARMLESS = {"recipe.validate_every", "recipe.save_every", "recipe.checkpointing"}
+HARMLESS = {
+    "recipe.validate_every",
+    "recipe.save_every",
+    "recipe.validation",
+    "recipe.checkpointing",
+}
 MAY_CHANGE = HARMLESS | {
     "recipe.on_nan",
     "recipe.gradient_clip",
@@ -140,6 +145,8 @@ def load(path, state, about) -> str:
     _put(tensors, state)
     for name in NUMBERS:
         setattr(state, name, found[name])
+    if "recipe.validation" in changed:  # a PSNR on other images is no rival
+        state.best, state.scores = None, {}
     versions = _differences(_versions(), found["versions"], _versions())
     # a checkpoint from before a setting was recorded says nothing of it
     settings = _differences([name for name in changed if name in then], then, now)

@@ -1012,61 +1012,66 @@ for variant, (left_out, psnr, ssim) in table_2.items():
 #   If GLA-Net still leads, the part is worth more than the same parameters elsewhere.
 # - **Match the minutes.** What remains also trains for as many minutes as GLA-Net. If a step takes it
 #   less time, it takes more steps. That is the fair comparison for somebody whose time is limited.
+#   Attention takes much of the time of a step, so a network without it gains most from this way.
 #
-# The results come with a checkout of the repository. The cell names the ways that they use:
+# The runs here match the parameters. SwinIR is among them, as published and with GLA-Net's bilinear
+# base added. The results come with a checkout of the repository:
 
 # %%
-from glanet.course.kit.paths import results
-from glanet.course.lessons.evaluation.figures import ablation
+from glanet.analysis.ablation import compare, runs, sentence, signed
+from glanet.course.kit.lines import short_lines
+from glanet.course.kit.paths import results_in
+from glanet.course.lessons.evaluation.figures import differences
 
-entry = results("ablation")
-if entry is None:
+entries, found = results_in("ablation"), {}
+if not entries:
     print("This copy has no results of networks trained without parts.")
 else:
-    ways = {
-        "unmatched": "taken out, and nothing else changed",
-        "parameters": "and widened to as many parameters",
-        "minutes": "and trained for as many minutes",
-    }
-    for name in dict.fromkeys(name.split(": ")[0] for name in entry["value"]):
-        print(f"{name:10}  {ways.get(name, '')}")
-    print(f"by {entry['command']}")
-    steps = [network["steps"] for network in entry["networks"].values()]
-    print(f"{min(steps):,} to {max(steps):,} steps; the paper's network takes 500,000")
-    display(ablation(entry["value"], "GLA-Net"))
+    found = compare(runs(entries), "GLA-Net")
+    print(f"{len(entries)} runs of {entries[0]['steps']:,} steps; the paper's takes 500,000")
+    display(differences(found, "GLA-Net"))
 
 # %% [markdown]
-# Does a part help? The next cell checks whether even the best seed without it is below the worst
-# seed with it, or the reverse. If the ranges overlap, a few seeds cannot decide. If they do not
-# overlap, it may still be chance: deal six numbered cards to two players, and in 2 of the 20
-# possible deals one of them has the three highest.
+# Every mark is a difference from GLA-Net, averaged over the seeds and over a set's images. Two things
+# vary by chance, and so there are two intervals:
+#
+# - **Over photographs**, thick and grey: the networks are those that were trained, and only the
+#   photographs could be others. With many photographs this interval is narrow. It cannot say that a
+#   part helps, because another seed trains another network.
+# - **Over seeds and photographs**, thin and black: both could be others. It needs two seeds at least.
+#   It is Student's interval; its two variances, of seeds and of photographs, are added.
+#
+# A mark is filled if its difference is decided. There is one decision for each network and set, and
+# Holm's method corrects for their number, as in notebook 10. The next cell prints the numbers, and
+# then one sentence for each network, which follows from the numbers by rule. Where a difference is
+# not decided, the sentence says which difference the experiment would probably have found. A smaller
+# one may exist.
 
 # %%
-if entry is not None:
-    for name, by_set in entry["value"].items():
-        comparison, variant = name.split(": ", 1)
-        whole_scores = entry["value"][f"{comparison}: GLA-Net"]
-        if variant == "GLA-Net":
-            continue
-        print(f"{comparison}, {variant}: {entry['networks'][name]['steps']:,} steps")
-        for of, score in by_set.items():
-            with_it = whole_scores[of]
-            apart = score["high"] < with_it["low"] or score["low"] > with_it["high"]
-            verdict = "apart" if apart else "overlap"
-            print(f"    {of:10} {score['mean'] - with_it['mean']:+.3f} dB  {verdict}")
+for network, by_set in found.items():
+    seeds = next(iter(by_set.values())).seeds
+    print(f"{network}, {seeds} seed{'s' if seeds > 1 else ''}")
+    for of, each in by_set.items():
+        span = f"{signed(each.interval.low)} to {signed(each.interval.high)}"
+        if each.outcome == "too few runs":
+            span = "interval unknown"
+        print(f"    {of:5} {signed(each.mean):>5} dB  {span:16}  {each.outcome}")
+print()
+for network, by_set in found.items():
+    print(short_lines(sentence(network, by_set, "GLA-Net"), hang="    "))
 
 # %% [markdown]
 # Interpret this result with care:
 #
 # - It holds at its size, and after its number of steps. `tiny` has six layers, the paper's network
-#   has 36. After so few steps every network is still improving fast, and what helps at the beginning
-#   need not help at the end.
-# - Where minutes are matched, compare the numbers of steps before anything else. Attention takes much
-#   of the time of a step, so without it a network takes far more steps in the same minutes. If it
-#   leads there and not where parameters are matched, more steps made the lead. A long training ends
-#   where more steps no longer help, so such a lead says little about 500,000 steps.
-# - Where SwinIR is far behind, ask what else it lacks: GLA-Net adds its output to a coarse image, and
-#   starts from there. SwinIR as published has to learn that image first.
+#   has 36. After so few steps every network is still improving, and what helps at the beginning need
+#   not help at the end.
+# - "Cannot be told apart" is not "equal". It says that the experiment is too small to see the
+#   difference, if there is one.
+# - The spread between seeds is taken to be equally large for all networks. So few seeds cannot show
+#   whether that is true.
+# - SwinIR as published lacks the coarse image to which GLA-Net adds its output, and has to learn that
+#   first. SwinIR with the bilinear base has it, so it is the fairer comparison.
 # - All networks learned from other images than the paper's, and are measured on other sets.
 
 # %% [markdown]
@@ -1177,9 +1182,8 @@ for found in find_weights(runs=folder / "none", released=folder):
 # - **An image that was trained on.** `glanet train` rejects the same file under any name. It does
 #   not recognise the same photograph in another size, and there is one: Set5's `woman` is `302003`
 #   of BSDS200, downscaled. So networks that were trained on the 291 images knew one of Set5's five
-#   images: LapSRN, VDSR, DRRN, MemNet and IDN, and all four networks that come with the package,
-#   `light-x2`, `light-x4`, `tiny-x2` and `tiny-x4`. A comparison of all thumbnails found no other.
-#   For released weights, only their authors know.
+#   images: LapSRN, VDSR, DRRN, MemNet and IDN, and every network that comes with the package. A
+#   comparison of all thumbnails found no other. For released weights, only their authors know.
 # - **The best of many checkpoints on Set5, reported on Set5.** Choose on one set, and report on
 #   others.
 # - **The mean over fewer images.** One missing file changes a row by more than the gap to its

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from glanet.analysis.statistics import holm, p_member, p_zero, t_interval
+from glanet.analysis.statistics import Estimate, holm, p_member, p_zero, t_interval, welch
 from glanet.errors import ArgumentError
 
 REPEATS = 2000
@@ -56,6 +56,31 @@ def test_a_single_sample_has_a_mean_and_no_interval():
     np.testing.assert_array_equal(found.mean, [1, 2])
     assert np.isnan(found.low).all()
     assert np.isnan(found.high).all()
+
+
+def test_an_estimate_from_one_variance_is_students():
+    samples = np.random.default_rng(0).normal(1, 1, 9)
+    error, freedom = welch([samples.var(ddof=1) / 9], [8])
+    assert freedom == pytest.approx(8)
+    estimate = Estimate(samples.mean(), error, freedom)
+    expected = t_interval(samples)
+    found = estimate.interval()
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert estimate.p_zero == pytest.approx(p_zero(samples))
+
+
+def test_the_freedom_of_two_variances_is_that_of_the_one_that_counts():
+    assert welch([1, 0], [3, 99])[1] == pytest.approx(3)
+    assert welch([0, 1], [3, 99])[1] == pytest.approx(99)
+    assert welch([1, 1], [4, 4]) == pytest.approx((2**0.5, 8))
+
+
+@pytest.mark.parametrize("level", [0.05, 0.0025])
+def test_the_least_number_is_found_as_often_as_promised(level):
+    rng, least = np.random.default_rng(0), Estimate(0.0, 1 / 3, 8).least(level)  # of 9 samples
+    samples = rng.normal(least, 1, (9, 4000))
+    found = stats.ttest_1samp(samples, 0).pvalue < level
+    assert found.mean() == pytest.approx(0.8, abs=0.02)
 
 
 def test_p_zero_is_students_test_and_agrees_with_the_interval():

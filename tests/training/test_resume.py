@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from glanet.training import TrainError, checkpoint
@@ -116,6 +117,19 @@ def test_other_intervals_leave_the_result_as_it_is(config, recipe, tmp_path):
     )
     assert all(torch.equal(straight[name], stopped[name]) for name in straight)
     assert "reproduces" not in read_notes(tmp_path / "stopped" / "log.jsonl")[-1]["note"]
+
+
+def test_other_validation_images_leave_the_result_as_it_is(config, recipe, tmp_path):
+    train(config, recipe(), tmp_path / "straight")
+    stopped_at_5(config, recipe, tmp_path / "stopped")
+    (tmp_path / "dark").mkdir()
+    Image.new("RGB", (44, 36)).save(tmp_path / "dark" / "dark.png")
+    train(config, recipe(validation=(str(tmp_path / "dark"),)), tmp_path / "stopped")
+    assert_same_end(tmp_path / "straight", tmp_path / "stopped")
+    log = read_log(tmp_path / "stopped" / "log.jsonl")
+    assert checkpoint.read(RunFolder(tmp_path / "stopped").best)["best"] == max(
+        entry["psnr_y"] for entry in log if entry["step"] > 5
+    )
 
 
 def test_checkpoints_of_a_run_are_weights(config, recipe, tmp_path):

@@ -21,3 +21,9 @@ def results(claim) -> dict | None:
     """The ledger's entry of a claim, ``results/CLAIM.json``; None outside a checkout."""
     path = HOME / "results" / f"{claim}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def results_in(folder) -> list[dict]:
+    """The ledger's entries in a folder of it, by name; none outside a checkout."""
+    paths = sorted((HOME / "results" / folder).glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]

@@ -141,9 +141,12 @@ def test_the_profile_is_learn_unless_the_environment_says_otherwise(monkeypatch)
 
 
 def test_results_are_read_in_a_checkout_only(monkeypatch, tmp_path):
-    assert paths.results("ablation")["claim"] == "ablation"
+    assert paths.results("photo")["claim"] == "photo"
+    claims = [entry["claim"] for entry in paths.results_in("ablation")]
+    assert "ablation/gla-net-seed0" in claims == sorted(claims)
     monkeypatch.setattr(paths, "HOME", tmp_path)
-    assert paths.results("ablation") is None
+    assert paths.results("photo") is None
+    assert paths.results_in("ablation") == []
 
 
 def test_a_drawing_of_few_colours_keeps_the_rare_ones():

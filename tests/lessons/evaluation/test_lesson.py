@@ -14,12 +14,14 @@ from PIL import Image
 from skimage import data
 
 from glanet import GLANet, ModelConfig
+from glanet.analysis.ablation import Difference
+from glanet.analysis.statistics import Interval
 from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.evaluation import exercises as evaluation
 from glanet.course.lessons.evaluation.figures import (
     OURS,
-    ablation,
     compared,
+    differences,
     extreme_squares,
     gain_bars,
     ladder,
@@ -520,31 +522,34 @@ def test_seams_are_drawn_on_one_scale_in_grey_levels():
     assert bar.get_ylabel() == "difference (grey levels)"
 
 
-def ledger():
-    """The value that ``benchmarks.ablation`` records, of three seeds each."""
-    whole = {"mean": 36.5, "low": 36.4, "high": 36.6}
-    worse = {"mean": 36.2, "low": 36.1, "high": 36.35}
-    return {
-        f"{comparison}: {variant}": {"Set5": score, "Set14": score}
-        for comparison in ("unmatched", "parameters")
-        for variant, score in (("GLA-Net", whole), ("without Inception", worse))
+def difference(mean, outcome):
+    """A `Difference` of that outcome; what one seed does not show is nan."""
+    photographs = Interval(mean, mean - 0.05, mean + 0.05)
+    if outcome == "too few runs":
+        return Difference(Interval(mean, np.nan, np.nan), photographs, np.nan, np.nan, seeds=1)
+    p = 0.01 if outcome == "lower" else 0.5
+    return Difference(Interval(mean, mean - 0.2, mean + 0.2), photographs, p, 0.1, seeds=4)
+
+
+def test_differences_are_drawn_with_both_intervals_and_filled_where_decided():
+    found = {
+        "without attention": {"Set5": difference(-0.3, "lower")},
+        "SwinIR": {"Set5": difference(0.1, "not told apart")},
+        "without Inception": {"Set5": difference(0.0, "too few runs")},
     }
-
-
-def test_ablation_draws_differences_from_the_whole_network():
-    figure = ablation(ledger(), "GLA-Net")
-    for axes, name in zip(figure.axes, ("Set5", "Set14"), strict=True):
-        assert axes.get_title() == name
-        assert axes.get_xlabel() == "dB relative to GLA-Net"
-        band = axes.patches[0].get_bbox()
-        assert (band.x0, band.x1) == pytest.approx((-0.1, 0.1))
-        for container in axes.containers:
-            mark, _, (bar,) = container
-            assert mark.get_xdata() == pytest.approx([-0.3])
-            (segment,) = bar.get_segments()
-            assert segment[:, 0] == pytest.approx([-0.4, -0.15])
+    figure = differences(found, "GLA-Net")
+    (axes,) = figure.axes
+    assert figure.get_suptitle() == "PSNR less that of GLA-Net"
+    assert [label.get_text() for label in axes.get_yticklabels()] == [*found]
+    drawn = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [line.get_xdata()[0] for line in drawn] == [-0.3, 0.1, 0.0]
+    assert [line.get_markerfacecolor() == "white" for line in drawn] == [False, True, True]
+    spans = [[*line.get_xdata()] for line in axes.lines if line.get_color() == "black"][:3]
+    assert spans[0] == pytest.approx([-0.5, -0.1])
+    assert spans[1] == pytest.approx([-0.1, 0.3])
+    assert np.isnan(spans[2]).all()
     names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["GLA-Net, all seeds", "unmatched", "parameters"]
+    assert names == ["over photographs", "over seeds and photographs"]
 
 
 # Widget
@@ -639,11 +644,12 @@ def test_the_light_networks_that_the_notebook_names_are_the_rows_after_the_paper
 
 def test_all_who_knew_woman_are_named():
     knew = {method for scale in (2, 4) for method, images, _ in published(scale) if images == "291"}
-    shipped = find_weights(runs="none", released="none")
-    knew |= {f"`{found.name}`" for found in shipped if "BSDS200" in card(found)["trained on"]}
     sentence = re.search(r"knew one of Set5's five images: (.*?)\.", prose())[1]
-    named = set(re.split(r", and all four [^,]*, |, | and ", sentence))
-    assert named == knew
+    named, _, ours = sentence.partition(", and ")
+    assert set(re.split(", | and ", named)) == knew
+    assert ours == "every network that comes with the package"
+    shipped = find_weights(runs="none", released="none")
+    assert all("BSDS200" in card(found)["trained on"] for found in shipped)
 
 
 def stored_rows():

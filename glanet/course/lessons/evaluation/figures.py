@@ -1,4 +1,4 @@
-"""Figures of notebook 13: gains over bicubic, crops, seams, and an ablation over seeds.
+"""Figures of notebook 13: gains over bicubic, crops, seams, and what parts are worth.
 
 `extreme_squares` finds the crops that are worth showing.
 """
@@ -15,7 +15,6 @@ OURS, THEIRS = "#0072B2", "#7F7F7F"  # measured here, published by others
 COLUMNS = 4  # panels side by side, at most
 MOST = 12  # bars at each end of a ranking
 LETTER = {"ha": "center", "va": "center", "weight": "bold", "bbox": {"fc": "#222222", "pad": 2}}
-MARKERS = ("o", "s", "^", "D")
 
 
 def ladder(rows, base):
@@ -148,45 +147,35 @@ def seams(differences):
     return figure
 
 
-def ablation(value, whole):
-    """The cost of leaving out a part, in dB on each set, from the ledger's entry ``ablation``.
+def differences(found, whole):
+    """The difference that each network makes on each set, dB, from `glanet.analysis.ablation`.
 
-    ``value`` maps "comparison: variant" to {set: {"mean", "low", "high"}}, PSNR in dB over the
-    seeds. A mark is the mean of a variant minus the mean of the ``whole`` network in the same
-    comparison. Its line runs from the lowest to the highest seed. The grey band is the widest range
-    of the whole network's seeds.
+    ``found`` maps a network to {set: Difference} from the ``whole`` network. A mark is the mean; it
+    is filled if the difference is decided. The thick grey line is the interval over photographs for
+    the networks that were trained, the thin black one that over seeds and photographs, if it is
+    known.
     """
-    names = [name.split(": ", 1) for name in value]
-    comparisons = list(dict.fromkeys(comparison for comparison, _ in names))
-    variants = list(dict.fromkeys(variant for _, variant in names if variant != whole))
-    sets = list(next(iter(value.values())))
-    figure = drawing(2.0 + 2.2 * len(sets), 1.4 + 0.5 * len(variants))
+    networks, sets = list(found), list(next(iter(found.values())))
+    figure = drawing(2.6 + 1.7 * len(sets), 1.3 + 0.4 * len(networks))
     panels = figure.subplots(1, len(sets), sharex=True, sharey=True, squeeze=False)[0]
     for axes, of in zip(panels, sets, strict=True):
-        bases = [value[f"{comparison}: {whole}"][of] for comparison in comparisons]
-        low = min(base["low"] - base["mean"] for base in bases)
-        high = max(base["high"] - base["mean"] for base in bases)
-        axes.axvspan(low, high, color="#DDDDDD", label=f"{whole}, all seeds")
-        for number, (comparison, base) in enumerate(zip(comparisons, bases, strict=True)):
-            heights = np.arange(len(variants)) + 0.22 * (number - (len(comparisons) - 1) / 2)
-            found = [value[f"{comparison}: {variant}"][of] for variant in variants]
-            axes.errorbar(
-                [score["mean"] - base["mean"] for score in found],
-                heights,
-                xerr=[
-                    [score["mean"] - score["low"] for score in found],
-                    [score["high"] - score["mean"] for score in found],
-                ],
-                fmt=MARKERS[number],
-                color=("#0072B2", "#D55E00", "#009E73", "#CC79A7")[number],
-                label=comparison,
-                ms=5,
+        for height, network in enumerate(networks):
+            each = found[network][of]
+            spans = (
+                (each.photographs, {"color": "#BBBBBB", "lw": 6}, "over photographs"),
+                (each.interval, {"color": "black", "lw": 1.2}, "over seeds and photographs"),
             )
-        axes.axvline(0, color="black", lw=1)
-        axes.set(title=of, xlabel=f"dB relative to {whole}")
-    panels[0].set_yticks(range(len(variants)), variants)
-    panels[0].invert_yaxis()
+            for span, look, name in spans:
+                label = name if not height else None
+                axes.plot([span.low, span.high], [height] * 2, label=label, **look)
+            decided = each.outcome in ("lower", "higher")
+            axes.plot(each.mean, height, "o", color=OURS, mfc=_fill(decided), ms=6)
+        axes.axvline(0, color="black", lw=0.8, ls=":")
+        axes.set(title=of, xlabel="dB")
+    panels[0].set_yticks(range(len(networks)), networks)
+    panels[0].set_ylim(len(networks) - 0.5, -0.5)
+    figure.suptitle(f"PSNR less that of {whole}")
     figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False
     )
     return figure
