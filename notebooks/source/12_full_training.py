@@ -140,8 +140,8 @@ reveal(
 # %% [markdown]
 # Before hours of downloading and training, check that everything fits. `requirements` checks this
 # machine; it uses `needs`, which is pure arithmetic. Where something is short, the line says what
-# helps. Half of the free memory stays reserved for the network, so the line asks for twice the
-# bytes of the pixels. Only memory can be short without stopping the run: the pixels are then read
+# helps. Without a GPU, half of the free memory stays reserved for the network, so the line asks for
+# twice the bytes of the pixels. Only memory can be short without stopping the run: the pixels are then read
 # from a file.
 
 # %%
@@ -161,8 +161,9 @@ for need in requirements.requirements(large, paper, RUNS / "paper"):
 
 # %% [markdown]
 # A GPU has memory of its own, and the training needs most of it for the layers' outputs, which wait for
-# the backward pass. That is proportional to the batch and to the area of a patch. Nobody can compute
-# it exactly beforehand, so the next cell takes what was measured, for GLA-Net at ×2:
+# the backward pass. That is proportional to the batch and to the area of a patch. Where there is a GPU,
+# `requirements` counts it: it carries out a step on tensors without values, and adds up their bytes.
+# Here is what was measured, for GLA-Net at ×2:
 
 # %%
 import torch

@@ -1103,7 +1103,8 @@ print(results["network in bf16"])
 print(f"values that differ: {(gap > 0).mean():.1%}, by up to {gap.max()} of 255")
 
 # %% [markdown]
-# Is that a good trade? Nobody sees a grey level more or less. But PSNR does: notebook 13 measures what a
+# Is that a good trade? Nobody sees a grey level more or less. But PSNR (peak signal-to-noise ratio)
+# does: notebook 13 measures what a
 # change does to the scores. Compare the ratio of the times with the ratio of the rates. In between
 # are the operations that bf16 does not speed up, and the conversions that autocast adds.
 

@@ -1,6 +1,7 @@
 """Exercises of notebook 14: the roofline, tokens, online softmax, folding, padding, a kernel."""
 
 from functools import partial
+from inspect import signature
 
 import torch
 import torch.nn.functional as F
@@ -466,6 +467,11 @@ def _draw_windows(rng):
 
 def _launched(kernel, *tensors):
     """What the kernel wrote; None if that is nothing."""
+    wanted = [*signature(kernels.attention_kernel).parameters]
+    if [*signature(kernel.func if isinstance(kernel, partial) else kernel).parameters][
+        : len(wanted)
+    ] != wanted:
+        raise AnswerError(f"keep the kernel's arguments as they were: {', '.join(wanted)}")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     out = kernels.launch(kernel, *(tensor.to(device) for tensor in tensors)).cpu()
     return None if (out == kernels.UNTOUCHED).all() else out
