@@ -24,8 +24,9 @@ class Prepared(nn.Module):
     def __init__(self, model, dtype):
         super().__init__()
         self.model, self.dtype = model, dtype
-        self.config, self.multiple, self.tiling = model.config, model.multiple, model.tiling
-        self.values_per_pixel = model.values_per_pixel
+        for name in ("config", "multiple", "tiling", "values_per_pixel"):
+            if hasattr(model, name):  # a whole image needs none but the config
+                setattr(self, name, getattr(model, name))
 
     @torch.no_grad()
     def forward(self, image):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from glanet import ModelConfig, networks
 from glanet.data import catalog
@@ -148,6 +149,20 @@ def test_upscaling_prepares_what_it_may(small):
     assert isinstance(ready(fast_layers(small)), Prepared)
     lr = np.zeros((9, 12, 3), np.uint8)
     assert np.array_equal(upscale(prepare(small), lr), upscale(small, lr))
+
+
+def test_upscaling_asks_a_model_of_a_learner_for_its_config_alone(small):
+    class Own(nn.Module):  # of the package's layers, as in notebook 09
+        def __init__(self):
+            super().__init__()
+            self.config, self.body = small.config, small
+
+        def forward(self, image):
+            return self.body(image)
+
+    lr = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    assert isinstance(ready(Own()), Prepared)
+    np.testing.assert_array_equal(upscale(Own(), lr), upscale(small, lr))
 
 
 def test_upscaling_runs_a_model_itself_that_somebody_looks_into(small):

@@ -11,7 +11,7 @@ from glanet.course.lessons.speed.instruments import Machine
 
 
 def explore_machines(machine, works):
-    """`roofline` of machines that are faster or slower than ``machine``, at its best.
+    """`roofline` of machines some times as fast as ``machine``, or as slow, at its best.
 
     Every work, {name: `Operation`}, then takes the shortest time possible.
     """
@@ -36,4 +36,4 @@ def explore_machines(machine, works):
             1, min=-1, max=2, step=0.1, description=description, continuous_update=False
         )
 
-    return explore(draw, rate=slider("rate ×"), bandwidth=slider("bandwidth ×"))
+    return explore(draw, rate=slider("rate"), bandwidth=slider("bandwidth"))
