@@ -355,6 +355,21 @@ def photo():
     return markdown(rows)
 
 
+def inference():
+    """How much sooner a prepared model answers than the plain one, and than the authors' layout."""
+    head = ("device", "preset", "LR side", "plain, s", "prepared", "in bf16", "authors' layout")
+    rows = [head]
+    for path in sorted(RESULTS.glob("inference-*.json")):
+        entry = ledger(path.stem)
+        seconds = f"{statistics.median(entry['seconds']['plain']):.2f}"
+        found = entry["value"]
+        names = ("prepared", "prepared, bf16", "prepared to authors")
+        ratios = (f"{found[name]:.2f}×" if name in found else "–" for name in names)
+        preset = path.stem.split("-")[1]
+        rows.append((entry["device"], f"`{preset}`", str(entry["side"]), seconds, *ratios))
+    return markdown(rows)
+
+
 def division():
     """What the frequency lab found on the paper's sentence, as a sentence."""
     entry = ledger("frequency-lab")
@@ -385,6 +400,7 @@ TABLES = {
     "paper-run": paper_run,
     "ablation": ablation,
     "division": division,
+    "inference": inference,
     "ablation-differences": ablation_differences,
     "ablation-sentences": ablation_sentences,
     "ablation-summary": ablation_summary,
