@@ -122,7 +122,7 @@ def _windows(qkv, window):
 
 
 def _sizes(qkv, bias, window, shift):
-    """What both kernels are told of the shapes."""
+    """The shapes that both kernels take as arguments."""
     width = qkv.shape[-1] // (3 * len(bias))
     return {
         "scale": width**-0.5,
