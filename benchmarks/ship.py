@@ -27,6 +27,7 @@ from glanet.training.card import model_card
 from glanet.training.folder import RunFolder
 from glanet.training.log import read_log
 from glanet.weights import load, shipped_names
+from glanet.weights.found import CARD
 from glanet.weights.pretrained import CONFIG, SHIPPED, TENSORS
 
 LARGEST = 5_000_000  # bytes, of weights in the wheel
@@ -132,7 +133,7 @@ def ship(name, files, card):
     folder.mkdir(parents=True, exist_ok=True)
     for file in (CONFIG, TENSORS):
         shutil.copyfile(files.weights / file, folder / file)
-    write_text(folder / files.card.name, card)
+    write_text(folder / CARD, card)
 
 
 if __name__ == "__main__":

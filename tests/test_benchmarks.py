@@ -34,6 +34,7 @@ from glanet.data import catalog
 from glanet.data.degradation import imresize
 from glanet.networks import NETWORKS
 from glanet.training import Recipe, loop
+from glanet.training.folder import RunFolder
 from glanet.weights import load
 
 
@@ -362,6 +363,21 @@ def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatc
     clean = {"Set5": (7, 0.9), "Set14": (7, 0.9), "B100": (7, 0.9)}
     assert ship.measured(None, "bicubic") == clean
     assert ship.measured(None, "photo") == {**clean, "B100 by bicubic+jpeg70": (14, 0.9)}
+
+
+def test_shipped_weights_are_those_of_the_run_and_have_a_card(monkeypatch, tmp_path):
+    monkeypatch.setattr(ship, "SHIPPED", tmp_path / "shipped")
+    files = RunFolder(tmp_path / "run")
+    files.weights.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (files.weights / name).write_text(name)
+    ship.ship("mine", files, "# mine")
+    found = {file.name: file.read_text() for file in (tmp_path / "shipped" / "mine").iterdir()}
+    assert found == {
+        "config.json": "config.json",
+        "model.safetensors": "model.safetensors",
+        "README.md": "# mine",
+    }
 
 
 # The frequency lab
