@@ -2,7 +2,7 @@
 
     python -m benchmarks.inference --presets tiny light --side 256
     python -m benchmarks.inference --presets paper --side 64
-    python -m benchmarks.inference --presets light paper --side 128 --device cuda
+    python -m benchmarks.inference --presets light --scale 4 --side 180 --width 320 --device cuda
 
 All contestants take turns in one process, and so does the machine's matrix rate. The weights are
 untrained: they do not matter for the time. ``authors`` is a plain reimplementation of the released
@@ -27,6 +27,8 @@ from glanet.model.attention import WindowAttention, attend
 from glanet.model.layer import GLALayer
 
 PLAIN, PREPARED, AUTHORS = "plain", "prepared", "authors"
+REDUCED = f"{PREPARED}, bf16"
+MEMORY = "memory"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Options:
     presets: tuple[str, ...] = ("tiny", "light", "paper")
     scale: int = 2
     side: int = 256  # of the LR image, pixels
+    width: int | None = None  # of it, if it is not a square of that side
     rounds: int = 5
     device: str | None = None  # the accelerator if there is one
     seed: int = 0
@@ -47,15 +50,20 @@ def main(options: Options):
 
 
 def measure(preset, options, device):
-    """{contestant: seconds of each round}, and under the name of a dtype its matrix rates."""
+    """{contestant: seconds of each round}, and under the name of a dtype its matrix rates.
+
+    On a GPU also {contestant: bytes at the peak beyond the weights}, under `MEMORY`.
+    """
     torch.manual_seed(options.seed)
     model = networks.build(ModelConfig.preset(preset, options.scale)).eval().to(device)
-    lr = torch.rand(1, 3, options.side, options.side, device=device)
+    lr = torch.rand(1, 3, *size(options), device=device)
     runs = contestants(model, device)
     found = {name: [] for name in runs}
     with torch.no_grad():
-        for run in runs.values():  # memory is found, kernels are chosen
+        for name, run in runs.items():  # memory is found, kernels are chosen
             run(lr)
+            if device.type == "cuda":
+                found.setdefault(MEMORY, {})[name] = taken(run, lr)
         for _ in range(options.rounds):
             for name, run in runs.items():
                 started = wait(device)
@@ -64,6 +72,19 @@ def measure(preset, options, device):
             for dtype in dtypes(device):
                 found.setdefault(str(dtype), []).append(matrix_rate(device, dtype))
     return found
+
+
+def size(options):
+    """Height and width of the LR image."""
+    return options.side, options.width or options.side
+
+
+def taken(run, lr):
+    """Bytes of a GPU's memory that a call takes at its peak."""
+    torch.cuda.reset_peak_memory_stats(lr.device)
+    held = torch.cuda.memory_allocated(lr.device)
+    run(lr)
+    return torch.cuda.max_memory_allocated(lr.device) - held
 
 
 def contestants(model, device):
@@ -76,7 +97,7 @@ def contestants(model, device):
         AUTHORS: authors_layout(step_by_step(copied(model))),
     }
     if torch.bfloat16 in dtypes(device):
-        runs[f"{PREPARED}, bf16"] = prepare(model, device, torch.bfloat16)
+        runs[REDUCED] = prepare(model, device, torch.bfloat16)
     return runs
 
 
@@ -130,27 +151,34 @@ def _one_by_one(linear, image):
 
 def report(preset, found, options, device):
     """Write the entry of a preset, and print the ratios."""
+    height, width = size(options)
+    memory = found.pop(MEMORY, None)
     rates = {str(dtype): statistics.median(found.pop(str(dtype))) for dtype in dtypes(device)}
     medians = {name: statistics.median(seconds) for name, seconds in found.items()}
     ratios = {name: round(medians[PLAIN] / median, 2) for name, median in medians.items()}
-    flop = networks.count_flop(ModelConfig.preset(preset, options.scale), options.side)
+    flop = networks.count_flop(ModelConfig.preset(preset, options.scale), height, width)
+    dtype_of = dict.fromkeys((PLAIN, PREPARED, AUTHORS), torch.float32) | {REDUCED: torch.bfloat16}
+    other_scale = "" if options.scale == 2 else f"-x{options.scale}"
     entry = ledger.record(
-        f"inference-{preset}-{device.type}",
+        f"inference-{preset}{other_scale}-{device.type}",
         {**ratios, f"{PREPARED} to {AUTHORS}": round(medians[AUTHORS] / medians[PREPARED], 2)},
         "seconds of the plain model / seconds; the last: seconds of the authors' layout / prepared",
         seed=options.seed,
         seconds={name: [round(one, 4) for one in seconds] for name, seconds in found.items()},
+        memory_gb_beyond_weights=memory and {n: round(m / 1e9, 3) for n, m in memory.items()},
         gigaflop=round(flop / 1e9, 1),
         matrix_rates_gflops={name: round(rate / 1e9) for name, rate in rates.items()},
         share_of_matrix_rate={
-            name: round(flop / medians[name] / rates[str(torch.float32)], 3)
-            for name in (PLAIN, PREPARED, AUTHORS)
+            name: round(flop / medians[name] / rates[str(dtype)], 3)
+            for name, dtype in dtype_of.items()
+            if name in medians
         },
         side=options.side,
+        width=width,
         scale=options.scale,
         threads=torch.get_num_threads(),
     )
-    print(f"{preset} at {options.side} × {options.side}, {device.type}")
+    print(f"{preset} ×{options.scale} at {height} × {width}, {device.type}")
     for name, ratio in entry["value"].items():
         print(f"{name:>28} {ratio:6.2f}")
     return entry

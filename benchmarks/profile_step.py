@@ -41,18 +41,24 @@ def main(options: Options):
     with train_step.checked_out(options.earlier) as earlier:
         for preset in options.presets:
             roots = {NOW: ledger.ROOT} | ({EARLIER: earlier} if earlier else {})
-            found = {v: in_its_own_process(preset, options, root) for v, root in roots.items()}
-            entry = ledger.record(
-                f"profile-{preset}-{device.type}",
-                {version: round(sum(k["ms"] for k in ks), 2) for version, ks in found.items()},
-                "ms of the device's time in a step",
-                preset=preset,
-                kernels={version: kernels[: options.shown] for version, kernels in found.items()},
-                batch=options.batch,
-                patch=options.patch,
-                earlier=options.earlier and Path(options.earlier).name,
-            )
-            print(json.dumps(entry, indent=2, ensure_ascii=False))
+            found = {}
+            for version, root in roots.items():
+                found[version] = in_its_own_process(preset, options, root)
+                report(preset, found, options, device)
+
+
+def report(preset, found, options, device):
+    entry = ledger.record(
+        f"profile-{preset}-{device.type}",
+        {version: round(sum(k["ms"] for k in ks), 2) for version, ks in found.items()},
+        "ms of the device's time in a step",
+        preset=preset,
+        kernels={version: kernels[: options.shown] for version, kernels in found.items()},
+        batch=options.batch,
+        patch=options.patch,
+        earlier=Path(options.earlier).name if EARLIER in found else None,
+    )
+    print(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
 def in_its_own_process(preset, options, root):

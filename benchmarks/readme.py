@@ -357,16 +357,17 @@ def photo():
 
 def inference():
     """How much sooner a prepared model answers than the plain one, and than the authors' layout."""
-    head = ("device", "preset", "LR side", "plain, s", "prepared", "in bf16", "authors' layout")
-    rows = [head]
+    head = ("device", "preset", "scale", "LR image", "plain, s", "prepared", "in bf16")
+    rows = [(*head, "authors' layout")]
     for path in sorted(RESULTS.glob("inference-*.json")):
         entry = ledger(path.stem)
-        seconds = f"{statistics.median(entry['seconds']['plain']):.2f}"
+        seconds = f"{statistics.median(entry['seconds']['plain']):.3g}"
         found = entry["value"]
         names = ("prepared", "prepared, bf16", "prepared to authors")
         ratios = (f"{found[name]:.2f}×" if name in found else "–" for name in names)
-        preset = path.stem.split("-")[1]
-        rows.append((entry["device"], f"`{preset}`", str(entry["side"]), seconds, *ratios))
+        preset, side = path.stem.split("-")[1], entry["side"]
+        shape = f"×{entry['scale']}", f"{side} × {entry.get('width', side)}"
+        rows.append((entry["device"], f"`{preset}`", *shape, seconds, *ratios))
     return markdown(rows)
 
 

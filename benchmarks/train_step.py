@@ -69,13 +69,14 @@ def main(options: Options):
         for preset in options.presets:
             paths = (PLAIN, OURS, *([EARLIER] if earlier else []))
             found = {path: [] for path in ((OURS, WRITTEN, PADDED) if options.layers else paths)}
-            for _ in range(options.rounds):
-                for path, results in found.items():
-                    results.append(in_its_own_process(path, preset, options, earlier))
-            if options.layers:
-                report_layers(preset, found, options, device)
-            else:
-                report(preset, found, rates, options, device)
+            for path in options.rounds * list(found):
+                found[path].append(in_its_own_process(path, preset, options, earlier))
+                # at once, so that what ends the next process leaves this one in the ledger
+                known = {path: results for path, results in found.items() if results}
+                if options.layers and WRITTEN in known:
+                    report_layers(preset, known, options, device)
+                elif not options.layers and {PLAIN, OURS} <= known.keys():
+                    report(preset, known, rates, options, device)
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def report(preset, found, rates, options, device):
         "speed: ms of the plain path / ms of ours; memory: bytes of ours / bytes of the plain path"
         + "; over_earlier: the same ratios to an earlier version" * (EARLIER in ms),
         seed=options.seed,
-        earlier=options.earlier and Path(options.earlier).name,
+        earlier=Path(options.earlier).name if EARLIER in ms else None,
         ms={path: [round(r["ms"], 2) for r in results] for path, results in found.items()},
         peak_memory_gb={path: round(value / 1e9, 3) for path, value in memory.items()},
         precision_of_ours=ours["precision"],

@@ -225,7 +225,7 @@ def upscale(
     watcher, outcomes = report.Watcher(plan), []
     enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
     final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
-    with _ended_as_by_ctrl_c():
+    with _ended_as_by_ctrl_c(signal.SIGTERM):
         try:
             for outcome in final:
                 outcomes.append(outcome)
@@ -305,13 +305,14 @@ def _conclude(outcomes, quiet):
 
 
 @contextmanager
-def _ended_as_by_ctrl_c():
-    """Within it, SIGTERM is Ctrl-C: what is being written is removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_as_by_ctrl_c(*signals):
+    """Within it, these signals are Ctrl-C: what is being written is removed."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @app.command
@@ -465,7 +466,7 @@ def train(
     from accelerate import PartialState  # takes seconds to import
 
     from glanet import training
-    from glanet.training.guards import STOPPED_EXIT
+    from glanet.training.guards import STOP_SIGNALS, STOPPED_EXIT
 
     config = register.find(network).config.preset(preset, scale)
     plan = Recipe.preset(preset)
@@ -473,14 +474,13 @@ def train(
     name = f"{preset}-x{scale}" + ("-smoke" if smoke else "")
     if network != DEFAULT_NETWORK:
         name = f"{network}-{name}"
-    weights = training.train(
-        config,
-        plan,
-        out or Path("runs", name),
-        init=init,
-        log_with=log_with,
-        device=device,
-    )
+    out = out or Path("runs", name)
+    with _ended_as_by_ctrl_c(*STOP_SIGNALS):  # before the first step; then `training.train` saves
+        try:
+            weights = training.train(config, plan, out, init=init, log_with=log_with, device=device)
+        except KeyboardInterrupt:
+            print(f"{out}: stopped; the same command starts or resumes it", file=sys.stderr)
+            weights = None
     if weights is None:
         sys.exit(STOPPED_EXIT)
     if PartialState().is_main_process:

@@ -9,6 +9,8 @@ import torch
 
 from glanet.errors import ArgumentError
 
+# of PyTorch on a CPU; of the driver, as when a graph is made; of CUDA's libraries
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")  # where Linux keeps the limits of containers
 MEMBERSHIP = Path("/proc/self/cgroup")
 
@@ -102,4 +104,4 @@ def peak_memory(device="cpu") -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on any device."""
     kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or "can't allocate memory" in str(error)  # PyTorch on a CPU
+    return isinstance(error, kinds) or any(words in str(error) for words in OUT_OF_MEMORY)

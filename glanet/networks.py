@@ -219,9 +219,10 @@ def count_parameters(model_or_config) -> int:
     return sum(tensor.numel() for tensor in found.parameters())
 
 
-def count_flop(config, side=64) -> int:
+def count_flop(config, side=64, width=None) -> int:
     """Floating-point operations of the model of a config for one LR image of ``side`` × ``side``.
 
+    With ``width``, of ``side`` × ``width``.
     A multiply-add counts as 2; only convolutions and matrix products count. Nothing is computed:
     the tensors have shapes and no values.
     """
@@ -229,5 +230,5 @@ def count_flop(config, side=64) -> int:
     shapes_only = FakeTensorMode(allow_non_fake_inputs=True)
     in_steps = sdpa_kernel(SDPBackend.MATH)  # PyTorch does not count a CPU's fused attention
     with torch.no_grad(), shapes_only, in_steps, FlopCounterMode(display=False) as counter:
-        untrained(torch.empty(1, 3, side, side))
+        untrained(torch.empty(1, 3, side, width or side))
     return counter.get_total_flops()

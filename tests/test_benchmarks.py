@@ -3,10 +3,10 @@
 import importlib
 import json
 import os
-import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import tyro
 from benchmarks import (
     ablation,
     curves,
+    duplicates,
     frequency_lab,
     inference,
     ledger,
@@ -440,24 +441,39 @@ def test_only_finished_runs_are_seeds(tmp_path):
 
 
 SCRIPT = ledger.ROOT / "benchmarks" / "gpu.sh"
+FIRST = "benchmarks.train_step"
 
 
-def test_every_command_of_the_gpu_script_exists():
-    subprocess.run(["bash", "-n", SCRIPT], check=True)
-    commands = re.findall(r'^ *run "\$PYTHON" -m (.*)$', SCRIPT.read_text(), re.MULTILINE)
-    assert len(commands) >= 7
-    for command in commands:
-        name, *arguments = command.replace('"${earlier[@]}"', "--earlier 890caba").split()
+def test_the_gpu_script_runs_commands_that_exist_and_none_stops_the_others(tmp_path):
+    python = tmp_path / "python"  # notes what it is asked to run, and fails at one
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexec test "$2" != {FIRST}\n')
+    python.chmod(0o755)
+    run = subprocess.run(
+        ["bash", SCRIPT, tmp_path],
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert f"failed: {python} -m {FIRST} --presets paper" in run.stderr
+    _, *asked = (tmp_path / "asked").read_text().splitlines()
+    names = [line.split()[1] for line in asked]
+    assert names[0] == FIRST
+    assert names[-1] == "benchmarks.readme"
+    inferences = []
+    for name, line in zip(names, asked, strict=True):
+        arguments = line.split()[2:]
         if name == "pytest":
             assert arguments[-3:] == ["-m", "cuda", "tests"]
             continue
-        path = ledger.ROOT / f"{name.replace('.', '/')}.py"
-        if path.name == "inference.py" and not path.exists():
-            continue  # the script asks, too
         module = importlib.import_module(name)
         assert callable(module.main)
         if arguments:
-            tyro.cli(module.Options, args=arguments)
+            options = tyro.cli(module.Options, args=arguments)
+        if name == "benchmarks.inference":
+            inferences.append((options.presets, options.scale, *inference.size(options)))
+    both = ("paper", "light")
+    assert inferences == [(both, 2, 128, 128), (both, 4, 180, 320)]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to measure")
@@ -483,6 +499,26 @@ def test_an_earlier_version_is_measured_by_its_own_benchmark(tmp_path):
     assert not {"earlier", "layers"} & set(known)
     with train_step.checked_out(None) as earlier:
         assert earlier is None
+
+
+@pytest.mark.parametrize("benchmark", [train_step, profile_step])
+def test_what_was_measured_before_a_failure_is_recorded(results, monkeypatch, tmp_path, benchmark):
+    def measured(*given):
+        if (given[0] if benchmark is train_step else given[2].name) == "earlier":
+            raise subprocess.CalledProcessError(1, "an old version")
+        if benchmark is profile_step:
+            return [{"name": "a kernel", "ms": 2.0, "launches": 1.0}]
+        return {"ms": 2.0, "memory": 1e9, "precision": "torch.float32"}
+
+    (tmp_path / "earlier").mkdir()
+    monkeypatch.setattr(train_step, "matrix_rate", lambda device, dtype: 1e9)
+    monkeypatch.setattr(benchmark, "in_its_own_process", measured)
+    options = {"presets": ("tiny",), "device": "cpu", "earlier": str(tmp_path / "earlier")}
+    with pytest.raises(subprocess.CalledProcessError):
+        benchmark.main(benchmark.Options(**options))
+    (entry,) = map(json.loads, map(Path.read_text, results.glob("*.json")))
+    assert entry["earlier"] is None
+    assert set(entry["value"]) == ({"now"} if benchmark is profile_step else {"speed", "memory"})
 
 
 def test_ratios_over_an_earlier_version_are_of_ours():
@@ -532,3 +568,29 @@ def test_both_ways_of_window_attention_are_the_same():
     functions, layer, qkv = window_attention.ways(6, 2, options, "cpu", torch.float32)
     one, other = (functions[way](layer, qkv) for way in window_attention.WAYS)
     torch.testing.assert_close(one, other)
+
+
+def test_most_points_fit_the_transform_that_moved_them():
+    rng = np.random.default_rng(0)
+    points, elsewhere = rng.uniform(0, 300, (2, 40, 2))
+    turned = 0.6 * points @ [[0.0, 1.0], [-1.0, 0.0]] + (20, -5)
+    partners = np.where(np.arange(40)[:, None] < 25, turned, elsewhere)
+    assert 25 <= duplicates.most_that_fit(points, partners) <= 26
+    assert duplicates.most_that_fit(points, elsewhere) < duplicates.ALIKE
+    assert duplicates.most_that_fit(points[:2], points[:2] * 10) == 0  # a zoom beyond reason
+
+
+def test_a_crop_made_smaller_and_a_mirrored_image_are_near_duplicates():
+    chelsea, coffee = (
+        duplicates.grey(path)
+        for path in catalog.hr_images("photos")
+        if path.stem in ("chelsea", "coffee")
+    )
+    known = {"chelsea": duplicates.features(chelsea), "coffee": duplicates.features(coffee)}
+    crop = duplicates.rescale(chelsea[30:250, 60:380], 0.6, anti_aliasing=True)
+    for seen in (crop, chelsea[::-1, ::-1]):
+        assert [key for key, _ in duplicates.alike(duplicates.features(seen), known)] == ["chelsea"]
+    mirrored = duplicates.features(chelsea[:, ::-1])
+    assert [key for key, _ in duplicates.alike(mirrored, {"coffee": known["coffee"]})] == []
+    flipped = {"chelsea": duplicates.features(chelsea[:, ::-1])}
+    assert [key for key, _ in duplicates.alike(mirrored, known, flipped)] == ["chelsea"]

@@ -27,6 +27,7 @@ from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 from glanet.networks import NETWORKS
 from glanet.rivals.rcan import RCANConfig
+from glanet.training.guards import STOP_SIGNALS
 from glanet.training.recipe import Recipe
 from glanet.weights import load
 from glanet.weights.pretrained import empty_model
@@ -454,6 +455,21 @@ def test_a_stopped_run_exits_3(glanet, monkeypatch):
     with pytest.raises(SystemExit) as error:
         glanet("train")
     assert error.value.code == 3
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+def test_a_run_that_is_stopped_before_its_first_step_exits_3(glanet, monkeypatch, capsys, number):
+    def start(*given, **options):
+        signal.raise_signal(number)
+        pytest.fail("it went on")
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr("glanet.training.train", start)
+    with pytest.raises(SystemExit) as error:
+        glanet("train", "--out", "mine")
+    assert error.value.code == 3
+    assert "mine: stopped; the same command starts or resumes it" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
 
 
 def test_an_invalid_training_is_rejected(rejects, trained):

@@ -29,6 +29,7 @@ HARMLESS = {
     "recipe.save_every",
     "recipe.validation",
     "recipe.checkpointing",
+    "recipe.precision",  # what is computed in is "precision"
 }
 MAY_CHANGE = HARMLESS | {
     "recipe.on_nan",

@@ -221,7 +221,7 @@ class Run:
                         "the same command resumes from there"
                     )
                     return None
-        return self._export()
+            return self._export()
 
     def advance(self, asked=False):
         """Begin a step, and meanwhile read what the one before it found.

@@ -63,7 +63,8 @@ def load(name_or_path: str | Path, **hub_options) -> nn.Module:
     network, the Hub's cache is used.
 
     Raises:
-        WeightsError: not found, or damaged, or weights of another network.
+        WeightsError: not found, or damaged, or weights of another network; or a revision of shipped
+            weights, which have one.
 
     Example:
         >>> from glanet.weights import load
@@ -73,6 +74,11 @@ def load(name_or_path: str | Path, **hub_options) -> nn.Module:
     """
     name = str(name_or_path)
     if name in shipped_names():
+        if revision := hub_options.get("revision"):
+            raise WeightsError(
+                f"{name}: shipped with glanet in one revision, and revision is {revision!r}. Leave "
+                "it out, or give a repository on the Hub, owner/name."
+            )
         return _read_folder(SHIPPED / name)
     if Path(name).suffix in (".pth", ".pt"):
         from glanet.weights.released import load_released  # which needs this module

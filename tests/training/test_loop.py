@@ -145,6 +145,20 @@ def test_out_of_memory_says_what_to_change(config, recipe, tmp_path, monkeypatch
         train(config, recipe(), tmp_path, device="cpu")
 
 
+@pytest.mark.parametrize("where", ["gradient", "Captured"])
+def test_out_of_memory_while_compiling_or_capturing_says_it_too(
+    config, recipe, tmp_path, monkeypatch, where
+):
+    def full(*given):
+        raise RuntimeError("CUDA error: out of memory")
+
+    run = loop.Run(config, recipe(), tmp_path, device="cpu")
+    monkeypatch.setattr(loop, "compile_repeated", lambda model: None)
+    monkeypatch.setattr(*((run.compute, where) if where == "gradient" else (loop, where)), full)
+    with pytest.raises(TrainError, match=r"4 patches of 8×8 pixels.*--accumulate 2 computes"):
+        run._compile()
+
+
 # What may be chosen
 
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from glanet.training import TrainError, checkpoint
+from glanet.training import TrainError, checkpoint, loop
 from glanet.training import train as train_anywhere
 from glanet.training.folder import RunFolder
 from glanet.training.guards import STOP_SIGNALS
@@ -105,6 +105,22 @@ def test_a_run_resumes_with_what_mends_it(config, recipe, tmp_path):
     for name, value in CHANGED.items():
         assert f"recipe.{name} {getattr(recipe(), name)} → {value}" in note
     assert note.endswith("no single recipe reproduces the result any more")
+
+
+@pytest.mark.parametrize("asked", ["auto", "float32"])
+def test_another_precision_is_noted(config, recipe, tmp_path, monkeypatch, asked):
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "has_bf16", lambda cpu: True)
+        stopped_at_5(config, partial(recipe, precision="auto"), tmp_path)
+    monkeypatch.setattr(loop, "has_bf16", lambda cpu: asked != "auto")  # another machine
+    assert train(config, recipe(precision=asked), tmp_path)
+    first, again, note = (line["note"] for line in read_notes(tmp_path / "log.jsonl"))
+    assert first.endswith("cpu, bf16")
+    assert again.endswith("cpu, float32")
+    assert ("recipe.precision auto → float32" in note) == (asked != "auto")
+    assert ", precision bf16 → float32" in f", {note.partition(': ')[2]}"
+    assert note.endswith("no single recipe reproduces the result any more")
+    assert checkpoint.read(RunFolder(tmp_path).saved()[-1])["about"]["precision"] == "float32"
 
 
 def test_other_intervals_leave_the_result_as_it_is(config, recipe, tmp_path):

@@ -129,6 +129,18 @@ def test_a_step_looks_at_no_value(config, recipe, tmp_path, on_nan):
     assert watched.waited
 
 
+def test_a_step_lists_no_parameters_and_sets_no_mode(config, recipe, tmp_path, monkeypatch):
+    run = loop.Run(config, recipe(gradient_clip=0.1, accumulate=2), tmp_path, device="cpu")
+    assert all(module.training for module in run.model.modules())
+
+    def listed(module, *given, **options):
+        raise AssertionError("hundreds of tensors are looked up in every step")
+
+    for name in ("train", "named_modules", "named_parameters", "named_buffers"):
+        monkeypatch.setattr(torch.nn.Module, name, listed)
+    run.step()
+
+
 def test_trials_change_nothing(config, recipe, tmp_path):
     run = loop.Run(config, recipe(), tmp_path / "run", device="cpu")
     start = tensors(run)

@@ -70,6 +70,13 @@ def test_every_shipped_network_loads_by_name_and_keeps_its_word():
             assert model(torch.rand(1, 3, 9, 9)).isfinite().all()
 
 
+def test_a_revision_of_shipped_weights_is_rejected_and_not_ignored():
+    with pytest.raises(
+        WeightsError, match=r"tiny-x2: shipped with glanet in one .* is '1'\. Leave"
+    ):
+        GLANet.from_pretrained("tiny-x2", revision="1")
+
+
 def test_an_unknown_name_lists_what_is_shipped_without_asking_the_hub(monkeypatch):
     monkeypatch.setattr("glanet.weights.pretrained.hf_hub_download", None)
     with pytest.raises(WeightsError, match=r"tiny-x9.*tiny-x2.*Check the name"):
