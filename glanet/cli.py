@@ -9,6 +9,7 @@ from dataclasses import fields
 from functools import partial
 from importlib.metadata import version
 from json import dumps
+from math import inf, nan
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Annotated, Literal, TypedDict
@@ -24,6 +25,7 @@ from tyro.conf import (
     PositionalMetavarFromFieldName,
     arg,
 )
+from tyro.constructors import PrimitiveConstructorSpec
 
 from glanet import doctor as doctors
 from glanet import inference
@@ -31,6 +33,7 @@ from glanet import networks as register
 from glanet.config import SCALES
 from glanet.data import catalog, degradations
 from glanet.data.degradations import BICUBIC
+from glanet.data.formats import WRITABLE
 from glanet.data.images import format_of, read_rgb, write_image
 from glanet.device import choose_device
 from glanet.errors import GlanetError
@@ -42,6 +45,7 @@ from glanet.inference.photo import Enlarger
 from glanet.training.recipe import CHOICES, Recipe
 from glanet.weights import load, shipped_names
 
+FORMAT_NAMES = tuple(ending.removeprefix(".") for ending in WRITABLE)
 DEFAULT_NETWORK = next(iter(register.NETWORKS))
 
 DESCRIPTION = """Super-resolution with GLA-Net and the networks that its paper compares with.
@@ -51,6 +55,33 @@ DESCRIPTION = """Super-resolution with GLA-Net and the networks that its paper c
 def _optional(kind, metavar):
     """The type of an option that may be left out; its help says what happens then."""
     return Annotated[kind | None, arg(metavar=metavar, help_behavior_hint="")]
+
+
+def _number(kind, name, metavar, expected, low=-inf, high=inf):
+    """The type of a number that may be left out; any other value is rejected in one line."""
+
+    def parse(texts):
+        try:
+            value = kind(texts[0])
+        except ValueError:
+            value = nan
+        if not low <= value <= high:
+            raise CommandError(f"{name} is {texts[0]}; expected {expected}.")
+        return value
+
+    spec = PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=parse,
+        is_instance=lambda value: value is None or isinstance(value, int | float),
+        str_from_instance=lambda value: [str(value)],
+    )
+    return Annotated[float | None, spec, arg(help_behavior_hint="")]
+
+
+def _times(text):
+    """The number in 2, 2x, x2 or ×2."""
+    return float(text.lower().strip("x×"))
 
 
 def _recipe_option(field):
@@ -64,7 +95,7 @@ Flag = Annotated[bool, arg(help_behavior_hint="")]
 OptionalName = _optional(str, "NAME")
 OptionalPath = _optional(Path, "PATH")
 OptionalScale = _optional(Literal[SCALES], "{2,3,4}")
-OptionalTile = _optional(int, "PIXELS")
+OptionalTile = _number(int, "--tile", "PIXELS", "a number of LR pixels, such as 96")
 OptionalTracker = _optional(Literal["tensorboard", "wandb"], "{tensorboard,wandb}")
 RecipeOptions = TypedDict(
     "RecipeOptions", {field.name: _recipe_option(field) for field in fields(Recipe)}, total=False
@@ -182,10 +213,10 @@ def upscale(
     /,
     *,
     out: Annotated[OptionalPath, arg(aliases=["-o", "--output"])] = None,
-    format: Literal["same", "png", "jpg", "webp", "tiff", "avif"] = "same",
-    quality: _optional(int, "1-100") = None,
+    format: Annotated[str, arg(metavar="|".join(("same", *FORMAT_NAMES)))] = "same",
+    quality: _number(int, "--quality", "1-100", "1 to 100", 1, 100) = None,
     weights: OptionalName = None,
-    scale: _optional(float, "1-8") = None,
+    scale: _number(_times, "--scale", "1-8", "1 to 8, such as 2 or 1.5", 1, 8) = None,
     overwrite: Flag = False,
     animated: Flag = False,
     alpha: Literal["bicubic", "network"] = "bicubic",
@@ -217,9 +248,7 @@ def upscale(
     if not inputs:
         raise CommandError("nothing to enlarge; expected image files, folders or patterns.")
     weights, model, scale = _model_for(weights, scale)
-    ending = None if format == "same" else f".{format}"
-    if quality is not None and not 1 <= quality <= 100:
-        raise CommandError(f"--quality is {quality}; expected 1 to 100.")
+    ending = _ending(format)
     plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
     warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which the notes name
     watcher, outcomes = report.Watcher(plan), []
@@ -280,10 +309,18 @@ def compare(
     print(found.facts(), target, sep="\n")
 
 
+def _ending(name):
+    """The ending for results in the format called ``name``; None for that of each input."""
+    ending = f".{name.lower().removeprefix('.')}"
+    if ending == ".same":
+        return None
+    if ending not in WRITABLE:
+        raise CommandError(f"--format is {name}; expected same, {', '.join(FORMAT_NAMES)}.")
+    return ending
+
+
 def _model_for(weights, scale):
     """(name of the weights, their model, scale of the results) of ``glanet upscale``."""
-    if scale is not None and not 1 <= scale <= 8:
-        raise CommandError(f"--scale is {scale:g}; expected 1 to 8.")
     if weights is None:
         scale = scale or 2
         made = [s for s in SCALES if f"tiny-x{s}" in shipped_names()]

@@ -21,15 +21,18 @@ def choose_device(name=None) -> torch.device:
     Raises:
         ArgumentError: this machine has no such device.
     """
+    accelerator = torch.accelerator.current_accelerator()
     if name is None:
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
+        return accelerator or torch.device("cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device).tolist()  # meta has shapes and no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
+        there = "cpu" if accelerator is None else f"cpu and {accelerator.type}"
+        hint = "An NVIDIA GPU is called cuda, Apple's mps. " if name.lower() == "gpu" else ""
         raise ArgumentError(
-            f"device {name!r} is not available ({str(error).splitlines()[0]}). "
-            "Try cpu; `glanet doctor` says what there is."
+            f"device {name!r} is not available; this machine has {there}. {hint}"
+            "`glanet doctor` says more."
         ) from error
     return device
 

@@ -69,10 +69,15 @@ def _answering(server, home):
     raise AssertionError(f"make lab does not answer:\n{(home / 'lab.log').read_text('utf-8')}")
 
 
-def ask(server, path):
-    """The address to which the server leads a request for ``path``, and its answer."""
+def ask(server, path, data=None):
+    """The address to which the server leads a request for ``path``, and its answer.
+
+    With ``data``, bytes, it is a request that changes something.
+    """
     request = urllib.request.Request(
-        server["url"].rstrip("/") + path, headers={"Authorization": f"token {server['token']}"}
+        server["url"].rstrip("/") + path,
+        data,
+        headers={"Authorization": f"token {server['token']}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.url, answer.read().decode()

@@ -150,10 +150,15 @@ def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
         ((photo, "-o", photo), "photo.png: the source itself. Give the result another name."),
         ((photo, "-o", tmp_path / "larger.gif"), "larger.gif: .gif cannot be written. Use .avif"),
         ((photo, *out, "--weights", "tiny-x2", "--scale", 4), "tiny-x2: trained for ×2"),
-        ((photo, *out, "--scale", 9), "--scale is 9; expected 1 to 8"),
-        ((photo, *out, "--quality", 0), "--quality is 0; expected 1 to 100"),
+        ((photo, *out, "--scale", 9), "glanet: --scale is 9; expected 1 to 8, such as"),
+        ((photo, *out, "--scale", "twice"), "glanet: --scale is twice; expected 1 to 8, such as"),
+        ((photo, *out, "--scale", "nan"), "glanet: --scale is nan; expected 1 to 8, such as"),
+        ((photo, *out, "--quality", 0), "glanet: --quality is 0; expected 1 to 100."),
+        ((photo, *out, "--quality", "high"), "glanet: --quality is high; expected 1 to 100."),
+        ((photo, *out, "--format", "gif"), "glanet: --format is gif; expected same, avif, bmp,"),
         ((photo, *out, "--tile", 70), "tile is 70; expected a multiple of 8"),
         ((photo, *out, "--tile", 0), "tile is 0; expected a multiple of 8"),
+        ((photo, *out, "--tile", "big"), "glanet: --tile is big; expected a number of LR pixels"),
         ((photo, *out, "--device", "toaster"), "device 'toaster' is not available"),
         ((photo, *out, "--device", "meta"), "device 'meta' is not available"),
     ]
@@ -221,6 +226,19 @@ def test_the_format_and_its_quality_are_chosen(glanet, photo, tmp_path):
     glanet("upscale", photo, "--format", "jpg", "--overwrite")
     assert Image.open(tmp_path / "photo-x2.jpg").format == "JPEG"
     assert (tmp_path / "photo-x2.jpg").stat().st_size > 2 * small
+
+
+@pytest.mark.parametrize("name", ["JPEG", ".jpeg", "tif"])
+def test_a_format_has_all_its_usual_names(glanet, photo, tmp_path, name):
+    glanet("upscale", photo, "--format", name)
+    made = tmp_path / f"photo-x2.{name.lower().removeprefix('.')}"
+    assert Image.open(made).format == {"tif": "TIFF"}.get(name, "JPEG")
+
+
+@pytest.mark.parametrize("scale", ["2X", "×2"])
+def test_a_scale_may_be_written_as_one_says_it(glanet, photo, tmp_path, scale):
+    glanet("upscale", photo, "--scale", scale)
+    assert read(tmp_path / "photo-x2.png").shape == (128, 160, 3)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")

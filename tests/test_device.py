@@ -19,8 +19,20 @@ def test_a_device_is_had_by_name_or_chosen():
 
 @pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
 def test_a_device_that_is_not_here_is_named(name):
-    with pytest.raises(ValueError, match=rf"device '{name}' is not available.*glanet doctor"):
+    with pytest.raises(ValueError, match=rf"device '{name}' is not available; .*glanet doctor"):
         choose_device(name)
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "there"),
+    [(None, "cpu"), (torch.device("mps"), "cpu and mps")],
+)
+def test_a_wrong_name_gets_those_that_are_here(monkeypatch, accelerator, there):
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: accelerator)
+    with pytest.raises(ValueError, match=rf"'toaster' is not .*; this machine has {there}\. `gl"):
+        choose_device("toaster")
+    with pytest.raises(ValueError, match=rf"machine has {there}\. An NVIDIA GPU is called cuda, "):
+        choose_device("gpu")
 
 
 def test_free_memory_of_the_processor_is_the_machines():

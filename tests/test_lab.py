@@ -1,9 +1,12 @@
 """`make lab` serves the course."""
 
+import ipaddress
 import json
 import re
+import time
 from functools import partial
 
+import psutil
 import pytest
 
 from tests.served import MISSING, ask, can_be_made, make_lab
@@ -12,10 +15,22 @@ pytestmark = pytest.mark.skipif(not can_be_made(), reason=MISSING)
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A running `make lab`: a function from a path to what the server answers."""
+def server(tmp_path_factory):
+    """A running `make lab`: what it tells about itself."""
     with make_lab(tmp_path_factory.mktemp("lab")) as server:
-        yield partial(ask, server)
+        yield server
+
+
+@pytest.fixture
+def lab(server):
+    """A function from a path to what the running `make lab` answers."""
+    return partial(ask, server)
+
+
+def listening(process):
+    """The addresses at which a process awaits connections."""
+    connections = process.net_connections("inet")
+    return [each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN]
 
 
 def test_it_opens_on_the_first_notebook(lab):
@@ -36,6 +51,19 @@ def test_the_kernel_is_this_environments(lab):
     assert re.fullmatch(
         r"python3?|.*/\.venv/bin/python3?", kernels["kernelspecs"]["python3"]["spec"]["argv"][0]
     )
+
+
+def test_neither_it_nor_a_kernel_listens_beyond_this_machine(server):
+    lab = psutil.Process(server["pid"])
+    ask(server, "/api/kernels", data=b'{"name": "python3"}')
+    for _ in range(300):  # until the kernel listens: of its channels, five have a port
+        kernels = [port for child in lab.children() for port in listening(child)]
+        if len(kernels) >= 5:
+            break
+        time.sleep(0.2)
+    assert len(kernels) >= 5
+    addresses = {*listening(lab), *kernels}
+    assert all(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
 def test_it_asks_nothing_of_the_internet(lab):

@@ -2,12 +2,14 @@
 
 import io
 import os
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from glanet.data.images import read_rgb, write_image
+from glanet.files import PART
 from glanet.inference import batch, report
 from glanet.inference.batch import DONE, FAILED, LEFT_OUT, SKIPPED, plan, upscale_all
 from glanet.inference.photo import Enlarger
@@ -187,6 +189,34 @@ def test_what_is_done_is_not_done_again_unless_asked_for(here):
     assert (here / "in/a-x2.png").stat().st_mtime_ns > before
 
 
+def test_one_photograph_is_read_while_another_is_computed_and_a_third_written(here, monkeypatch):
+    for name in ("1.png", "2.png", "3.png"):
+        picture(f"three/{name}")
+    at_once = threading.Barrier(3, timeout=20)  # breaks, where one of the three waits for another
+
+    def reading(path, deep):
+        if path.name == "3.png":
+            at_once.wait()
+        return read(path, deep)
+
+    def computing(self, photo, progress):
+        computed.append(photo)
+        if len(computed) == 2:
+            at_once.wait()
+        return compute(self, photo, progress)
+
+    def writing(path, frames, quality):
+        if path.name == "1-x2.png":
+            at_once.wait()
+        return write(path, frames, quality)
+
+    computed, read, compute, write = [], batch.read_image, Enlarger.__call__, batch.write
+    monkeypatch.setattr(batch, "read_image", reading)
+    monkeypatch.setattr(Enlarger, "__call__", computing)
+    monkeypatch.setattr(batch, "write", writing)
+    assert [outcome.state for outcome in carried_out("three")] == [DONE] * 3
+
+
 def test_a_bad_file_does_not_stop_the_rest(here):
     (here / "in/b.png").write_text("no image")
     (here / "in/c.png").write_bytes((here / "in/a.png").read_bytes()[:-30])
@@ -205,6 +235,14 @@ def test_a_bad_file_does_not_stop_the_rest(here):
         np.asarray(Image.open("in/a-x2.png")),
         np.asarray(Image.open("in/a.png")).repeat(2, axis=0).repeat(2, axis=1),
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no open file")
+def test_what_a_killed_run_left_half_written_is_removed_by_the_next(here):
+    abandoned = here / "in" / f"{PART}1234.png"
+    abandoned.write_bytes(b"half")
+    carried_out("in/a.png")
+    assert sorted(path.name for path in (here / "in").iterdir()) == ["a-x2.png", "a.png", "deep"]
 
 
 def test_a_file_that_cannot_be_written_does_not_stop_the_rest(here, monkeypatch):

@@ -8,7 +8,9 @@ from glanet.training import checkpoint
 from glanet.training.errors import TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.loop import new_state
+from glanet.weights import WeightsError, load
 from glanet.weights.trained import with_config
+from tests.weights.test_released import RunsCode
 
 ABOUT = {"config": {"scale": 2}, "recipe": {"steps": 10, "betas": (0.9, 0.999)}}
 
@@ -135,6 +137,15 @@ def test_a_damaged_checkpoint_is_named(path, fresh, damage):
         TrainError, match=r"step-00000002\.safetensors: not a checkpoint.*Delete it"
     ):
         checkpoint.load(path, fresh, ABOUT)
+
+
+def test_a_pickle_in_place_of_a_checkpoint_does_not_run(path, fresh, tmp_path):
+    torch.save({"model": RunsCode(tmp_path / "it-ran")}, path)
+    with pytest.raises(TrainError, match=r"step-00000002\.safetensors: not a checkpoint"):
+        checkpoint.load(path, fresh, ABOUT)
+    with pytest.raises(WeightsError, match=r"step-00000002\.safetensors: "):
+        load(path)
+    assert not (tmp_path / "it-ran").exists()
 
 
 def test_other_settings_are_named(path, fresh):
