@@ -211,7 +211,7 @@ def _check(outcome, sources, targets, beside, overwrite):
     place = _place(target)
     try:
         if beside and (_place(source) in targets or _is_enlarged(source, sources)):
-            return replace(outcome, state=SKIPPED, reason="the result of another input")
+            return replace(outcome, state=LEFT_OUT, reason="as the result of another input")
         if place == _place(source):
             raise ImageError(f"{target}: the source itself. Give the result another name.")
         if place in sources and not beside:
