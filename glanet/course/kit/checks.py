@@ -145,8 +145,11 @@ class Exercise:
         return self.reference
 
     def _known(self, error, case):
-        """The message of a mistake that fails on this case with the same error, or ""."""
-        for message, mistaken in self.mistakes.items():
+        """The message of a mistake that fails on this case with the same error, or "".
+
+        An error of the reference is no mistake: something is missing on this machine.
+        """
+        for message, mistaken in {"": self.reference, **self.mistakes}.items():
             try:
                 self.run(mistaken, *_copies(case))
             except Exception as other:

@@ -95,6 +95,14 @@ def test_a_mistake_that_fails_is_known_by_its_error():
     assert "axis 3" in failing.judge(lambda image: image.mean(3)).message
 
 
+def test_an_error_that_the_reference_raises_too_is_no_mistake():
+    def fails(image):
+        raise OSError("no GPU here")
+
+    failing = replace(exercise, reference=fails, mistakes={"the axis is wrong": fails})
+    assert failing.judge(lambda image: fails(image)).message.endswith("OSError: no GPU here")
+
+
 def test_words_are_compared_and_quoted():
     yes = returning("yes")
     assert yes.judge(lambda: "yes") == Verdict(RIGHT)
