@@ -56,6 +56,12 @@ def test_the_map_in_notebook_00_is_the_table_of_lessons():
     assert wanted in source.read_text(encoding="utf-8"), f"put this map there:\n{wanted}"
 
 
+def test_the_map_spells_out_the_two_kinds_of_attention():
+    shows = {lesson.builds: lesson.shows for lesson in LESSONS}
+    assert "window-based multi-head self-attention" in shows["W-MSA"]
+    assert "shifted-window multi-head self-attention" in shows["SW-MSA"]
+
+
 def test_the_plan_of_six_weeks_has_every_lesson_once():
     assert sorted(chain(*readme.WEEKS)) == [lesson.number for lesson in LESSONS]
 

@@ -33,6 +33,7 @@ python_maximum_signature_line_length = 88
 
 html_theme = "sphinx_book_theme"
 html_title = project
+html_favicon = "favicon.svg"
 html_static_path = [str(FOLDER / "site.css")]
 html_css_files = ["site.css"]
 html_copy_source = False

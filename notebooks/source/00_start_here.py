@@ -245,7 +245,7 @@ for name, meaning in PROFILES.items():
 # | 03 shallow features | Eq. 1 | the first convolution, and a stub of the network that trains |
 # | 04 Inception | Eq. 3 | convolutions as filters; what max-pooling does |
 # | 05 window attention | W-MSA | window-based multi-head self-attention, from toy numbers to position bias |
-# | 06 shifted windows | SW-MSA | attention in shifted windows: the roll and the mask, checked by brute force |
+# | 06 shifted windows | SW-MSA | shifted-window multi-head self-attention: the roll and the mask, checked by brute force |
 # | 07 the GLA layer | Fig. 2b | both tools combined, and which one the layer listens to |
 # | 08 dense blocks | Eq. 2 | what dense connections do to gradients |
 # | 09 the whole network | Eq. 4, 5 | where its 18,142,847 parameters are |

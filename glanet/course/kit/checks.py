@@ -1,10 +1,10 @@
 """Graded exercises: a check tells learners what is wrong with their function.
 
 An exercise holds the right function and common mistakes. It calls the learner's function on fresh
-random inputs. If the answers equal those of a known mistake, it names that mistake; otherwise it
-describes the first difference. Right numbers of another type than later cells need are wrong too,
-and so is a function that writes into its inputs. A class is built, given weights, and called like a
-function.
+random inputs. If the answers equal those of a known mistake, or both fail with the same error, it
+names that mistake; otherwise it describes the first difference. Right numbers of another type than
+later cells need are wrong too, and so is a function that writes into its inputs. A class is built,
+given weights, and called like a function.
 """
 
 import copy
@@ -89,15 +89,13 @@ class Exercise:
         """Compare ``candidate`` with the reference on fresh inputs."""
         cases = self.draw(np.random.default_rng())
         answers, inputs = [], [_copies(case) for case in cases]
-        for case in inputs:
+        for case, original in zip(inputs, cases, strict=True):
             try:
                 answer = self.run(candidate, *case)
             except AnswerError as error:
                 return Verdict(WRONG, str(error))
             except Exception as error:  # any error of the learner's code becomes a verdict
-                if _only_in_checks(error):
-                    return Verdict(WRONG, f"it cannot be used as the exercise asks: {error}")
-                return Verdict(WRONG, f"it raised {type(error).__name__}: {error}")
+                return Verdict(WRONG, self._known(error, original) or _in_own_words(error))
             if answer is None or answer is ...:
                 nothing = f"for {_given(case)} it returns nothing, although it did before"
                 return Verdict(WRONG, nothing) if answers else Verdict(NOT_DONE)
@@ -146,6 +144,19 @@ class Exercise:
             print(short_lines(f"✗ {self.name}: {verdict.message}", hang="  "))
         return self.reference
 
+    def _known(self, error, case):
+        """The message of a mistake that fails on this case with the same error, or "".
+
+        An error of the reference is no mistake: something is missing on this machine.
+        """
+        for message, mistaken in {"": self.reference, **self.mistakes}.items():
+            try:
+                self.run(mistaken, *_copies(case))
+            except Exception as other:
+                if (type(other), str(other)) == (type(error), str(error)):
+                    return message
+        return ""
+
     def _unlike_the_reference(self, candidate, cases):
         """What ``also`` finds, or ""."""
         try:
@@ -170,6 +181,8 @@ class Exercise:
         return all(self._equal(a, o) for a, o in zip(answers, others, strict=True))
 
     def _equal(self, answer, right):
+        if isinstance(right, str):
+            return answer == right
         try:
             answer, right = _array(answer), _array(right)
             return answer.shape == right.shape and np.allclose(
@@ -200,8 +213,12 @@ class Exercise:
             if self._equal(answer, right):
                 continue
             given = _given(case)
+            if isinstance(right, str):
+                return f"for {given} it returns {answer!r}, expected {right!r}"
             try:
                 got, right = _array(answer), _array(right)
+                if got.dtype.kind not in "buifc":
+                    raise TypeError("not numbers")
                 if got.shape != right.shape:
                     return f"for {given} the shape is {got.shape}, expected {right.shape}"
                 gap = np.abs(got - right.astype(float))
@@ -317,15 +334,18 @@ def trains_alike(cls, reference, settings, weights, *inputs):
 
 
 def passes_gradients(function, reference, *inputs):
-    """Check that gradients pass through a right function to the inputs, as through ``reference``.
+    """Check that gradients pass through a right function to each input, as through ``reference``.
 
     Raises:
         AnswerError: they do not.
     """
-    inputs = [value.requires_grad_() if _is_float(value) else value for value in inputs]
-    if reference(*inputs).requires_grad and not function(*inputs).requires_grad:
+    inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
+    leaves = [value for value in inputs if _is_float(value)]
+    mine, theirs = (_reached(call(*inputs), leaves) for call in (function, reference))
+    if mine != theirs:
+        whom = " to each of its inputs" if any(mine) else ""
         raise AnswerError(
-            "right, but no gradient passes through: use no `detach`, no `data`, no `no_grad`"
+            f"right, but no gradient passes through{whom}: use no `detach`, no `data`, no `no_grad`"
         )
 
 
@@ -344,12 +364,16 @@ def _out_of_reach(module, inputs):
     inputs = [value.clone().requires_grad_() if _is_float(value) else value for value in inputs]
     leaves = [(f"`{name}`", weight) for name, weight in module.named_parameters()]
     leaves += [("the input", value) for value in inputs if _is_float(value)]
-    output = module.train()(*inputs)
+    reached = _reached(module.train()(*inputs), [tensor for _, tensor in leaves])
+    return [name for (name, _), there in zip(leaves, reached, strict=True) if not there]
+
+
+def _reached(output, tensors):
+    """Which of ``tensors`` a gradient of ``output`` reaches."""
     if not output.requires_grad:
-        return [name for name, _ in leaves]
-    tensors = [tensor for _, tensor in leaves]
+        return [False] * len(tensors)
     gradients = torch.autograd.grad(output.sum(), tensors, allow_unused=True)
-    return [name for (name, _), g in zip(leaves, gradients, strict=True) if g is None]
+    return [gradient is not None for gradient in gradients]
 
 
 def _same_in_both_modes(module, inputs):
@@ -389,10 +413,12 @@ def random_weights(module, rng):
     }
 
 
-def _only_in_checks(error):
-    """Was an error raised by a check, not inside of what it called?"""
+def _in_own_words(error):
+    """What a message says of an error: was it raised by a check, or inside of what it called?"""
     frames = traceback.walk_tb(error.__traceback__)
-    return all(Path(frame.f_code.co_filename).is_relative_to(COURSE) for frame, _ in frames)
+    if all(Path(frame.f_code.co_filename).is_relative_to(COURSE) for frame, _ in frames):
+        return f"it cannot be used as the exercise asks: {error}"
+    return f"it raised {type(error).__name__}: {error}"
 
 
 def _is_float(value):
@@ -472,4 +498,8 @@ def _describe(argument):
         return f"a {argument.dtype} array {argument.shape}"
     if isinstance(argument, torch.Tensor):
         return f"a tensor {tuple(argument.shape)}"
+    if isinstance(argument, list) and len(repr(argument)) > LONGEST:
+        return f"a list of {len(argument)}"
+    if isinstance(argument, tuple) and len(repr(argument)) > LONGEST:
+        return f"({_given(argument)})"
     return "" if isinstance(argument, dict) else repr(argument)  # a dict of weights is too long

@@ -73,7 +73,7 @@ LESSONS = (
         "shifted_windows",
         "shifted windows",
         "SW-MSA",
-        "attention in shifted windows: the roll and the mask, checked by brute force",
+        "shifted-window multi-head self-attention: the roll and the mask, checked by brute force",
         ("05",),
     ),
     Lesson(

@@ -65,7 +65,12 @@ def _panel(axes):
 def _words(axes):
     """The tick labels of a panel that are no numbers, such as the names of bars."""
     labels = [*axes.get_yticklabels(), *axes.get_xticklabels()]
-    return [label for label in labels if re.search("[a-z]{3}", label.get_text())]
+    return [label for label in labels if re.search("[a-z]{3}", _unformatted(label.get_text()))]
+
+
+def _unformatted(text):
+    """A tick label without the command that matplotlib sets powers of ten with."""
+    return text.replace("\\mathdefault", "")
 
 
 def _plain(text):

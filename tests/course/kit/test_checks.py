@@ -67,6 +67,7 @@ def test_a_known_mistake_is_named(capsys):
         (lambda image: image.mean(1) + 1, r"at index \(\d,\) it returns .*expected"),
         (lambda image: image.mean(1) * np.nan, "it returns nan"),
         (lambda image: ["a"] * len(image), "returns list, expected numbers"),
+        (lambda image: object(), "returns object, expected numbers"),
         (lambda image: image.nothing, "raised AttributeError"),
     ],
 )
@@ -86,6 +87,26 @@ def test_numbers_equal_in_six_digits_are_printed_with_more():
     close = Exercise("99", "close", lambda: 98.4932761, lambda rng: [()])
     says = "returns 98.4932784, expected 98.4932761"
     assert says in close.judge(lambda: 98.4932784).message
+
+
+def test_a_mistake_that_fails_is_known_by_its_error():
+    failing = replace(exercise, mistakes={"axis 2 is missing": lambda image: image.mean(axis=2)})
+    assert failing.judge(lambda image: image.mean(2)) == Verdict(WRONG, "axis 2 is missing")
+    assert "axis 3" in failing.judge(lambda image: image.mean(3)).message
+
+
+def test_an_error_that_the_reference_raises_too_is_no_mistake():
+    def fails(image):
+        raise OSError("no GPU here")
+
+    failing = replace(exercise, reference=fails, mistakes={"the axis is wrong": fails})
+    assert failing.judge(lambda image: fails(image)).message.endswith("OSError: no GPU here")
+
+
+def test_words_are_compared_and_quoted():
+    yes = returning("yes")
+    assert yes.judge(lambda: "yes") == Verdict(RIGHT)
+    assert yes.judge(lambda: "no").message.endswith("it returns 'no', expected 'yes'")
 
 
 def test_a_mistake_that_gives_nan_is_known_by_it():
@@ -300,6 +321,11 @@ def test_a_function_that_stops_gradients_is_told_so():
     )
     assert doubling.judge(lambda x: x + x) == Verdict(RIGHT)
     assert "no gradient passes through" in doubling.judge(lambda x: x.detach() * 2).message
+    product = replace(
+        doubling, reference=torch.mul, draw=lambda rng: [(torch.ones(3), torch.ones(3))]
+    )
+    assert product.judge(lambda x, y: x * y) == Verdict(RIGHT)
+    assert "to each of its inputs" in product.judge(lambda x, y: x * y.detach()).message
 
 
 def test_a_float_is_told_so_where_an_int_is_needed():
@@ -401,3 +427,10 @@ def test_a_long_config_is_described_by_what_differs_from_its_defaults():
     of_config = Exercise("99", "wide", lambda config: config.channels, lambda rng: [(config,)])
     message = of_config.judge(lambda config: 5.5).message
     assert message.startswith("for ModelConfig(channels=8, heads=2) it returns 5.5")
+
+
+def test_a_config_in_settings_and_a_long_list_are_described_briefly():
+    case = (ModelConfig(channels=8, heads=2),), list(range(100))
+    of_both = Exercise("99", "wide", lambda settings, entries: 1, lambda rng: [case])
+    message = of_both.judge(lambda settings, entries: 5.5).message
+    assert message.startswith("for (ModelConfig(channels=8, heads=2)), a list of 100 it returns")

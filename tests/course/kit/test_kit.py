@@ -188,6 +188,9 @@ def test_a_figure_is_displayed_with_a_text_that_says_what_it_shows():
     bars = new_figure(3, 2)
     bars.subplots().barh(["border", "rounding"], [1, 2])
     assert alt_text(bars) == "Plot: border, rounding"
+    powers = new_figure(3, 2)
+    powers.subplots().semilogy([0.01, 0.1])
+    assert alt_text(powers) == "Plot"
     assert metadata["image/png"]["alt"] == (
         "2 panels. Picture: base, I_{CSR}. Plot: loss (dB) against step: each step. colours: weight"
     )

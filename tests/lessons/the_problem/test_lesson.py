@@ -61,8 +61,8 @@ def test_each_mistake_in_the_kernel_is_named(piece, words):
     assert_rejected(problem.cubic_kernel, kernel_of(piece), words)
 
 
-def test_a_kernel_for_single_numbers_raises_on_arrays():
-    assert_rejected(problem.cubic_kernel, keys_piece, "it raised ValueError")
+def test_a_kernel_for_single_numbers_is_named():
+    assert_rejected(problem.cubic_kernel, keys_piece, "choose with np.where")
 
 
 # The matrix, by padding the identity with numpy or interpolating it with PyTorch

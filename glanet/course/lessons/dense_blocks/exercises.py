@@ -358,6 +358,7 @@ dense = Exercise(
         "the outputs of all blocks are added up: return the output of the last block": (
             _mistaken_dense(answer=lambda tokens, collected: sum(collected[:-1]))
         ),
+        "this is the input: return the output of the last block": lambda tokens, *_: tokens,
     },
     run=_run_dense,
     also=_dense_passes_gradients,
@@ -481,6 +482,9 @@ transition_parameters = Exercise(
         ),
         "that is a cumulative sum: return each transition's own number": (
             lambda *settings: np.cumsum(count_transitions(*settings))
+        ),
+        "i starts at 0: the transition of block i, counted from 1, reads i·C channels": (
+            lambda channels, blocks, first: [i * channels**2 + channels for i in range(blocks)]
         ),
     },
     run=_run_counts,

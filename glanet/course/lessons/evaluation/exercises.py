@@ -369,6 +369,16 @@ self_ensemble = Exercise(
         "you clamp the mean to [0, 1]: leave that to to_image": (
             lambda model, image: package_ensemble(model, image).clamp(0, 1)
         ),
+        "the answers are not turned back: turn them by -turns": lambda model, image: torch.stack(
+            [
+                model(image.rot90(turns, (2, 3)).flip(axes))
+                for turns in range(2)
+                for axes in ((), (3,))
+            ]
+        ),
+        "rot90 turns the first two axes, images and colours: pass (2, 3)": lambda model, image: (
+            model(image.rot90())
+        ),
     },
 )
 
@@ -488,6 +498,10 @@ blend = Exercise(
         ),
         "right except for an overlap of 0: left[..., :-0] is empty, so count from the front": (
             _counted_from_the_end
+        ),
+        "the shared columns come from the right tile alone, and left[..., :-0] is empty: blend "
+        "them, and count from the front": lambda left, right, overlap: torch.cat(
+            [left[..., :-overlap], right], dim=-1
         ),
     },
     run=_run_blend,

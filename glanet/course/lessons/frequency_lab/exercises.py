@@ -111,6 +111,10 @@ by_ring = Exercise(
             _rings(_radius, last=BANDS - 1)
         ),
         "the first ring is missing: it begins at 0": _rings(_radius, first=1),
+        "the rings reach to 1, so each is twice as wide: the last ring ends at 0.5": (
+            _rings(_radius, top=1)
+        ),
+        "this is a logarithm: return the means": lambda power: spectrum.by_ring(power).log(),
     },
     run=_as_tensor,
     tolerance=1e-5,
@@ -230,6 +234,19 @@ def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(
 
 
 @contextmanager
+def _returning(modules):
+    hooks = [
+        module.register_forward_hook(lambda module, inputs, output: (inputs[0], output))
+        for module in modules.values()
+    ]
+    try:
+        yield {}
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
 def _last_name_for_all(modules):
     def note(module, inputs, output):
         heard[name] = inputs[0], output
@@ -271,6 +288,9 @@ record = Exercise(
         ),
         "the output is recorded twice: a forward hook gets (module, inputs, output), and the input "
         "is inputs[0]": _recorder(kept=lambda inputs, output: (output, output)),
+        "the hook returns something, which PyTorch takes for the module's output: return nothing": (
+            _returning
+        ),
     },
     run=run_recorder,
 )
@@ -385,6 +405,14 @@ coherent = Exercise(
                 mean((y * z.conj()).abs().square() / (y.abs() * z.abs()).square()),
             )
         ),
+        "the square is inside the expectation: take the mean of Y conj Z, then its size, then the "
+        "square": lambda y, z, mean: (
+            coherence.coherent(y, z, mean)[0],
+            mean((y * z.conj()).abs().square()) / (mean(y.abs().square()) * mean(z.abs().square())),
+        ),
+        "a complex number is squared: γ² needs its size, .abs(), first": _coherent(
+            share=lambda cross, of_y, of_z: cross.square() / (of_y * of_z)
+        ),
     },
     run=run_coherent,
 )
@@ -482,6 +510,9 @@ fold = Exercise(
             lambda values, window: footprint.fold(
                 values[:, values.shape[1] % window :, values.shape[2] % window :], window
             )
+        ),
+        "this is the first window alone: take the mean over all": (
+            lambda values, window: values[:, :window, :window]
         ),
     },
     run=run_fold,

@@ -74,6 +74,9 @@ decoded_bytes = Exercise(
         "this is the last image alone: sum over all images": (
             lambda sizes, scale: patches.decoded_bytes(sizes[-1:], scale)
         ),
+        "these are the bytes of each image: add them up": lambda sizes, scale: [
+            3 * _lr(*size, scale) * (1 + scale**2) for size in sizes
+        ],
     },
     also=returns_int,
 )
@@ -141,6 +144,9 @@ share = Exercise(
         ),
         "a share has batch / world patches, not world": (
             lambda batch, rank, world: list(range(rank * world, (rank + 1) * world))
+        ),
+        "batch / world is a float, which range does not take: use //": (
+            lambda batch, rank, world: range(batch / world)
         ),
     },
 )
@@ -247,6 +253,9 @@ start = Exercise(
             start_mistaken(mode="wb")
         ),
         "you return the process: return its number, process.pid": start_mistaken(answer="process"),
+        "run waits for the end of the process: use Popen, and return process.pid": (
+            start_mistaken(own_session=False, wait=True, answer="process")
+        ),
     },
     run=run_start,
 )
@@ -326,6 +335,9 @@ seconds_left = Exercise(
                     / (len(entries[-follow.WINDOW - 1 :]) - 1)
                 )
             )
+        ),
+        "a young run has fewer entries than 21: entries[-21:][0] is the first of those there are": (
+            lambda entries, steps: entries[-follow.WINDOW - 1]
         ),
     },
 )

@@ -160,6 +160,22 @@ contributions = Exercise(
         "the five are joined along the first axis of V: use torch.stack, which makes a new one": (
             lambda v, weight: torch.cat(list(branch_contributions(v, weight)))
         ),
+        "W_b is not transposed: its rows are outputs, so multiply by W_b transposed": (
+            lambda v, weight: [
+                part @ columns
+                for part, columns in zip(
+                    v.split(branch_widths(len(weight)), -1),
+                    weight.split(branch_widths(len(weight)), 1),
+                    strict=True,
+                )
+            ]
+        ),
+        "the matrix is cut by rows, which are outputs: cut its columns, dim=1": (
+            lambda v, weight: weight.split(branch_widths(len(weight)), 0)
+        ),
+        "these are the parts of V: multiply each by its block of the matrix": (
+            lambda v, weight: torch.stack(v.split(branch_widths(len(weight)), -1))
+        ),
     },
     tolerance=1e-5,  # float32
 )
@@ -185,9 +201,14 @@ def _draw_mlp(rng):
     return cases
 
 
+_TWO_LINEAR = ["0.weight", "0.bias", "1.weight", "1.bias"]
+
+
 def _run_mlp(cls, settings, weights, tokens):
-    """`run_module`, with the hidden width in words."""
+    """`run_module`, with a missing activation and the hidden width in words."""
     module = cls(*settings)
+    if isinstance(module, nn.Module) and [*module.state_dict()] == _TWO_LINEAR:
+        raise AnswerError("the second linear layer follows the first: put nn.GELU() between them")
     first = module.state_dict().get("0.weight") if isinstance(module, nn.Module) else None
     hidden = len(weights["0.weight"])
     if first is not None and first.shape[1:] == tokens.shape[-1:] and len(first) != hidden:
@@ -240,6 +261,9 @@ mlp = Exercise(
         ),
         "the MLP adds the residual: GLALayer does that, and would add it twice": (
             _with_forward(lambda self, tokens: tokens + self[2](self[1](self[0](tokens))))
+        ),
+        "the hidden width is not a whole number: it is int(channels * ratio)": (
+            lambda channels, ratio: nn.Linear(channels, channels * ratio)
         ),
     },
     run=_run_mlp,
@@ -460,6 +484,13 @@ stochastic_depth = Exercise(
         ),
         "the draws always have four axes: a branch has any number of axes, branch.ndim": (
             _drop(shape=lambda branch: [len(branch), 1, 1, 1])
+        ),
+        "the whole batch shares one draw, and what survives is not scaled: draw once a sample, and "
+        "divide by 1 - probability": (
+            _drop(shape=lambda branch: [1] * branch.ndim, scale=lambda survival: 1)
+        ),
+        "the draws line up with the last axis: give them the shape (B, 1, ..., 1)": (
+            _drop(shape=lambda branch: [len(branch)])
         ),
     },
     run=_dropping,

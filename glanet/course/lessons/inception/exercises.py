@@ -119,6 +119,14 @@ def _by_rolls(tokens):
     return torch.stack([tokens.roll(shift, dims=(1, 2)) for shift in shifts]).amax(0)
 
 
+def _padded_channels(tokens):
+    height, width = tokens.shape[1:3]
+    padded = F.pad(tokens, (1, 1, 1, 1), value=-torch.inf)
+    return torch.stack(
+        [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    )
+
+
 def _columns_and_channels(tokens):
     moved = rearrange(tokens, "b h w c -> b w c h")
     return rearrange(largest_of_nine(moved), "b w c h -> b h w c")
@@ -165,6 +173,9 @@ max_pool = Exercise(
         "this is the mean of the nine: take the largest": (
             lambda tokens: nine_of(tokens, 0.0).mean(0)
         ),
+        "this is the mean of the nine, -inf where they reach beyond the border: take the largest": (
+            lambda tokens: nine_of(tokens).mean(0)
+        ),
         "this is the sum of the nine: take the largest": lambda tokens: nine_of(tokens, 0.0).sum(0),
         "the maximum is taken over the channels, too: take it in each channel separately": (
             lambda tokens: largest_of_nine(tokens).amax(-1, keepdim=True).expand(tokens.shape)
@@ -179,6 +190,11 @@ max_pool = Exercise(
         ),
         "the channels come before rows and columns: return tokens, (B, H, W, C)": (
             lambda tokens: rearrange(largest_of_nine(tokens), "b h w c -> b c h w")
+        ),
+        "rows or columns are missing at the border: F.pad counts axes from the last, so tokens "
+        "need (0, 0, 1, 1, 1, 1)": _padded_channels,
+        "torch.cat joins the nine along the batch: torch.stack makes an axis for them": (
+            lambda tokens: nine_of(tokens).flatten(0, 1).amax(0)
         ),
     },
     run=_without_pooling,
@@ -540,6 +556,8 @@ Inception = Exercise(
             )
             for activation in (nn.ReLU, nn.GELU, nn.LeakyReLU)
         },
+        "a branch gets a quarter of the channels: each branch reads all channels of the same "
+        "tokens": _joined(lambda branches, tokens: nn.Sequential(*branches)(tokens)),
     },
     run=run_in_any_order,
     also=trains_alike,

@@ -23,7 +23,8 @@ def weighted_neighbourhoods(image, kernel, padding=1, border="constant"):
 def _draw_images(rng):
     cases = [(rng.normal(size=size), rng.normal(size=(3, 3))) for size in ((4, 6), (5, 3))]
     whole = rng.integers(-9, 10, (3, 3))  # the notebook's filter is of whole numbers
-    return [*cases, (rng.normal(size=(3, 7)), whole), (rng.integers(0, 256, (4, 5)), whole)]
+    pixels = rng.integers(0, 256, (4, 5))
+    return [*cases, (rng.normal(size=(3, 7)), whole), (pixels, whole), (pixels, cases[0][1])]
 
 
 def _inside_only(image, kernel):
@@ -35,6 +36,17 @@ def _inside_only(image, kernel):
 def _matrix_products(image, kernel):
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(image, 1), (3, 3))
     return (windows @ kernel).sum(axis=(2, 3))
+
+
+def _left_zero(computed, image, kernel):
+    answer = np.zeros(image.shape)
+    answer[computed] = weighted_neighbourhoods(image, kernel)[computed]
+    return answer
+
+
+def _wrapped_before(image, kernel):
+    padded = np.pad(np.pad(image, ((1, 0), (1, 0)), mode="wrap"), ((0, 1), (0, 1)))
+    return weighted_neighbourhoods(padded, kernel)[1:-1, 1:-1]
 
 
 convolve = Exercise(
@@ -88,6 +100,16 @@ convolve = Exercise(
         "the answers have lost their sign: keep it": (
             lambda image, kernel: np.abs(weighted_neighbourhoods(image, kernel))
         ),
+        "the first row and the first column are still zero: range(height) starts at 0": (
+            partial(_left_zero, np.s_[1:, 1:])
+        ),
+        "the last row and the last column are still zero: range(height) ends before height by "
+        "itself": partial(_left_zero, np.s_[:-1, :-1]),
+        "an index of -1 reads the other end of the image: pad with zeros first": _wrapped_before,
+        "fractions are cut off: np.zeros_like(image) holds whole numbers if the image does, so use "
+        "np.zeros(image.shape)": lambda image, kernel: weighted_neighbourhoods(
+            image, kernel
+        ).astype(image.dtype),
     },
     tolerance=1e-9,
 )
@@ -288,6 +310,11 @@ class _HeadReshaped(LightHead):
         return self.to_image(tokens.reshape(b, c, h, w))
 
 
+class _ReadsTokens(LightHead):
+    def forward(self, tokens):
+        return self.to_image(tokens)
+
+
 class _BackToTokens(LightHead):
     def forward(self, tokens):
         return super().forward(tokens).permute(0, 2, 3, 1)
@@ -341,6 +368,9 @@ light_head = Exercise(
         "it returns 0 whatever its weights are: only the weights start at zero": _AlwaysZero,
         "there is a tanh after the convolution: the head ends with its SubPixel": _WithTanh,
         "there is a sigmoid after the convolution: the head ends with its SubPixel": _WithSigmoid,
+        "a convolution reads (B, C, H, W): permute the tokens with permute(0, 3, 1, 2) first": (
+            _ReadsTokens
+        ),
     },
     run=_run_head,
     also=_head_trains_alike,

@@ -305,6 +305,13 @@ shift_mask = Exercise(
         "all windows get the mask of the last: give each window its own": (
             lambda *sizes: plain_mask(*sizes)[-1:].expand(plain_mask(*sizes).shape)
         ),
+        "a pair is forbidden in one direction only: use !=": _mask_by(
+            apart=lambda a, b: (a > b).float() * -100
+        ),
+        "everything after the first window - shift rows and columns is set apart: set apart only "
+        "the last `shift` of the image": _mask_by(
+            from_far_edge=lambda position, size, window, shift: position >= window - shift
+        ),
     },
 )
 
@@ -612,6 +619,11 @@ window_attention = Exercise(
         ),
         "the mask is subtracted: it is negative, so add it": _with(
             mask=lambda self, height, width: -_Steps.mask(self, height, width)
+        ),
+        "the mask is that of window - shift: pass self.shift": _with(
+            mask=lambda self, height, width: plain_mask(
+                height, width, self.window, self.window - self.by
+            )
         ),
     },
     run=run_module,

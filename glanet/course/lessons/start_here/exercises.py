@@ -36,6 +36,14 @@ def _reshaped(image, scale):
     return image.repeat(scale**2).reshape(repeat_pixels(image, scale).shape)
 
 
+def _rounded_places(image, scale):
+    rows, columns = (
+        np.round(np.arange(scale * side) / scale).astype(int).clip(max=side - 1)
+        for side in image.shape[:2]
+    )
+    return image[rows][:, columns]
+
+
 nearest = Exercise(
     "start_here",
     "nearest",
@@ -73,5 +81,12 @@ nearest = Exercise(
         "the pixels are blended: this is bicubic, which makes new values. Copy each pixel": (
             imresize
         ),
+        "columns and colours are repeated: rows and columns are axes 0 and 1": (
+            lambda image, scale: image.repeat(scale, axis=1).repeat(scale, axis=2)
+        ),
+        "the numbers are multiplied by `scale`: repeat the pixels": (
+            lambda image, scale: image * scale
+        ),
+        "row and column are rounded: pixel i is a copy of i // scale": _rounded_places,
     },
 )

@@ -116,6 +116,12 @@ cubic_kernel = Exercise(
         "this is linear interpolation, a triangle: write the cubic kernel": (
             lambda distance: np.maximum(0, 1 - np.abs(distance))
         ),
+        "in the first line of the formula the powers are swapped: it is 3/2 x³ - 5/2 x² + 1": (
+            _with_term(lambda x: 4 * (x**2 - x**3), within_1=True)
+        ),
+        "`if` looks at one number, but `distance` is an array: choose with np.where": (
+            lambda distance: np.zeros_like(distance) if np.abs(distance) >= 2 else distance
+        ),
     },
 )
 
@@ -345,6 +351,9 @@ imresize = Exercise(
         ),
         "it shrinks without stretching the kernel: use resize_matrix from exercise 2": (
             _without_stretch
+        ),
+        "after the second pass the fraction is cut off: call to_bytes there too": (
+            _two_passes(_bytes, lambda values: np.clip(values, 0, 255).astype(np.uint8))
         ),
     },
 )

@@ -11,6 +11,7 @@ from glanet.course.kit.checks import (
     AnswerError,
     Exercise,
     random_weights,
+    returns_int,
     run_module,
     trains_alike,
 )
@@ -50,6 +51,17 @@ def _back_and_forth(size, multiple, back):
     """The row and the way ``back``, again and again."""
     length = size + -size % multiple
     return ([*range(size), *back] * length)[:length]
+
+
+def _fails_on_one_pixel(size, multiple):
+    period = 2 * (size - 1)
+    place = torch.arange(size + -size % multiple) % period
+    return torch.minimum(place, period - place)
+
+
+def _by_pad(size, multiple):
+    row = torch.arange(size).view(1, 1, size).float()
+    return F.pad(row, (0, -size % multiple), mode="reflect")[0, 0].long()
 
 
 reflected_indices = Exercise(
@@ -95,6 +107,8 @@ reflected_indices = Exercise(
         "the row is padded at its start: pad it at its end": (
             lambda size, multiple: _pad(size, before=-size % multiple)
         ),
+        "a row of one pixel has no neighbour to reflect: its indices are 0": _fails_on_one_pixel,
+        "F.pad reflects only once, so less than the row: turn around as often as needed": _by_pad,
     },
     run=_run_indices,
 )
@@ -174,6 +188,11 @@ class _Reshaped(PaperHead):
         return super().forward(image.permute(0, 2, 3, 1))
 
 
+class _ReadsTokens(PaperHead):
+    def forward(self, tokens):
+        return self.to_image(self.upsample(self.reduce(tokens)))
+
+
 class _ReturnsTokens(PaperHead):
     def forward(self, tokens):
         return super().forward(tokens).permute(0, 2, 3, 1)
@@ -230,6 +249,9 @@ paper_head = Exercise(
         ),
         "it returns (B, sH, sW, 3): the head returns an image, (B, 3, sH, sW)": (_ReturnsTokens),
         "the result is clamped: Θ is added to I_CSR, so it must be able to be negative": _Clamped,
+        "a convolution reads (B, C, H, W): permute the tokens with permute(0, 3, 1, 2) first": (
+            _ReadsTokens
+        ),
     },
     run=_run_head,
     also=trains_alike,
@@ -388,6 +410,37 @@ class _ClampedImage(_Steps):
         return super().crop(upscaled, height, width, scale).clamp(0, 1)
 
 
+class _MeanAdded(_Steps):
+    def centre(self, image):
+        return image + self.mean
+
+
+class _MeanSubtracted(_Steps):
+    def uncentre(self, upscaled):
+        return upscaled - self.mean
+
+
+class _OwnMean(_Steps):
+    def centre(self, image):
+        return image - image.mean()
+
+
+class _BicubicBase(_Steps):
+    def add_base(self, upscaled, image, padded):
+        size = upscaled.shape[-2:]
+        return upscaled + F.interpolate(padded, size, mode="bicubic", align_corners=False)
+
+
+class _RepeatedBase(_Steps):
+    def add_base(self, upscaled, image, padded):
+        return upscaled + F.interpolate(padded, upscaled.shape[-2:])
+
+
+class _CroppedToTwice(_Steps):
+    def crop(self, upscaled, height, width, scale):
+        return super().crop(upscaled, height, width, 2)
+
+
 def _rejects(model, wrong):
     try:
         model(wrong)
@@ -468,6 +521,12 @@ gla_net = Exercise(
         "the result is clamped to [0, 1]: clamped pixels pass no gradient on in training": (
             _ClampedImage
         ),
+        "the mean is added at the start: subtract it": _MeanAdded,
+        "the mean is subtracted at the end: add it again": _MeanSubtracted,
+        "the mean of this image is subtracted: subtract self.mean, that of DIV2K": _OwnMean,
+        "I_CSR is bicubic: Eq. 5 is bilinear, use coarse_image": _BicubicBase,
+        "I_CSR repeats pixels: Eq. 5 is bilinear, use coarse_image": _RepeatedBase,
+        "it always crops to twice the size: use config.scale": _CroppedToTwice,
     },
     run=_run_network,
     also=trains_alike,
@@ -592,4 +651,5 @@ layer_parameters = Exercise(
             _plus(lambda C, B, h, w, M: -(M * C + C))
         ),
     },
+    also=returns_int,
 )

@@ -123,6 +123,19 @@ def _cut(top, bottom, left, right):
     return psnr
 
 
+def _with_error_plus(small):
+    def psnr(sr, hr, border):
+        error = 255**2 / 10 ** (metrics.psnr_y(sr, hr, border) / 10)
+        return 10 * np.log10(255**2 / (error + small))
+
+    return psnr
+
+
+def _with_own_peak(sr, hr, border):
+    inside = np.s_[border : sr.shape[0] - border, border : sr.shape[1] - border]
+    return metrics.psnr_y(sr, hr, border) + 20 * np.log10(metrics.rgb_to_y(sr)[inside].max() / 255)
+
+
 def _for_identical(answer):
     def psnr(sr, hr, border):
         return answer if np.array_equal(sr, hr) else metrics.psnr_y(sr, hr, border)
@@ -205,6 +218,15 @@ psnr_y = Exercise(
         "for identical images it returns 0: they have no error, so return np.inf": _for_identical(
             0.0
         ),
+        **{
+            f"{small} is added to the error, so identical images have a finite PSNR: return np.inf "
+            "where the error is 0": _with_error_plus(small)
+            for small in (1e-6, 1e-8, 1e-10, 1e-12)
+        },
+        "the errors are averaged before they are squared: square them first": (
+            _psnr(lambda error: 10 * np.log10(255**2 / error.mean() ** 2))
+        ),
+        "the peak is the largest value of the image: by convention it is 255": _with_own_peak,
     },
     tolerance=1e-9,
 )
@@ -306,6 +328,22 @@ def _sum_of_fractions(mean_x, mean_y, *spreads):
     return _similarity(mean_x, mean_y, 0, 0, 0) + _similarity(0, 0, *spreads)
 
 
+def _denominators_added(mean_x, mean_y, var_x, var_y, cov):
+    above = (2 * mean_x * mean_y + _C1) * (2 * cov + _C2)
+    return above / (mean_x**2 + mean_y**2 + _C1 + var_x + var_y + _C2)
+
+
+def _constants_crossed(mean_x, mean_y, var_x, var_y, cov):
+    above = (2 * mean_x * mean_y + _C2) * (2 * cov + _C1)
+    return above / ((mean_x**2 + mean_y**2 + _C1) * (var_x + var_y + _C2))
+
+
+def _about_plain_means(x, y, weights):
+    """Weighted means of the products of deviations from the unweighted means."""
+    dx, dy = (image - image.mean((-2, -1), keepdims=True) for image in (x, y))
+    return [(weights * product).sum((-2, -1)) for product in (dx * dx, dy * dy, dx * dy)]
+
+
 def _unbiased(x, y, weights):
     mean_x, mean_y, *spreads = _moments(x, y, weights)
     factor = weights.size / (weights.size - 1)
@@ -398,6 +436,20 @@ _IN_THE_FORMULA = {
     ),
     "only the means and the covariance are weighted: weight the variances too": _even_variances,
     "the variances are scaled by n / (n − 1): a weighted mean needs no such correction": _unbiased,
+    "the denominators are added: multiply them": lambda x, y, weights: _denominators_added(
+        *_moments(x, y, weights)
+    ),
+    "deviations are from the unweighted means: subtract the weighted ones": (
+        lambda x, y, weights: _similarity(
+            *_moments(x, y, weights)[:2], *_about_plain_means(x, y, weights)
+        )
+    ),
+    "these are means of weighted pixels: w adds up to 1, so add the products up": (
+        lambda x, y, weights: one_window(x, y, weights / weights.size)
+    ),
+    "C1 and C2 are swapped in the numerator": lambda x, y, weights: _constants_crossed(
+        *_moments(x, y, weights)
+    ),
 }
 
 window_ssim = Exercise(

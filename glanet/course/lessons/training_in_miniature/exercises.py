@@ -65,6 +65,10 @@ l1_gradient = Exercise(
         "this is one number, but each value of the output has its own gradient: do not sum": (
             lambda output, target: (output - target).sign().mean()
         ),
+        "where output and target are equal, 0 / 0 gives nan: sign() gives 0": (
+            lambda output, target: (output - target) / (output - target).abs() / output.numel()
+        ),
+        "this is the loss: return its gradient, a number for each value of the output": F.l1_loss,
     },
 )
 
@@ -135,11 +139,18 @@ def _adam_epsilon_inside(weight, gradient, m, v, step, rate):
     return weight - rate * m_hat / (v_hat + EPSILON).sqrt(), m, v
 
 
+def _moved(weight, gradient, m, v, step, rate, by):
+    """Adam with another step: ``by`` of gradient, m̂, v̂ and rate."""
+    _, m, v = adam(weight, gradient, m, v, step, rate)
+    corrected = m / (1 - BETAS[0] ** step), v / (1 - BETAS[1] ** step)
+    return weight - by(gradient, *corrected, rate), m, v
+
+
 def _draw_adam(rng):
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     cases = []
     # the first step, an early and a late one; gradients so small that the place of epsilon matters
-    for step, size, rate in ((1, 1.0, 0.1), (3, 1.0, 0.02), (400, 1.0, 0.3), (5, 1e-4, 0.1)):
+    for step, size, rate in ((1, 1.0, 0.1), (3, 1.0, 0.02), (400, 1.0, 0.3), (5, 1e-6, 0.1)):
         weight, gradient, m, v = torch.randn(4, 2, 3, generator=generator, dtype=torch.float64)
         started = 0 if step == 1 else size
         cases.append((weight, size * gradient, started * m, started * size * v**2, step, rate))
@@ -200,6 +211,27 @@ adam_step = Exercise(
             _adam_old_averages
         ),
         "ε belongs outside the root: √v̂ + ε": _adam_epsilon_inside,
+        "ε is not added to √v̂: divide by √v̂ + ε, in brackets": (
+            lambda *arguments: _moved(
+                *arguments, lambda gradient, m, v, rate: rate * m / v.sqrt() - EPSILON
+            )
+        ),
+        "the gradient is divided by √v̂ + ε: divide m̂ by it": (
+            lambda *arguments: _moved(
+                *arguments, lambda gradient, m, v, rate: rate * gradient / (v.sqrt() + EPSILON)
+            )
+        ),
+        "this is gradient descent: divide m̂ by √v̂ + ε": (
+            lambda *arguments: _moved(*arguments, lambda gradient, m, v, rate: rate * gradient)
+        ),
+        "this is the step alone: subtract it from the weight": lambda weight, *others: (
+            adam(weight, *others)[0] - weight,
+            *adam(weight, *others)[1:],
+        ),
+        "v comes before m: return the new weight, m and v, in this order": lambda *arguments: (
+            adam(*arguments)[0],
+            *adam(*arguments)[:0:-1],
+        ),
     },
     run=run_adam,
 )
@@ -345,6 +377,9 @@ train_step = Exercise(
         "this is the sum over all values: Eq. 6 is their mean": (
             _step_mistaken(loss_function=lambda o, t: F.l1_loss(o, t, reduction="sum"))
         ),
+        "errors of both signs cancel: take their absolute values, F.l1_loss": (
+            _step_mistaken(loss_function=lambda output, target: (output - target).mean())
+        ),
     },
     run=run_step,
     tolerance=1e-5,
@@ -385,6 +420,13 @@ def _schedule_mistaken(
         return recipe.learning_rate * halved(passed)
 
     return mistaken
+
+
+def _share_of_all_steps(recipe, step):
+    if step < recipe.warm_up or recipe.schedule != "cosine":
+        return schedule.learning_rate(recipe, step)
+    share = (step - recipe.warm_up) / recipe.steps
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
 
 
 def _draw_schedules(rng):
@@ -475,6 +517,27 @@ learning_rate = Exercise(
         "you divide by the number of milestones passed: halve again at each": (
             _schedule_mistaken(halved=lambda passed: 1 / max(1, 2 * passed))
         ),
+        "the rate is full from step 0: in the warm-up it rises": (
+            _schedule_mistaken(early=lambda recipe, step: 1)
+        ),
+        "the warm-up is not multiplied by recipe.learning_rate": _schedule_mistaken(
+            early=lambda recipe, step: (step + 1) / recipe.warm_up / recipe.learning_rate
+        ),
+        "π is missing in the cosine": _schedule_mistaken(
+            cosine=lambda share: 0.5 * (1 + math.cos(share))
+        ),
+        "the cosine starts at twice the rate: halve it": _schedule_mistaken(
+            cosine=lambda share: 1 + math.cos(math.pi * share)
+        ),
+        "the share of the cosine is of all steps: divide by the steps after the warm-up": (
+            _share_of_all_steps
+        ),
+        "½ is multiplied by the number of milestones passed: take it to that power": (
+            _schedule_mistaken(halved=lambda passed: 0.5 * passed)
+        ),
+        "the rate is never halved: halve it at each milestone": (
+            _schedule_mistaken(halved=lambda passed: 1)
+        ),
     },
     run=run_schedule,
 )
@@ -531,6 +594,12 @@ class _MistakenAverage(AveragedModel):
         for mine, theirs in pairs:
             mine.copy_(self.mix(mine, theirs, self.n_averaged.item()))
         self.n_averaged += 1
+
+
+class _WithGradients(_MistakenAverage):
+    def update_parameters(self, model):
+        for mine, theirs in zip(self.module.parameters(), model.parameters(), strict=True):
+            mine.copy_(theirs)
 
 
 class _Swapped(_MistakenAverage):
@@ -615,6 +684,9 @@ Average = Exercise(
         ),
         "the decay grows with the number of updates: here it is constant": _DecayGrows,
         "only the first tensor is averaged: go through all parameters": _FirstTensorOnly,
+        "gradients are recorded while the average changes: put @torch.no_grad() on the method": (
+            _WithGradients
+        ),
     },
     run=run_average,
 )

@@ -149,6 +149,17 @@ attend = Exercise(
         "these are the weights: return the weighted mean of the values, weights @ value": (
             lambda q, k, v, bias: _weights(q, k, bias)
         ),
+        "`*` multiplies number by number: matrices are multiplied by @, weights @ value": (
+            lambda q, k, v, bias: _weights(q, k, bias) * v
+        ),
+        "`*` multiplies number by number: matrices are multiplied by @, query @ keyᵀ and weights @ "
+        "value": lambda q, k, v, bias: (q * k * q.shape[-1] ** -0.5 + bias).softmax(-1) @ v,
+        "weights and values are in the wrong order: weights @ value": (
+            lambda q, k, v, bias: v @ _weights(q, k, bias)
+        ),
+        "`.T` turns all axes round: exchange the last two, key.transpose(-2, -1)": (
+            lambda q, k, v, bias: q @ k.permute(*range(k.ndim)[::-1])
+        ),
     },
     run=_attend_with_any_bias,
     also=passes_gradients,
@@ -268,6 +279,16 @@ cut_windows = Exercise(
         "the channels are merged into the pixels: keep c as a separate axis": _cut_by(
             "b (h i) (w j) c -> b (h w) (i j c)"
         ),
+        "i and j are the sides of a window, h and w the numbers of windows: give einops i=window, "
+        "j=window": lambda tokens, m: rearrange(
+            tokens, "b (h i) (w j) c -> b (h w) (i j) c", h=m, w=m
+        ),
+        "the windows come before the batch: stack them along axis 1, torch.stack(..., dim=1)": (
+            lambda tokens, m: windows_of(tokens, m).movedim(1, 0)
+        ),
+        "the windows overlap: the next one starts `window` pixels further": lambda tokens, m: (
+            tokens.unfold(1, m, 1).unfold(2, m, 1).flatten(1, 2).flatten(3).mT
+        ),
     },
     run=_cut_any_type,
 )
@@ -318,6 +339,11 @@ join_windows = Exercise(
         ),
         "windows and pixels are still separate axes: bracket them as (h i) and (w j)": _join_by(
             "b (h w) (i j) c -> b h i w j c"
+        ),
+        "h is the number of windows in a column, not of pixels: h=height // window": (
+            lambda windows, m, height: rearrange(
+                windows, "b (h w) (i j) c -> b (h i) (w j) c", h=height, i=m, j=m
+            )
         ),
     },
 )
@@ -417,6 +443,13 @@ relative_position_index = Exercise(
         "the column offset": _index_by(lambda row, column, m: row + m - 1 + column + m - 1),
         "rows and columns of the pixels are still separate axes: merge them to (N, N)": (
             lambda m: package.relative_position_index(m).reshape(m, m, m, m)
+        ),
+        "opposite offsets get the same number, and the row offset is multiplied by window: keep "
+        "their signs, add window - 1, and multiply by 2·window - 1": _index_by(
+            lambda row, column, m: row.abs() * m + column.abs()
+        ),
+        "these are the two offsets: make one number of them, row · (2·window - 1) + column": (
+            _index_by(lambda row, column, m: torch.stack([row + m - 1, column + m - 1], -1))
         ),
     },
     run=_integers,

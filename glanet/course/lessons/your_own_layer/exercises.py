@@ -94,6 +94,9 @@ hidden_width = Exercise(
         ),
         "this is a ratio of parameters: the width is 1 + (target − count(1)) / (count(2) − "
         "count(1))": lambda count, target: target / count(1),
+        "this is the number of parameters: return the width": (
+            lambda count, target: count(nearest_width(count, target))
+        ),
     },
     also=returns_int,
 )
@@ -133,7 +136,7 @@ def _draw_plan(rng):
     letters = list(rng.permutation(list("abcdefghijkl")))
     data, validation = letters[:9], [*letters[9:], letters[int(rng.integers(9))]]
     size = int(rng.integers(10_000, 20_000))
-    sizes = {"original": 1, "mine": 1.01, "control": 1, "weaker": 0.5, "mine, larger": 1.2}
+    sizes = {"original": 1, "mine": 1.01, "control": 1, "weaker": 0.5, "mine, larger": 1.05}
     recipe = Recipe(
         data=_Files(f"{name}.png" for name in data),
         validation=_Files(f"{name}.png" for name in validation),
@@ -330,6 +333,12 @@ t_interval = Exercise(
                 np.max(ours - theirs),
             )
         ),
+        "the low end comes first: return mean, low, high": lambda ours, theirs: np.take(
+            paired_interval(ours, theirs), (1, 0, 2)
+        ),
+        "the high end comes before the low one: return mean, low, high": lambda ours, theirs: (
+            np.take(paired_interval(ours, theirs), (0, 2, 1))
+        ),
     },
     tolerance=1e-4,  # 1.96 is rounded
 )
@@ -339,7 +348,7 @@ t_interval = Exercise(
 
 
 def judge_verdict(function, *sides):
-    """The number of a verdict in `VERDICTS`.
+    """The verdict.
 
     Raises:
         AnswerError: the answer is none of them.
@@ -353,7 +362,7 @@ def judge_verdict(function, *sides):
             f"for mine {mine}, control {control}, weaker {weaker} it returns {answer!r}; "
             f"return one of {', '.join(VERDICTS)}"
         )
-    return list(VERDICTS).index(answer)
+    return answer
 
 
 def _judging(broken=lambda mine, control: control != 0, sees=lambda weaker: weaker == -1):
@@ -420,6 +429,14 @@ verdict = Exercise(
         ),
         "you doubt the experiment only where the change wins: control and weaker count always": (
             _only_if_better
+        ),
+        "control and weaker are ignored: they say whether the experiment can be trusted": (
+            _judging(broken=lambda mine, control: False, sees=lambda weaker: True)
+        ),
+        "you doubt the experiment only where it finds nothing: control and weaker count always": (
+            lambda mine, control, weaker: (
+                _judging()(mine, control, weaker) if mine == 0 else _judging()(mine, 0, -1)
+            )
         ),
     },
     run=judge_verdict,
