@@ -357,13 +357,22 @@ def photo():
 
 def inference():
     """How much sooner a prepared model answers than the plain one, and than the authors' layout."""
-    head = ("device", "preset", "LR side", "plain, s", "prepared", "in bf16", "authors' layout")
+    head = (
+        "device",
+        "preset",
+        "LR side",
+        "plain, s",
+        "prepared",
+        "in bf16",
+        "OpenVINO",
+        "authors' layout",
+    )
     rows = [head]
     for path in sorted(RESULTS.glob("inference-*.json")):
         entry = ledger(path.stem)
         seconds = f"{statistics.median(entry['seconds']['plain']):.2f}"
         found = entry["value"]
-        names = ("prepared", "prepared, bf16", "prepared to authors")
+        names = ("prepared", "prepared, bf16", "openvino", "prepared to authors")
         ratios = (f"{found[name]:.2f}×" if name in found else "–" for name in names)
         preset = path.stem.split("-")[1]
         rows.append((entry["device"], f"`{preset}`", str(entry["side"]), seconds, *ratios))
