@@ -214,7 +214,7 @@ def upscale(
         tile: side of the tiles in LR pixels; default: the whole image, or tiles if it is large
         ensemble: average over the image's eight orientations: slightly better, eight times slower
         json: print a report in JSON
-        engine: what runs the network. openvino, on the CPU, first translates it, which takes a while
+        engine: what runs the network. openvino computes on the CPU, and takes a while to start
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
     if not inputs:
