@@ -7,10 +7,12 @@
 All contestants take turns in one process, and so does the machine's matrix rate. The weights are
 untrained: they do not matter for the time. ``authors`` is a plain reimplementation of the released
 code's layout: (B, C, H, W) between the layers' parts, attention step by step, masks built anew.
+``openvino`` takes part on a CPU where it is installed.
 """
 
 import statistics
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import MethodType
 
 import torch
@@ -23,10 +25,11 @@ from glanet import ModelConfig, networks
 from glanet.device import choose_device
 from glanet.fast import fast_layers
 from glanet.inference import prepare
+from glanet.inference.openvino import OnOpenVINO
 from glanet.model.attention import WindowAttention, attend
 from glanet.model.layer import GLALayer
 
-PLAIN, PREPARED, AUTHORS = "plain", "prepared", "authors"
+PLAIN, PREPARED, AUTHORS, OPENVINO = "plain", "prepared", "authors", "openvino"
 REDUCED = f"{PREPARED}, bf16"
 MEMORY = "memory"
 
@@ -98,6 +101,8 @@ def contestants(model, device):
     }
     if torch.bfloat16 in dtypes(device):
         runs[REDUCED] = prepare(model, device, torch.bfloat16)
+    if device.type == "cpu" and find_spec("openvino"):
+        runs[OPENVINO] = OnOpenVINO(model)
     return runs
 
 

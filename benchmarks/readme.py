@@ -357,13 +357,13 @@ def photo():
 
 def inference():
     """How much sooner a prepared model answers than the plain one, and than the authors' layout."""
-    head = ("device", "preset", "scale", "LR image", "plain, s", "prepared", "in bf16")
+    head = ("device", "preset", "scale", "LR image", "plain, s", "prepared", "in bf16", "OpenVINO")
     rows = [(*head, "authors' layout")]
     for path in sorted(RESULTS.glob("inference-*.json")):
         entry = ledger(path.stem)
         seconds = f"{statistics.median(entry['seconds']['plain']):.3g}"
         found = entry["value"]
-        names = ("prepared", "prepared, bf16", "prepared to authors")
+        names = ("prepared", "prepared, bf16", "openvino", "prepared to authors")
         ratios = (f"{found[name]:.2f}×" if name in found else "–" for name in names)
         preset, side = path.stem.split("-")[1], entry["side"]
         shape = f"×{entry['scale']}", f"{side} × {entry.get('width', side)}"

@@ -41,6 +41,7 @@ from glanet.evaluation import benchmark
 from glanet.files import write_text
 from glanet.inference import batch, report
 from glanet.inference import export as exports
+from glanet.inference.openvino import OnOpenVINO
 from glanet.inference.photo import Enlarger
 from glanet.training.recipe import CHOICES, Recipe
 from glanet.weights import load, shipped_names
@@ -223,6 +224,7 @@ def upscale(
     tile: OptionalTile = None,
     ensemble: Flag = False,
     json: Flag = False,
+    engine: Literal["torch", "openvino"] = "torch",
     device: OptionalName = None,
 ) -> None:
     """Enlarge photographs: glanet upscale photo.jpg -o larger.png --scale 2
@@ -243,6 +245,7 @@ def upscale(
         tile: side of the tiles in LR pixels; default: the whole image, or tiles if it is large
         ensemble: average over the image's eight orientations: slightly better, eight times slower
         json: print a report in JSON
+        engine: what runs the network. openvino computes on the CPU, and takes a while to start
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
     if not inputs:
@@ -252,7 +255,7 @@ def upscale(
     plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
     warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which the notes name
     watcher, outcomes = report.Watcher(plan), []
-    enlarger = Enlarger(model.to(choose_device(device)), scale, tile, ensemble, alpha)
+    enlarger = Enlarger(_run_by(engine, model, device), scale, tile, ensemble, alpha)
     final = batch.upscale_all(plan, enlarger, watcher, quality, animated)
     with _ended_as_by_ctrl_c(signal.SIGTERM):
         try:
@@ -330,6 +333,18 @@ def _model_for(weights, scale):
     if scale is not None and scale > model.config.scale:
         raise CommandError(_wrong_scale(weights, model.config.scale, scale))
     return weights, model, scale or model.config.scale
+
+
+def _run_by(engine, model, device):
+    """The model on its device, as the engine runs it."""
+    if engine == "torch":
+        return model.to(choose_device(device))
+    if device not in (None, "cpu"):
+        raise CommandError(
+            f"--engine {engine} computes on the CPU; found --device {device}. "
+            "Leave one of the two out."
+        )
+    return OnOpenVINO(model)
 
 
 def _conclude(outcomes, quiet):

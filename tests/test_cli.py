@@ -113,6 +113,18 @@ def test_tiles_and_self_ensemble_are_used_when_asked_for(glanet, photo, tmp_path
     assert np.array_equal(read(tmp_path / "larger.png"), expected)
 
 
+def test_the_engine_runs_the_network(glanet, photo, tmp_path, monkeypatch):
+    def without_mean(model):  # another model, which shows in the result
+        model.mean.zero_()
+        return model
+
+    monkeypatch.setattr(cli, "OnOpenVINO", without_mean)
+    glanet("upscale", photo, "-o", tmp_path / "larger.png", "--engine", "openvino")
+    expected = upscale(without_mean(GLANet.from_pretrained("tiny-x2")), read(photo))
+    assert np.array_equal(read(tmp_path / "larger.png"), expected)
+    assert not np.array_equal(expected, upscale(tiny(), read(photo)))
+
+
 def test_a_photograph_too_large_for_memory_is_enlarged_in_tiles(
     glanet, photo, tmp_path, monkeypatch
 ):
@@ -161,6 +173,10 @@ def test_an_invalid_upscale_is_rejected_before_any_work_and_writes_nothing(
         ((photo, *out, "--tile", "big"), "glanet: --tile is big; expected a number of LR pixels"),
         ((photo, *out, "--device", "toaster"), "device 'toaster' is not available"),
         ((photo, *out, "--device", "meta"), "device 'meta' is not available"),
+        (
+            (photo, *out, "--engine", "openvino", "--device", "cuda"),
+            "--engine openvino computes on the CPU; found --device cuda",
+        ),
     ]
     before = sorted(path.name for path in tmp_path.iterdir())
     for arguments, says in rejections:

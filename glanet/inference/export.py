@@ -51,7 +51,7 @@ class AnySize(nn.Module):
 
 def _mirrored(size, multiple):
     """The places from which `reflect_to_multiple` takes the rows of an image of ``size`` rows."""
-    period = torch.full((1,), torch.sym_max(2 * (size - 1), 1), dtype=torch.int64)
+    period = torch.full((1,), 2 * (size - 1), dtype=torch.int64).clamp(min=1)
     index = torch.arange((size + multiple - 1) // multiple * multiple).remainder(period)
     return torch.minimum(index, (period - index).clamp(min=0))
 
@@ -77,7 +77,7 @@ def export(model: nn.Module, path: str | Path, format="onnx", dtype="float32", s
     model = model.eval().cpu()
     with atomic_path(path) as part, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about its own parts
-        run = _write(_traced(model, dtype), part, format)
+        run = _write(traced(model, dtype), part, format)
         found = max(_difference(run, model, size) for size in sizes_to_check(model))
         if not found <= TOLERANCE[dtype]:
             raise ExportError(
@@ -94,8 +94,8 @@ def sizes_to_check(model) -> list[tuple[int, int]]:
     return [(max(whole, 16), max(whole, 16)), (max(whole, 16) - 3, max(whole, 16) + 5), (1, 1)]
 
 
-def _traced(model, dtype):
-    """The graph of a model, for images of any size.
+def traced(model: nn.Module, dtype: str) -> torch.export.ExportedProgram:
+    """The graph of a model, for images of any size, as of `AnySize`.
 
     Raises:
         ExportError: what it does depends on the image's size in a way that no graph can say.
@@ -135,7 +135,7 @@ def _cannot(model, error):
     why = str(error).strip().partition("\n")[0]
     return ExportError(
         f"{title} cannot be exported for images of any size: {type(error).__name__}: {why}. "
-        "Use it from Python, with glanet.inference.upscale."
+        "PyTorch can run it: `glanet upscale`, or glanet.inference.upscale."
     )
 
 
