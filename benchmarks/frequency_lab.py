@@ -5,13 +5,14 @@
 Measures `glanet.analysis.claims` for ``tiny-x2``, ``light-x2`` and every finished GLA-Net of
 `benchmarks.ablation`, each beside untrained networks of its shape: the entry ``frequency-lab``.
 Then what noise, lesions, training without a part, and the linear part do: the entry
-``frequency-lab-causes``.
+``frequency-lab-causes``, if there are finished networks that were trained without a part.
 
 What was measured of a network is kept in ``--folder``, and is not measured again: start the same
 command again to add runs that have finished since.
 """
 
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,7 @@ class Options:
     folder: Path = Path("runs/frequency-lab")  # where measured networks are kept
     photographs: int = 40
     networks: int = 20  # untrained, of each shape
-    compared: int = 8  # photographs on which untrained networks are measured
+    compared: int = 40  # photographs on which untrained networks are measured
     noisy: int = 4  # photographs to whose tokens noise is added
     side: int = 96  # HR pixels
 
@@ -69,7 +70,8 @@ def main(options: Options):
     photos = photographs(options.photographs, options.side)
     models = {name: load(name) for name in SHIPPED} | seeds(options.ablation, "gla-net")
     record_claims(models, photos, options)
-    record_causes(models, photos, options)
+    if growth := retrained(options.ablation, photos):
+        record_causes(growth, models, photos, options)
 
 
 def seeds(folder, variant):
@@ -88,12 +90,10 @@ def record_claims(models, photos, options):
     """The entry ``frequency-lab``: every network's outcomes, what they follow from, and counts."""
     images, found = lr_images(photos), {}
     for name, model in models.items():
-        trained = kept(options.folder / f"{name}.npz", lambda m=model: measure(m, images))
-        null = nulls(model.config, images[: options.compared], options)
-        even = kept(
-            options.folder / f"{name}-even.npz",
-            lambda m=model: evenly(m, images[: options.compared]),
-        )
+        few = images[: options.compared]
+        trained = kept(options.folder, name, partial(measure, model), images)
+        null = nulls(model.config, few, options)
+        even = kept(options.folder, f"{name}-even", partial(evenly, model), few)
         found[name] = summary(trained, null, even)
     outcomes = [
         {claim: its["outcome"] for claim, its in each["claims"].items()} for each in found.values()
@@ -129,17 +129,23 @@ def nulls(config, images, options):
     shape = f"{config.channels}x{'-'.join(map(str, config.layers_by_block))}"
     return [
         kept(
-            options.folder / f"untrained-{shape}-{seed}.npz",
-            lambda seed=seed: measure(untrained(config, seed), images),
+            options.folder,
+            f"untrained-{shape}-{seed}",
+            partial(measure, untrained(config, seed)),
+            images,
         )
         for seed in tqdm(range(options.networks), desc=f"untrained {shape}")
     ]
 
 
-def kept(path, measure_it):
-    """What is kept in a file of that name; else what ``measure_it`` returns, which is then kept."""
+def kept(folder, name, measure_it, images):
+    """What is kept of so many images of that size; else what ``measure_it(images)`` returns.
+
+    That is then kept.
+    """
+    path = folder / f"{name}-{len(images)}x{images.shape[-1]}px.npz"
     if not path.exists():
-        found = measure_it()
+        found = measure_it(images)
         arrays = {
             f"{field.name}/{key}": values
             for field in fields(Division)
@@ -196,7 +202,7 @@ def rounded(values):
 # Causes
 
 
-def record_causes(models, photos, options):
+def record_causes(growth, models, photos, options):
     """The entry ``frequency-lab-causes``: noise, lesions and retraining, and the linear part."""
     images = lr_images(photos)[: options.noisy]
     config = models["tiny-x2"].config
@@ -210,7 +216,7 @@ def record_causes(models, photos, options):
     }
     ledger.record(
         "frequency-lab-causes",
-        {"lesion and retrained": retrained(options.ablation, photos)},
+        {"lesion and retrained": growth},
         "dB by which the error grows, below 1/8, 1/8 to 1/4, above 1/4 cycles per HR pixel",
         noise=noise,
         noise_unit="dB: change of the image by noise below 1/8 over that by noise above 1/4 cycles "

@@ -398,8 +398,11 @@ def division(photographs, tilt=0.0):
 
 
 def test_a_network_that_was_measured_is_not_measured_again(tmp_path):
-    first = frequency_lab.kept(tmp_path / "tiny.npz", lambda: division(3))
-    again = frequency_lab.kept(tmp_path / "tiny.npz", None)
+    three, four = torch.zeros(3, 3, 32, 32), torch.zeros(4, 3, 32, 32)
+    first = frequency_lab.kept(tmp_path, "tiny", lambda images: division(len(images)), three)
+    again = frequency_lab.kept(tmp_path, "tiny", None, three)
+    more = frequency_lab.kept(tmp_path, "tiny", lambda images: division(len(images)), four)
+    assert more.image["above 1/4"].shape == (4,)  # of other photographs, it is
     for found in (first, again):
         assert list(found.ratio) == ["below 1/8", "1/8 to 1/4", "above 1/4"]
         np.testing.assert_array_equal(found.tilt["Inception"], division(3).tilt["Inception"])
@@ -428,6 +431,20 @@ def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, mo
     asked.clear()
     frequency_lab.record_claims(models, photos, options)
     assert not asked
+
+
+def test_what_retraining_did_stays_where_no_retrained_network_is_at_hand(tmp_path, monkeypatch):
+    recorded = []
+    monkeypatch.setattr(frequency_lab, "record_claims", lambda *_: recorded.append("claims"))
+    monkeypatch.setattr(frequency_lab, "record_causes", lambda *_: recorded.append("causes"))
+    options = frequency_lab.Options(tmp_path / "ablation", tmp_path / "kept", photographs=2)
+    for name in ("gla-net-seed0", "without-attention-seed1"):  # no pair
+        load("tiny-x2").save_pretrained(options.ablation / name / "weights")
+    frequency_lab.main(options)
+    assert recorded == ["claims"]
+    load("tiny-x2").save_pretrained(options.ablation / "without-attention-seed0" / "weights")
+    frequency_lab.main(options)
+    assert recorded == ["claims", "claims", "causes"]
 
 
 def test_only_finished_runs_are_seeds(tmp_path):

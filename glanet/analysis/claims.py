@@ -169,9 +169,10 @@ def measure(model, images) -> Division:
 
 def _measure(model, images):
     found = {field: {} for field in ("tilt", "reach", "near", "ratio", "image")}
-    read = listen(model, images, {name: layer.norm1 for name, layer in layers(model).items()})
+    norms = {name: layer.norm1 for name, layer in layers(model).items()}
+    heard = listen(model, images, norms | {"whole": model})
     for name, layer in layers(model).items():
-        tokens, energy = read[name].output, {}
+        tokens, energy = heard[name].output, {}
         before = _tilt(power_spectrum(tokens))
         for tool, function in tools(layer).items():
             with torch.no_grad():
@@ -187,20 +188,22 @@ def _measure(model, images):
         field: {key: np.stack(values, axis=1) for key, values in by_key.items()}
         for field, by_key in found.items()
     }
-    changes = {tool: power_spectrum(change) for tool, change in changes_of(model, images).items()}
+    changes = changes_of(model, images, heard["whole"].output)
+    changes = {tool: power_spectrum(change) for tool, change in changes.items()}
     for band, edges in BANDS.items():
         # the same waves, in cycles per HR pixel
         found["image"][band] = _ratio(changes, *(edge / model.config.scale for edge in edges))
     return found
 
 
-def changes_of(model, images) -> dict[str, torch.Tensor]:
+def changes_of(model, images, whole) -> dict[str, torch.Tensor]:
     """What cutting each tool in all layers changes in the enlarged images: {tool: (B, H, W, 3)}.
 
-    Cut: each channel of the outputs is replaced by its mean over the image.
+    ``whole`` are the images that the uncut model makes. Cut: each channel of the outputs is
+    replaced by its mean over the image.
     """
+    changes = {}
     with torch.no_grad():
-        whole, changes = model(images), {}
         for tool, names in TOOLS.items():
             with operate(model, "mean", *names):
                 changes[tool] = (whole - model(images)).permute(0, 2, 3, 1)

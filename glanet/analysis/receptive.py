@@ -70,13 +70,16 @@ def dependence(function, tokens, *, spacing=16, draws=4, seed=0) -> Dependence:
     """
     generator = torch.Generator().manual_seed(seed)
     sums = torch.zeros(len(tokens), spacing // 2 + 1, dtype=torch.float64)
+    tokens = tokens.detach().requires_grad_()
+    output = function(tokens)
     for _ in range(draws):
         row, column = torch.randint(spacing, (2,), generator=generator).tolist()
-        tokens = tokens.detach().requires_grad_()
-        picked = function(tokens)[:, row::spacing, column::spacing]
+        picked = output[:, row::spacing, column::spacing]
         # the same in all images, so that an image's result depends on no other image
         signs = torch.randint(2, picked.shape[1:], generator=generator) * 2.0 - 1
-        (gradient,) = torch.autograd.grad((picked * signs.to(picked)).sum(), tokens)
+        (gradient,) = torch.autograd.grad(
+            (picked * signs.to(picked)).sum(), tokens, retain_graph=True
+        )
         down, across = (
             ((torch.arange(size) - start + spacing // 2) % spacing - spacing // 2).abs()
             for size, start in zip(tokens.shape[1:3], (row, column), strict=True)

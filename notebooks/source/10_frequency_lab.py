@@ -219,7 +219,8 @@ for claim in CLAIMS:
 # - **What was known.** Earlier versions of this notebook had measured `tiny-x2` when the table was
 #   written, and a trial on three photographs changed claims five and six from shares to ratios. So
 #   `tiny-x2` alone confirms nothing. `light-x2` and the networks of other seeds in section 11 had not
-#   been measured.
+#   been measured. Their first measurement compared them with untrained networks on eight photographs;
+#   the one that you see there compares them on all photographs. No rule changed.
 #
 # Claim five is the sum of claims one and three: it compares attention with Inception directly, and
 # may be decided where they are not.
@@ -298,7 +299,7 @@ photos = photographs(
 )
 lr = {name: imresize(photo, 1 / 2) for name, photo in photos.items()}
 images = torch.cat([to_tensor(image) for image in lr.values()])
-few = images[:8]  # for what takes long
+few = images[: by_profile(smoke=3, learn=8, full=100)]  # for what takes long
 
 motorcycle = middle(data.stereo_motorcycle()[0], side=192)
 lr_motorcycle = imresize(motorcycle, 1 / 2)
@@ -403,17 +404,28 @@ print(f"sum of parts and bias, minus the fusion's output: {gap.abs().max():.0e}"
 
 # %% [markdown]
 # The remaining difference is the rounding of float32. Now measure all layers and all photographs,
-# in eval mode. `sum_spectrum` measures each part and the sum of all parts.
+# in eval mode. `sum_spectrum` measures each part and the sum of all parts. The next cell also makes
+# the untrained networks of section 2, and measures them on a few of the photographs.
 
 # %%
+from glanet.analysis.claims import untrained
 from glanet.analysis.probes import branch_outputs
 from glanet.analysis.spectrum import sum_spectrum
 
+
+def spectra_of(owner, heard):
+    """{layer: the spectra of its branches' contributions and of their sum}."""
+    return {
+        name: sum_spectrum(contributions(heard[name], layer.fuse))
+        for name, layer in layers(owner).items()
+    }
+
+
 heard = branch_outputs(model, images)
-spectra = {
-    name: sum_spectrum(contributions(heard[name], layer.fuse))
-    for name, layer in layers(model).items()
-}
+spectra = spectra_of(model, heard)
+
+fresh_models = [untrained(config, seed) for seed in range(by_profile(smoke=3, learn=20, full=40))]
+fresh_spectra = [spectra_of(fresh, branch_outputs(fresh, few)) for fresh in fresh_models]
 
 # %% [markdown]
 # **Prediction.** One branch contributes the *coarsest* features: over all layers, it has the
@@ -426,11 +438,21 @@ guess = ...
 from glanet.analysis.probes import BRANCHES
 from glanet.course.kit.predictions import reveal_choice
 
-shares = {
-    branch: [spectrum.parts[branch].high_share().mean() for spectrum in spectra.values()]
-    for branch in BRANCHES
-}
-coarsest = min(BRANCHES, key=lambda branch: np.mean(shares[branch]))
+
+def shares_of(spectra):
+    """{branch: the share of its energy above 0.25 in each layer}."""
+    return {
+        branch: [spectrum.parts[branch].high_share().mean() for spectrum in spectra.values()]
+        for branch in BRANCHES
+    }
+
+
+def coarsest_of(shares):
+    return min(BRANCHES, key=lambda branch: np.mean(shares[branch]))
+
+
+shares = shares_of(spectra)
+coarsest = coarsest_of(shares)
 reveal_choice(
     guess,
     coarsest,
@@ -439,12 +461,25 @@ reveal_choice(
 )
 
 # %% [markdown]
-# The shares, layer by layer. White noise has 0.75.
+# The shares, layer by layer, and their mean. White noise has 0.75. The last two columns are the
+# lowest and the highest mean among the untrained networks. "Even" is attention with even weights in
+# its windows: what it has, the windows have made.
 
 # %%
-print(f"{'':10}", *(f"{name:>5}" for name in spectra))
+from glanet.analysis.surgery import even_weights
+
+with even_weights(model):
+    even_shares = shares_of(spectra_of(model, branch_outputs(model, images)))["attention"]
+fresh_shares = [shares_of(found) for found in fresh_spectra]
+
+print(f"{'':9}", *(f"{name:>4}" for name in spectra), " mean  untrained")
 for branch in BRANCHES:
-    print(f"{branch:10}", *(f"{share:5.2f}" for share in shares[branch]))
+    means = [np.mean(found[branch]) for found in fresh_shares]
+    row = *shares[branch], np.mean(shares[branch])
+    print(f"{branch:9}", *(f"{n:4.2f}" for n in row), f" {min(means):.2f} to {max(means):.2f}")
+print(f"{'even':9}", *(f"{share:4.2f}" for share in (*even_shares, np.mean(even_shares))))
+like = sum(coarsest_of(found) == coarsest for found in fresh_shares)
+print(f"{coarsest} is the coarsest in {like} of {len(fresh_shares)} untrained networks")
 
 # %% [markdown]
 # Now look at the complete curves, in the first two layers and the last. The band around a curve is
@@ -472,8 +507,8 @@ from glanet.course.lessons.frequency_lab.figures import band_shares
 band_shares(spectra)
 
 # %% [markdown]
-# Bars without a comparison decide nothing. Would an untrained network look like this? Section 11
-# takes max, 3, 5 and 7 together, as the paper does, and compares with twenty untrained networks.
+# Bars without a comparison decide nothing. Section 11 takes max, 3, 5 and 7 together, as the paper
+# does, and compares each layer with that of the untrained networks.
 
 # %% [markdown]
 # ## 4 · Attention as a filter
@@ -677,10 +712,8 @@ print(
 # window gets the same weight. What it passes is what the windows pass.
 
 # %%
-from glanet.analysis.claims import untrained
 from glanet.analysis.coherence import value_path
 from glanet.analysis.probes import listen
-from glanet.analysis.surgery import even_weights
 
 attentions = {name: layer.attention for name, layer in layers(model).items()}
 
@@ -700,7 +733,6 @@ with even_weights(model):
 transfers(transfer, even, floors)
 
 # %%
-fresh_models = [untrained(config, seed) for seed in range(by_profile(smoke=3, learn=20, full=40))]
 of_fresh = [filters_of(fresh, few) for fresh in fresh_models]
 
 
@@ -798,16 +830,24 @@ for name, curve in curves.items():
     print(
         f"{name:20} above 1/4: {curve[:, 8:].mean():5.1f} dB  below 1/8: {curve[:, :4].mean():5.1f} dB"
     )
-finer = [
-    spectrum.parts["max"].high_share().mean() > spectrum.together.high_share().mean()
-    for spectrum in spectra.values()
-]
-print(f"finer than the sum of all branches in {sum(finer)} of {len(finer)} layers")
+
+
+def layers_with_finer_max(spectra):
+    """In how many layers the max branch has a larger share above 0.25 than the sum of all."""
+    return sum(
+        spectrum.parts["max"].high_share().mean() > spectrum.together.high_share().mean()
+        for spectrum in spectra.values()
+    )
+
+
+counts = [layers_with_finer_max(found) for found in fresh_spectra]
+print(f"finer than the sum of all branches in {layers_with_finer_max(spectra)} of {len(spectra)}")
+print(f"layers; in untrained networks in {min(counts)} to {max(counts)}")
 
 # %% [markdown]
 # Compare the two columns. Compared with an average, the maximum preserves fine detail, and it
 # preserves more of it in images than in noise. Does that make it a *high-frequency branch*? The
-# last line counts the layers in which it does.
+# last two lines count the layers in which it does.
 
 # %% [markdown]
 # ## 7 · The footprint of windows
@@ -1004,30 +1044,26 @@ print(f"attention: {squared[19, 19] / squared.sum():.0%} of the sum of squares i
 # %% [markdown]
 # How far does each tool look, in all layers and from many pixels? The *reach* is the mean distance
 # of the pixels that an output pixel depends on, weighted by the squared derivatives. A mean over a
-# window has a reach of its own, so even weights stand beside it again, and an untrained network.
+# window has a reach of its own, so even weights stand beside it again, and the untrained networks.
+# `measure` takes the reach, and with it the other quantities of section 2, for section 11.
 
 # %%
-from glanet.analysis.probes import tools
-from glanet.analysis.receptive import dependence
+from glanet.analysis.claims import TOOLS, measure
 
-
-def reaches(owner, tool):
-    """The reach of a tool in each layer, in pixels."""
-    norms = listen(owner, few, {name: layer.norm1 for name, layer in layers(owner).items()})
-    return [
-        dependence(tools(layer)[tool], norms[name].output, draws=1).reach().mean()
-        for name, layer in layers(owner).items()
-    ]
-
-
-table = {f"{tool}, tiny-x2": reaches(model, tool) for tool in ("attention", "Inception")}
+tiny = measure(model, images)
 with even_weights(model):
-    table["attention, even weights"] = reaches(model, "attention")
-for tool in ("attention", "Inception"):
-    table[f"{tool}, untrained"] = reaches(fresh_models[0], tool)
+    flat = measure(model, few)
+null = [measure(fresh, few) for fresh in fresh_models]
+
 print("reach in pixels         ", *(f"{name:>5}" for name in layers(model)))
-for title, values in table.items():
-    print(f"{title:24}", *(f"{value:5.2f}" for value in values))
+for tool in TOOLS:
+    table = {"tiny-x2": tiny.reach[tool].mean(0)}
+    if tool == "attention":
+        table["even weights"] = flat.reach[tool].mean(0)
+    among = [other.reach[tool].mean(0) for other in null]
+    table |= {"untrained, least": np.min(among, 0), "most": np.max(among, 0)}
+    for title, values in table.items():
+        print(f"{tool:10}{title:>16}", *(f"{value:5.2f}" for value in values))
 
 # %% [markdown]
 # Is attention *global* because it reaches further than Inception? Compare it with even weights
@@ -1107,27 +1143,30 @@ print("log |F|, finest − DC:   ", check.over_dc.mean(0).round(1))
 # So the lab plots the share of energy above 0.25, after subtracting the mean. The stages are: F_s,
 # the input of the trunk; "mix", after attention and convolutions were added; "MLP", after the MLP
 # (multilayer perceptron); "block", after the 3×3 convolution of a block; F_d, the output of the
-# trunk. The figure compares the trained network with an untrained one. Its lower panel shows the
-# measure of Park and Kim.
+# trunk. The figure compares the trained network with the untrained ones: one more of them would lie
+# in the shade, 95 times in 100. The lower panel shows the measure of Park and Kim.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import trajectories
 
-depth = {
-    "trained": trajectory(passing),
-    "untrained": trajectory(stages(fresh_models[0], images)),
-}
-trajectories(depth)
+depth = trajectory(passing)
+fresh_depth = [trajectory(stages(fresh, few)) for fresh in fresh_models]
+trajectories(depth, fresh_depth)
+
 
 # %%
-share = dict(zip(depth["trained"].stages, depth["trained"].high.mean(0), strict=True))
-names = list(share)
+def steps_of(found, kind):
+    """By how much each stage of a kind raises the share of high frequencies."""
+    steps = np.diff(found.high.mean(0))
+    return [s for s, stage in zip(steps, found.stages[1:], strict=True) if stage.endswith(kind)]
+
+
 for kind in ("mix", "MLP", "block"):
-    steps = [
-        share[stage] - share[names[i]] for i, stage in enumerate(names[1:]) if stage.endswith(kind)
-    ]
+    steps = steps_of(depth, kind)
+    among = [sum(s > 0 for s in steps_of(other, kind)) for other in fresh_depth]
     print(f"{kind:6} raises the share in {sum(s > 0 for s in steps)} of {len(steps)}:")
     print(" ", *(f"{s:+.2f}" for s in steps))
+    print(f"  in untrained networks in {min(among)} to {max(among)}")
 
 # %% [markdown]
 # (A "mix" at the start of a block also includes the 1×1 convolution of the dense connections.)
@@ -1193,19 +1232,19 @@ print(short_lines(", ".join(worse) or "none"))
 guess = ...
 
 # %%
-from glanet.analysis.claims import TOOLS
-
+lesions = {f"without {tool}": operate(model, "mean", *names) for tool, names in TOOLS.items()}
+lesions["with even weights"] = even_weights(model)
 growth, cost = {}, {}
-for tool, names in TOOLS.items():
-    with operate(model, "mean", *names):
+for title, lesion in lesions.items():
+    with lesion:
         lesioned = {name: upscale(model, image) for name, image in lr.items()}
-    cost[tool] = np.mean(
+    cost[title] = np.mean(
         [psnr_y(before[n], photos[n], 2) - psnr_y(lesioned[n], photos[n], 2) for n in photos]
     )
     by_frequency = of_network.gain_over(errors_of(lesioned))
-    growth[tool] = {title: by_frequency[:, band].mean(1) for title, band in bands.items()}
+    growth[title] = {third: by_frequency[:, band].mean(1) for third, band in bands.items()}
 
-costlier = max(TOOLS, key=lambda tool: growth[tool]["below 1/8"].mean())
+costlier = max(TOOLS, key=lambda tool: growth[f"without {tool}"]["below 1/8"].mean())
 reveal_choice(
     guess,
     costlier,
@@ -1213,15 +1252,20 @@ reveal_choice(
     because="This holds for the mean over all photographs, with one cut at a time in all layers.",
 )
 
+# %% [markdown]
+# Attention has a third row: even weights, as everywhere. If they cost as much as no attention at all,
+# the image needs the weights, and not the mean over a window. An untrained network has no row, as it
+# has no quality to lose. What a cut changes in *its* image is claim six of the table.
+
 # %%
-for tool, loss in cost.items():
-    print(f"without {tool}, PSNR falls by {loss:.2f} dB; the error grows")
-    for title, grown in growth[tool].items():
-        print(f"  {title:11} by {grown.mean():4.1f} dB")
+for title, loss in cost.items():
+    print(f"{title}, PSNR falls by {loss:.2f} dB; the error grows")
+    for third, grown in growth[title].items():
+        print(f"  {third:11} by {grown.mean():5.2f} dB")
 print("growth without attention less growth without Inception:")
-for title in bands:
-    more = t_interval(growth["attention"][title] - growth["Inception"][title])
-    print(f"  {title:11} {more.mean:+.2f} dB, {more.low:+.2f} to {more.high:+.2f}")
+for third in bands:
+    more = t_interval(growth["without attention"][third] - growth["without Inception"][third])
+    print(f"  {third:11} {more.mean:+.2f} dB, {more.low:+.2f} to {more.high:+.2f}")
 
 # %% [markdown]
 # Look at one cut: the engine of the motorcycle, after replacing attention by its mean in all
@@ -1266,6 +1310,7 @@ explore_surgery(
 
 # %%
 from glanet.course.kit.paths import results
+from glanet.networks import to_dict
 
 causes_entry = results("frequency-lab-causes")
 if causes_entry is None:
@@ -1281,7 +1326,8 @@ else:
 # what a network loses. Do this to each branch, at its input and at its output, in all layers at
 # once. The noise has a tenth of the deviation of what it is added to. If attention works with low
 # frequencies and the convolutions with high ones, noise below 1/8 should hurt through attention, and
-# noise above 1/4 through the convolutions.
+# noise above 1/4 through the convolutions. "Even weights" is noise at attention whose weights are
+# even: what a mean over windows depends on.
 
 # %%
 from glanet.analysis.claims import BANDS as THIRDS
@@ -1300,20 +1346,24 @@ for where in ("input", "output"):
         )
         for branch in BRANCHES
     }
+    with even_weights(model):
+        sensitivity[f"noise at the {where}"]["even weights"] = noise_response(
+            model, few, THIRDS.values(), parts=attentions.values(), where=where
+        )
 sensitivities(sensitivity)
 
 # %% [markdown]
 # Would an untrained network show this too? If the results are in this copy, the next cell shows by
-# how many dB low noise changes the image more than high noise: in trained networks, and the interval
-# in which one more untrained network would lie, 95 times in 100.
+# how many dB low noise changes the image more than high noise: in trained networks of the shape of
+# `tiny`, and the interval in which one more untrained network of this shape would lie, 95 times in
+# 100.
 
 # %%
 if causes_entry is not None:
-    noise_entry = dict(causes_entry["noise"])
-    null_noise = noise_entry.pop("untrained tiny")
-    for place, (_, lowest, highest) in null_noise.items():
+    alike = [n for n, shape in causes_entry["networks"].items() if shape == to_dict(config)]
+    for place, (_, lowest, highest) in causes_entry["noise"]["untrained tiny"].items():
         print(f"{place}, untrained {lowest:.1f} to {highest:.1f}")
-        print(" ", ", ".join(f"{name} {one[place]:.1f}" for name, one in noise_entry.items()))
+        print(" ", ", ".join(f"{n} {causes_entry['noise'][n][place]:.1f}" for n in alike))
 
 # %% [markdown]
 # **What a fixed filter explains.** Deng and others (ICML 2024) split a network into two parts. One
@@ -1334,18 +1384,21 @@ with torch.no_grad():
     for tool, names in TOOLS.items():
         with operate(model, "mean", *names):
             parts[f"without {tool}"] = model(few)
+    with even_weights(model):
+        parts["even weights"] = model(few)
 shares = {name: explained(enlarged, part, border=16) for name, part in parts.items()}
 linear_shares(shares, scale=config.scale)
 
 # %% [markdown]
 # Read it from below: the gap between "without attention" and 1 is what attention adds to the image,
-# at each frequency. The gap between "linear part" and 1 is what no fixed filter can do.
+# at each frequency. The gap between "even weights" and 1 is what its weights add to the mean over a
+# window. The gap between "linear part" and 1 is what no fixed filter can do.
 
 # %% [markdown]
 # ## 11 · The table
 #
-# Now the table of section 2, as it was written. `measure` takes all six quantities, `untrained`
-# makes networks that have learned nothing, and `judge` decides.
+# Now the table of section 2, as it was written. `measure` has taken all six quantities in section 8,
+# of `tiny-x2` and of the untrained networks, and `judge` decides.
 #
 # **Prediction.** For how many of the six claims is `tiny-x2` *for* the sentence: present, and more
 # than in untrained networks?
@@ -1354,17 +1407,12 @@ linear_shares(shares, scale=config.scale)
 guess = ...
 
 # %%
-from glanet.analysis.claims import judge, leaning, measure, verdict
-
-trained = measure(model, images)
-null = [measure(fresh, few) for fresh in fresh_models]
-with even_weights(model):
-    flat = measure(model, few).claims()
+from glanet.analysis.claims import judge, leaning, verdict
 
 null_claims = {
     claim.name: np.stack([other.claims()[claim.name] for other in null]) for claim in CLAIMS
 }
-judged = judge(trained.claims(), null_claims)
+judged = judge(tiny.claims(), null_claims)
 outcomes = {name: found.outcome for name, found in judged.items()}
 in_favour = sum(outcome == "for" for outcome in outcomes.values())
 reveal(guess, in_favour, unit="of 6", close=0, because="The table says why.")
@@ -1375,7 +1423,7 @@ for name, found in judged.items():
     ours, others = found.trained, found.untrained
     print(
         f"{name:18}{ours.mean:7.2f} {ours.low:7.2f}{ours.high:7.2f}"
-        f" {others.low:7.2f}{others.high:7.2f}{flat[name].mean():7.2f}"
+        f" {others.low:7.2f}{others.high:7.2f}{flat.claims()[name].mean():7.2f}"
     )
 
 # %%
@@ -1390,17 +1438,19 @@ print("verdict on tiny-x2:", verdict(outcomes))
 #
 # One figure for the frequencies: the energy of attention over that of Inception in each band, against
 # the mean of the three bands. If the sentence were true, the black line would lie above 0 on the
-# left, below 0 on the right, and outside of the shade.
+# left, below 0 on the right, and outside of the shade. Single layers decide nothing: one in twenty
+# lies outside by chance.
 
 # %%
 from glanet.course.lessons.frequency_lab.figures import division
 
-division(leaning(trained, null), networks=len(null))
+division(leaning(tiny, null), networks=len(null))
 
 # %% [markdown]
 # **Is it this network, or all?** The same table was measured for `light-x2`, which has 16 layers,
 # and for networks of the shape of `tiny` that were trained from other seeds, each beside untrained
-# networks of its own shape. If the results are in this copy, here they are.
+# networks of its own shape. There the untrained networks see as many photographs as the cell prints,
+# so it may decide what eight photographs leave open. If the results are in this copy, here they are.
 
 # %%
 from IPython.display import display
@@ -1662,20 +1712,74 @@ reveal_choice(
 )
 
 # %% [markdown]
-# And this is what answers the four questions of a sceptic:
+# Four questions of a sceptic remain. The next cells answer them from the table.
 #
-# - *Would an untrained network show this too?* The column "untrained", and the shade.
-# - *How many of these would come out by chance?* With Holm's correction, any at all in 5 % of such
-#   tables.
-# - *Is it attention, or the window?* The column "even".
-# - *Is it this network, or all?* The table of networks in section 11.
+# ### Would an untrained network show this too?
 #
+# What `tiny-x2` shows as untrained networks do, training has not brought about.
+
+# %%
+sides = {1: "more than untrained", 0: "like untrained", -1: "less than untrained"}
+for side, words in sides.items():
+    names = [name for name, found in judged.items() if found.learned == side]
+    print(short_lines(f"{words:20} {', '.join(names) or 'none'}", hang=" " * 21))
+
+# %% [markdown]
+# ### How many of these would come out by chance?
+#
+# Try it: let each untrained network take the place of the trained one, and let the others judge it.
+# Whatever comes out is chance. Holm's correction promises a wrong decision in at most 5 % of the
+# tables.
+
+# %%
+tables = []
+for i, other in enumerate(null):
+    others = {name: np.delete(values, i, axis=0) for name, values in null_claims.items()}
+    tables.append([found.outcome != "neither" for found in judge(other.claims(), others).values()])
+decisions = 2 * len(CLAIMS)
+print(f"{decisions} decisions: uncorrected, {0.05 * decisions:.1f} by chance in each table")
+print(f"corrected, untrained networks: {sum(map(sum, tables))} outcomes that are not neither,")
+print(f"in {sum(map(any, tables))} of {len(tables)} tables")
+
+# %% [markdown]
+# ### Is it attention, or the window?
+#
+# Even weights leave only the window. The interval is that of attention less even weights, over the
+# photographs on which both were measured.
+
+# %%
+for claim in CLAIMS:
+    if claim.part != "convolutions":
+        learned, windows = (found.claims()[claim.name].mean(-1) for found in (tiny, flat))
+        more = t_interval(learned[: len(windows)] - windows)
+        print(
+            f"{claim.name:17}{learned.mean():6.2f} even weights {windows.mean():6.2f}"
+            f" less {more.low:6.2f} to {more.high:6.2f}"
+        )
+print("loss of PSNR, dB:", ", ".join(f"{title} {loss:.2f}" for title, loss in cost.items()))
+
+# %% [markdown]
+# Where even weights say as much as attention or more, the window does what the sentence credits
+# attention with.
+#
+# ### Is it this network, or all?
+#
+# The count over all networks of section 11.
+
+# %%
+if lab is None:
+    print("This copy has no results of other networks.")
+else:
+    for name, counts in lab["value"].items():
+        print(f"{name:19}", ", ".join(f"{outcome} {n}" for outcome, n in counts.items()))
+
+# %% [markdown]
 # Some questions stay open. Mention them with your verdict:
 #
 # - All networks are small, and enlarge by 2. The paper's has 36 layers and other data.
-# - Untrained networks are measured on eight photographs only, as they take long. Photographs differ
-#   by several dB, so a difference of two or three can be missed. "Like untrained" means that eight
-#   photographs do not tell them apart.
+# - Here, untrained networks are measured on eight photographs only, as they take long. Photographs
+#   differ by several dB, so a difference of two or three can be missed. "Like untrained" means that
+#   these photographs and twenty networks do not tell them apart.
 # - "Untrained" and "trained" are not the only pair. A network trained on other images would be
 #   another null.
 # - The quantities were chosen by people who had seen `tiny-x2`. Six others may say something else.

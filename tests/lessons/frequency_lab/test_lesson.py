@@ -18,6 +18,7 @@ from glanet.analysis.footprint import Footprint, fold
 from glanet.analysis.probes import record
 from glanet.analysis.receptive import Attribution, ReceptiveField
 from glanet.analysis.spectrum import BANDS, FREQUENCY, Spectrum, SumSpectrum
+from glanet.analysis.statistics import prediction
 from glanet.course.kit.paths import NOTEBOOKS
 from glanet.course.lessons.frequency_lab import exercises, figures
 from glanet.course.lessons.frequency_lab.widgets import explore_surgery
@@ -646,16 +647,21 @@ def test_attributions_share_one_scale_about_zero_and_mark_the_square():
         assert [patch.get_bbox().bounds for patch in axes.patches] == [(5, 3, 4, 4)]
 
 
-def test_trajectories_draw_every_stage_on_both_measures():
+def test_trajectories_draw_every_stage_on_both_measures_before_the_untrained_networks():
     stages = ("F_s", "1.1 mix", "F_d")
     high, over_dc = RNG.random((5, 3)) / 2, RNG.normal(size=(5, 3))
     found = Trajectory(stages, high, over_dc)
-    drawn = figures.trajectories({"trained": found, "fresh": found})
+    fresh = [Trajectory(stages, 0 * high + level, over_dc) for level in (0.6, 0.7, 0.65)]
+    drawn = figures.trajectories(found, fresh)
     above, below = drawn.axes
     assert list(above.lines[0].get_xdata()) == list(stages)
     np.testing.assert_allclose(above.lines[0].get_ydata(), high.mean(0))
-    np.testing.assert_allclose(below.lines[1].get_ydata(), over_dc.mean(0))
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["trained", "fresh"]
+    np.testing.assert_allclose(below.lines[0].get_ydata(), over_dc.mean(0))
+    shade = above.collections[0].get_paths()[0].vertices[:, 1]
+    expected = prediction(np.array([0.6, 0.7, 0.65]))
+    assert (shade.min(), shade.max()) == pytest.approx((expected.low, expected.high))
+    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert labels == ["3 untrained networks", "trained"]
 
 
 def test_a_drawing_is_written_in_few_colours():
@@ -691,6 +697,9 @@ def test_the_division_is_drawn_band_by_band_whatever_the_loudness():
     labels = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert labels == ["5 untrained networks", "trained, W-MSA", "trained, SW-MSA"]
     assert drawn.get_size_inches()[0] * drawn.dpi == 900
+    drawn.savefig(written := BytesIO(), format="png")
+    red, green, blue = np.moveaxis(np.array(Image.open(written).convert("RGB")), -1, 0)
+    assert (red == green).all() and (green == blue).all()  # nothing is lost in a grey print
 
 
 def test_outcomes_stand_in_the_row_of_their_network():
@@ -703,8 +712,10 @@ def test_outcomes_stand_in_the_row_of_their_network():
 
 def test_sensitivities_are_relative_to_each_branch():
     change = np.array([[1.0, 0.1, 0.01]] * 4)
-    loud = {branch: 100.0**number * change for number, branch in enumerate(BRANCHES)}
+    names = (*BRANCHES, "even weights")
+    loud = {branch: 100.0**number * change for number, branch in enumerate(names)}
     (axes,) = figures.sensitivities({"input": loud}).axes
+    assert len(axes.containers) == len(names)
     for bars in axes.containers:
         np.testing.assert_allclose(bars.lines[0].get_ydata(), [10, 0, -10], atol=1e-9)
 
@@ -712,11 +723,11 @@ def test_sensitivities_are_relative_to_each_branch():
 def test_linear_shares_show_each_part_and_the_limit_of_lr():
     shares = {
         name: np.full((3, BANDS), value)
-        for name, value in zip("abcd", (1, 0.5, 0, 0.2), strict=True)
+        for name, value in zip("abcde", (1, 0.5, 0, 0.2, 0.9), strict=True)
     }
     axes = figures.linear_shares(shares, scale=2).axes[0]
-    heights = [line.get_ydata()[3] for line in axes.lines[:4]]
-    assert heights == pytest.approx([1, 0.5, 0, 0.2])
+    heights = [line.get_ydata()[3] for line in axes.lines[:5]]
+    assert heights == pytest.approx([1, 0.5, 0, 0.2, 0.9])
     assert any(list(line.get_xdata()) == [0.25, 0.25] for line in axes.lines)
 
 
@@ -753,16 +764,38 @@ def test_even_weights_and_the_floor_are_drawn_beside_attention():
     assert axes.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("scale", [1, 2])
-def test_multiples_of_a_cycle_per_window_are_marked(scale):
-    if scale == 1:
-        axes = figures.contribution_spectra(SUMS).axes[0]
-    else:
-        originals, noisy = pictures()
-        ours = error_spectrum(noisy, originals, border=2)
-        axes = figures.errors(ours, ours, scale=2).axes[0]
+ONES = np.ones(BANDS)
+FLAT = Response(FREQUENCY, ONES)
+
+
+def every_spectrum():
+    """{name of a figure with spectra: (Figure, number of spectra, HR pixels per LR pixel)}."""
+    originals, noisy = pictures()
+    ours = error_spectrum(noisy, originals, border=2)
+    shares = dict.fromkeys("abcde", np.ones((3, BANDS)))
+    filters = {name: dict.fromkeys("357", FLAT) for name in ("1.1", "1.2")}
+    attention = {"a": Coherence(FREQUENCY, ONES, ONES)}
+    return {
+        "calibration": (figures.calibration({"a": {"one": (ONES, ONES)}}), 1, 1),
+        "contribution_spectra": (figures.contribution_spectra(SUMS), 4, 1),
+        "transfers": (figures.transfers(attention), 1, 1),
+        "responses": (figures.responses(dict.fromkeys("357", ONES[None]), filters), 2, 1),
+        "ratios": (figures.ratios({"a": np.ones((3, BANDS))}, formula=("b", ONES)), 1, 1),
+        "errors": (figures.errors(ours, ours, scale=2), 3, 2),
+        "surgery": (figures.surgery(originals[0], noisy[0], noisy[1], title="a", **PLACE), 1, 2),
+        "linear_shares": (figures.linear_shares(shares, scale=2), 1, 2),
+    }
+
+
+@pytest.mark.parametrize("name", every_spectrum())
+def test_multiples_of_a_cycle_per_window_are_marked_in_every_spectrum(name):
+    drawn, count, scale = every_spectrum()[name]
+    spectra = [axes for axes in drawn.axes if axes.get_xlim() == (0, 0.5)]
+    assert len(spectra) == count
     step = 1 / 8 / scale
-    np.testing.assert_allclose(axes.get_xticks(minor=True), np.arange(step, 0.499, step))
+    for axes in spectra:
+        np.testing.assert_allclose(axes.get_xticks(minor=True), np.arange(step, 0.499, step))
+        assert any(line.get_visible() for line in axes.get_xgridlines())
 
 
 def test_a_calibrations_mark_belongs_to_its_operator_in_every_panel():

@@ -14,7 +14,7 @@ from glanet.analysis.claims import BANDS as THIRDS
 from glanet.analysis.errors import error_spectrum
 from glanet.analysis.probes import CONVOLUTIONS
 from glanet.analysis.spectrum import FREQUENCY, HIGH, decibels, lean
-from glanet.analysis.statistics import t_interval
+from glanet.analysis.statistics import prediction, t_interval
 from glanet.course.kit.style import LOOKS, drawing, shared_legend
 from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
@@ -397,31 +397,32 @@ def table_of_outcomes(networks, names):
 def sensitivities(found):
     """How much noise of each band changes the image: {title: {branch: (n photographs, 3)}}.
 
-    The values are mean squares. They are drawn relative to the mean over all bands of a branch, as
-    a louder branch gets louder noise; flat is a branch that depends on all frequencies alike.
+    A branch is one of `BRANCHES`, or "even weights": attention whose weights are even. The values
+    are mean squares. They are drawn relative to the mean over all bands of a branch, as a louder
+    branch gets louder noise; flat is a branch that depends on all frequencies alike.
     """
     figure = drawing(4.0 * len(found), 3.3, colours=32)
-    bands = np.arange(len(THIRDS))
+    bands, looks = np.arange(len(THIRDS)), LOOKS | {"even weights": EVEN}
     for axes, (title, by_branch) in zip(_row(figure, len(found)), found.items(), strict=True):
         for number, (branch, change) in enumerate(by_branch.items()):
             levels = decibels(change)
             band = t_interval(levels - levels.mean(1, keepdims=True))
             axes.errorbar(
-                bands + 0.08 * (number - 2),
+                bands + 0.07 * (number - 2.5),
                 band.mean,
                 yerr=band.high - band.mean,
-                marker="osD^v"[number],
+                marker="osD^vP"[number],
                 ms=4,
                 capsize=2,
                 label=branch,
-                **LOOKS[branch],
+                **looks[branch],
             )
         axes.axhline(0, color="black", lw=0.8)
         axes.set_xticks(bands, THIRDS)
         axes.set(title=title, xlabel="noise (cycles/pixel)")
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("change of the image,\nagainst the branch's mean (dB)")
-    shared_legend(figure, "lower", ncols=5)
+    shared_legend(figure, "lower", ncols=6)
     return figure
 
 
@@ -429,7 +430,7 @@ def linear_shares(shares, *, scale):
     """The share of the enlarged image's power that each part explains: {part: (n, BANDS)}."""
     figure = drawing(6.2, 3.5, colours=32)
     axes = figure.subplots()
-    looks = (LOOKS["bicubic"], LOOKS["original"], LOOKS["attention"], LOOKS["5"])
+    looks = (LOOKS["bicubic"], LOOKS["original"], LOOKS["attention"], LOOKS["5"], EVEN)
     for look, (name, samples) in zip(looks, shares.items(), strict=True):
         _curve(axes, samples, name, **look)
     axes.axhline(0, color="black", lw=0.8)
@@ -495,21 +496,23 @@ def window_seams(errors, *, top, left, side, window):
     return figure
 
 
-def trajectories(measured):
+def trajectories(trained, untrained):
     """The share of high frequencies in the tokens from stage to stage; below, relative to DC.
 
-    ``measured`` maps a name to a `Trajectory`, all of the same stages.
+    ``trained`` is the `Trajectory` of a network, ``untrained`` those of several networks. One more
+    untrained network would lie in the shade, 95 times in 100.
     """
     figure = drawing(8.4, 4.6, colours=32)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
-    looks = (NETWORK, LOOKS["bicubic"], LOOKS["5"], LOOKS["7"])
-    for look, (name, found) in zip(looks, measured.items(), strict=False):
-        for axes, samples in ((above, found.high), (below, found.over_dc)):
-            band = t_interval(samples)
-            axes.plot(found.stages, band.mean, marker="o", ms=4, label=name, **look)
-            axes.fill_between(
-                found.stages, band.low, band.high, color=look["color"], alpha=0.2, lw=0
-            )
+    for axes, quantity in ((above, "high"), (below, "over_dc")):
+        shade = prediction([getattr(other, quantity).mean(0) for other in untrained])
+        label = f"{len(untrained)} untrained networks"
+        axes.fill_between(trained.stages, shade.low, shade.high, label=label, **UNTRAINED)
+        band = t_interval(getattr(trained, quantity))
+        axes.plot(trained.stages, band.mean, marker="o", ms=4, label="trained", **NETWORK)
+        axes.fill_between(
+            trained.stages, band.low, band.high, color=NETWORK["color"], alpha=0.2, lw=0
+        )
     above.axhline(0.75, color="black", lw=0.8, ls=":")
     above.text(0.01, 0.755, "white noise", va="bottom", transform=above.get_yaxis_transform())
     above.set(ylabel=f"energy above {HIGH} (share)", ylim=(0, 0.85))
@@ -517,7 +520,7 @@ def trajectories(measured):
     below.tick_params(axis="x", rotation=60)
     for axes in (above, below):
         axes.grid(alpha=0.3)
-    shared_legend(figure, "upper", ncols=len(measured))
+    shared_legend(figure, "upper", ncols=2)
     return figure
 
 
