@@ -757,11 +757,11 @@ attempt(replace(brief, validation=brief.data), Path(temporary.name) / "both-side
 attempt(brief, Path(temporary.name) / "apart")  # fixed: no image in both sets
 
 # %% [markdown]
-# Last, the finished run of section 7, with another learning rate.
+# Last, the finished run of section 7, with another batch size.
 
 # %%
-attempt(replace(short, learning_rate=2e-4), victim)
-attempt(replace(brief, learning_rate=2e-4), Path(temporary.name) / "other-rate")  # fixed
+attempt(replace(short, batch=2 * short.batch), victim)
+attempt(replace(brief, batch=2 * brief.batch), Path(temporary.name) / "other-batch")  # fixed
 
 # %% [markdown]
 # ## The same as the package's
