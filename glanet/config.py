@@ -68,6 +68,11 @@ class Config:
             value = getattr(self, name) if found is None else found
             raise ArgumentError(f"{name} is {value}; expected {expected}")
 
+    def require_at_least(self, **least):
+        """Raise ArgumentError unless each field that is named has at least the value given."""
+        for name, number in least.items():
+            self.require(getattr(self, name) >= number, name, f"at least {number}")
+
     def _check_type(self, entry):
         value, kinds = getattr(self, entry.name), _kinds(entry.type)
         # bool is an int to Python, yet `layers=True` is a slip; an int is a fine float

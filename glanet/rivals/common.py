@@ -1,4 +1,4 @@
-"""What the descendants of EDSR share: mean layers, upsampler, and the frame around their body."""
+"""What the descendants of EDSR share: blocks, attention, upsampler, the frame around their body."""
 
 from typing import ClassVar
 
@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from glanet.errors import ArgumentError
-from glanet.model.network import MEAN_RGB, check_image
+from glanet.model.network import MEAN_RGB, check_image, reflect_to_multiple
 
 RESIDUAL_SCALE = 0.1  # of every branch
+SCORES = 2**20  # of attention in memory at a time, per image: 4 MB, about a core's cache
 
 
 def conv(channels_in, channels_out, kernel_size=3):
@@ -32,14 +33,24 @@ class MeanShift(nn.Conv2d):
 class ResidualBlock(nn.Module):
     """EDSR's residual block, its branch scaled (Lim et al., 2017): (B, C, H, W) -> the same."""
 
-    def __init__(self, channels, kernel_size=3):
+    def __init__(self, channels, kernel_size=3, scale=RESIDUAL_SCALE, activation=nn.ReLU):
         super().__init__()
-        self.body = nn.Sequential(
-            conv(channels, channels, kernel_size), nn.ReLU(), conv(channels, channels, kernel_size)
-        )
+        first, last = (conv(channels, channels, kernel_size) for _ in range(2))
+        self.body = nn.Sequential(first, activation(), last)
+        self.scale = scale
 
     def forward(self, features):
-        return features + RESIDUAL_SCALE * self.body(features)
+        return features + self.scale * self.body(features)
+
+
+def attend(query, key, value, scores=SCORES):
+    """Attention of every query to all keys: (B, M, E), (B, N, E), (B, N, V) -> (B, M, V).
+
+    In chunks of queries, of at most ``scores`` numbers: the (M, N) matrix never exists as a whole.
+    """
+    chunk = max(1, scores // key.shape[1])
+    parts = [(part @ key.mT).softmax(dim=2) @ value for part in query.split(chunk, dim=1)]
+    return torch.cat(parts, dim=1)
 
 
 class Upsampler(nn.Sequential):
@@ -62,7 +73,7 @@ class Frame(nn.Module):
     Images (B, 3, H, W) in [0, 1] -> images (B, 3, scale·H, scale·W). Inside, values lie in
     [0, ``value_range``], as the published weights expect them. The mean layers are trained only
     where the release trains them (``learns_mean``). A subclass sets ``head``, ``body`` and
-    ``tail``, or overrides ``deep``.
+    ``tail``, or overrides one of the steps: ``filled``, ``upscaled``, ``deep``.
     """
 
     value_range: ClassVar[float] = 255.0
@@ -80,9 +91,22 @@ class Frame(nn.Module):
 
     def forward(self, image):
         check_image(image)
-        shallow = self.head(self.sub_mean(self.value_range * image))
-        upscaled = self.tail(self.deep(shallow) + shallow)
-        return self.add_mean(upscaled) / self.value_range
+        height, width = (self.config.scale * side for side in image.shape[2:])
+        upscaled = self.upscaled(self.filled(image))
+        return (self.add_mean(upscaled) / self.value_range)[..., :height, :width]
+
+    def filled(self, image):
+        """The image, mirrored on at its right and bottom where the network needs that."""
+        return reflect_to_multiple(image, self.multiple)
+
+    def shallow(self, image):
+        """Shallow features: (B, 3, H, W) -> (B, C, H, W)."""
+        return self.head(self.sub_mean(self.value_range * image))
+
+    def upscaled(self, image):
+        """The upscaled image before the mean is put back: (B, 3, H, W) -> (B, 3, sH, sW)."""
+        shallow = self.shallow(image)
+        return self.tail(self.deep(shallow) + shallow)
 
     def deep(self, shallow):
         """From shallow to deep features: (B, C, H, W) -> (B, C, H, W)."""
@@ -95,6 +119,12 @@ class Frame(nn.Module):
         Counted by tests/peak.py on 48×48 and 96×96 LR pixels. For bodies that need no more.
         """
         return 2 * (self.config.scale**2 + 1) * self.config.channels + 3
+
+    def freeze(self, pattern):
+        """Keep the parameters with such names as they are in training."""
+        for name, parameter in self.named_parameters():
+            if pattern.fullmatch(name):
+                parameter.requires_grad_(False)
 
     def repeated(self):
         """Nothing is compiled yet."""

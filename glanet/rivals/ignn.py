@@ -13,6 +13,7 @@ that is not loaded from one they are random, and in training they stay as they a
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import ClassVar
 
 import torch
@@ -22,11 +23,10 @@ from torch.nn import functional as F
 
 from glanet.bicubic import shrink
 from glanet.config import ModelShape
-from glanet.model.network import check_image, reflect_to_multiple
+from glanet.model.network import reflect_to_multiple
 from glanet.rivals.common import Frame, ResidualBlock, Upsampler, conv, depth
 
 PATCH, STRIDE = 3, 2  # pixels; patches overlap by one
-BLOCK = 32  # a side of the block of patches whose neighbours are searched at a time
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -49,12 +49,8 @@ class IGNNConfig(ModelShape):
     def __post_init__(self):
         super().__post_init__()
         self.require(self.blocks >= 2 and self.blocks % 2 == 0, "blocks", "even, at least 2")
-        for name in ("channels", "embedding"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
+        self.require_at_least(channels=1, embedding=1, window=self.neighbours)
         self.require(1 <= self.neighbours <= 9, "neighbours", "1 to 9")
-        self.require(
-            self.window >= self.neighbours, "window", f"at least neighbours ({self.neighbours})"
-        )
 
     @property
     def graph_scale(self):
@@ -100,40 +96,28 @@ def nearest(queries, keys, neighbours, window, scale):
     shifted inwards at the edges. Memory grows with the number of queries, not with its square.
     """
     lengths = keys.square().sum(1)
+    places = torch.arange(lengths[0].numel(), device=keys.device).view(lengths.shape[1:])
     bands = []
-    for rows, key_rows, row_seen in _windows(queries, keys, 2, window, scale):
+    for rows, key_rows in _windows(queries.shape[2], keys.shape[2], window, scale):
         band = []
-        for columns, key_columns, column_seen in _windows(queries, keys, 3, window, scale):
-            block, reach = queries[..., rows, columns], keys[..., key_rows, key_columns]
-            products = torch.einsum("b d i j, b d r c -> b i j r c", block, reach)
+        for columns, key_columns in _windows(queries.shape[3], keys.shape[3], window, scale):
+            seen = ..., key_rows, key_columns
+            products = torch.einsum("bdij,bdrc->bijrc", queries[..., rows, columns], keys[seen])
             # squared, less the query's length, which changes no order
-            distances = lengths[:, None, None, key_rows, key_columns] - 2 * products
-            seen = row_seen[:, None, :, None] & column_seen[:, None]
-            distances = distances.masked_fill(~seen, torch.inf).flatten(3)
-            best, width = distances.topk(neighbours, largest=False).indices, reach.shape[3]
-            row, column = best // width + key_rows.start, best % width + key_columns.start
-            band.append(rearrange(row * keys.shape[3] + column, "b i j k -> b k i j"))
-        bands.append(torch.cat(band, dim=3))
-    return torch.cat(bands, dim=2)
+            distances = lengths[seen][:, None, None] - 2 * products
+            best = distances.flatten(3).topk(neighbours, largest=False).indices
+            band.append(places[seen].flatten()[best])
+        bands.append(torch.cat(band, dim=2))
+    return rearrange(torch.cat(bands, dim=1), "b i j k -> b k i j")
 
 
-def _windows(queries, keys, axis, window, scale):
-    """Along an axis: blocks of queries, the keys in reach of each, and who may look at which.
-
-    The latter is True at (query, key) where the query has the key in its window.
-    """
-    count, available = queries.shape[axis], keys.shape[axis]
+def _windows(count, available, window, scale):
+    """Along an axis of ``count`` queries: slices of those that see the same keys, and of these."""
     furthest = max(available - window, 0)
-    for first in range(0, count, BLOCK):
-        last = min(first + BLOCK, count) - 1
-        lowest, highest = (
-            min(max(place // scale - window // 2, 0), furthest) for place in (first, last)
-        )
-        reach = slice(lowest, min(highest + window, available))
-        place = torch.arange(first, last + 1, device=keys.device)[:, None]
-        start = (place // scale - window // 2).clamp(0, furthest)
-        key = torch.arange(reach.start, reach.stop, device=keys.device)
-        yield slice(first, last + 1), reach, (start <= key) & (key < start + window)
+    starts = [min(max(i // scale - window // 2, 0), furthest) for i in range(count)]
+    for start, group in groupby(range(count), key=starts.__getitem__):
+        first, *rest = group
+        yield slice(first, first + len(rest) + 1), slice(start, start + window)
 
 
 def take(patches, index):
@@ -141,6 +125,11 @@ def take(patches, index):
     flat = patches.flatten(3)
     places = index.flatten(1)[:, None, None].expand(*flat.shape[:3], -1)
     return flat.gather(3, places).unflatten(3, index.shape[1:])
+
+
+def steps(*parts):
+    """Modules one after the other, each in a Sequential of its own, as their released names say."""
+    return nn.Sequential(*(nn.Sequential(*part) for part in parts))
 
 
 class Embedding(nn.Module):
@@ -184,13 +173,8 @@ class Graph(nn.Module):
             queries, keys = (
                 to_patches(self.embedcnn(images), PATCH, STRIDE) for images in (image, shrunk)
             )
-            neighbours = nearest(
-                queries.flatten(1, 2),
-                keys.flatten(1, 2),
-                config.neighbours,
-                config.window,
-                config.graph_scale,
-            )
+            flat = queries.flatten(1, 2), keys.flatten(1, 2)
+            neighbours = nearest(*flat, config.neighbours, config.window, config.graph_scale)
             labels = []
             for index in neighbours.unbind(1):
                 label = (queries - take(keys, index)).abs().sum(2, keepdim=True)
@@ -211,13 +195,14 @@ class Aggregation(nn.Module):
     def __init__(self, config):
         super().__init__()
         c, self.scale = config.channels, config.graph_scale
-        self.knn_downsample = nn.Sequential(
-            nn.Sequential(nn.Conv2d(c, c, 5, stride=self.scale, padding=2), nn.ReLU()),
-            nn.Sequential(conv(c, c), nn.ReLU()),
-            nn.Sequential(conv(c, c)),
+        shrink_by_scale = nn.Conv2d(c, c, 5, stride=self.scale, padding=2)
+        self.knn_downsample = steps(
+            [shrink_by_scale, nn.ReLU()], [conv(c, c), nn.ReLU()], [conv(c, c)]
         )
-        self.weightnet_lr = _weigher(config.embedding)
-        self.weightnet_hr = _weigher(config.embedding)
+        self.weightnet_lr, self.weightnet_hr = (
+            nn.Sequential(*steps([conv(e, e, 1)]), ResidualBlock(e, 1), *steps([conv(e, 1, 1)]))
+            for e in 2 * [config.embedding]
+        )
 
     def forward(self, features, neighbours, labels):
         height, width = (self.scale * side for side in features.shape[2:])
@@ -238,14 +223,6 @@ class Aggregation(nn.Module):
         """(B, k, E, H, W) -> (B, k, 1, H, W), which add up to 1 over the neighbours."""
         scores = network(rearrange(labels, "b k e h w -> (b k) e h w"))
         return rearrange(scores, "(b k) 1 h w -> b k 1 h w", b=len(labels)).softmax(1)
-
-
-def _weigher(channels):
-    return nn.Sequential(
-        nn.Sequential(conv(channels, channels, 1)),
-        ResidualBlock(channels, 1),
-        nn.Sequential(conv(channels, 1, 1)),
-    )
 
 
 def _statistics(patches):
@@ -273,34 +250,22 @@ class IGNN(Frame):
         self.head = nn.Sequential(conv(3, c))
         self.body1 = nn.Sequential(*(ResidualBlock(c) for _ in range(half)))
         self.gcn = Aggregation(config)
-        self.fuse_b = nn.Sequential(
-            nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c))
-        )
-        self.body2 = nn.Sequential(
-            *(ResidualBlock(c) for _ in range(half)), nn.Sequential(conv(c, c))
-        )
+        self.fuse_b = steps([conv(2 * c, c), nn.ReLU()], [conv(c, c)])
+        self.body2 = nn.Sequential(*(ResidualBlock(c) for _ in range(half)), *steps([conv(c, c)]))
         self.upsample = Upsampler(c, config.graph_scale)
-        self.fuse_up = nn.Sequential(
-            nn.Sequential(conv(2 * c, c), nn.ReLU()), nn.Sequential(conv(c, c), nn.ReLU())
-        )
+        self.fuse_up = steps([conv(2 * c, c), nn.ReLU()], [conv(c, c), nn.ReLU()])
         rest = [Upsampler(c, 2)] if config.scale == 4 else []
-        self.tail = nn.Sequential(*rest, nn.Sequential(conv(c, 3)))
-        for name, parameter in self.named_parameters():
-            if self.FROZEN.fullmatch(name):
-                parameter.requires_grad_(False)
+        self.tail = nn.Sequential(*rest, *steps([conv(c, 3)]))
+        self.freeze(self.FROZEN)
 
-    def forward(self, image):
-        check_image(image)
-        height, width = (self.config.scale * side for side in image.shape[2:])
-        image = self._filled(image)
-        shallow = self.head(self.sub_mean(self.value_range * image))
+    def upscaled(self, image):
+        shallow = self.shallow(image)
         features = self.body1(shallow)
         detailed, enriched = self.gcn(features, *self.graph(image))
         deep = self.body2(self.fuse_b(torch.cat([features, enriched], dim=1))) + shallow
-        upscaled = self.fuse_up(torch.cat([self.upsample(deep), detailed], dim=1))
-        return (self.add_mean(self.tail(upscaled)) / self.value_range)[..., :height, :width]
+        return self.tail(self.fuse_up(torch.cat([self.upsample(deep), detailed], dim=1)))
 
-    def _filled(self, image):
+    def filled(self, image):
         """The image, mirrored on until it can be shrunk and has enough patches to choose from."""
         scale = self.config.graph_scale
         image = reflect_to_multiple(image, scale)

@@ -40,8 +40,7 @@ class NLSNConfig(ModelShape):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("groups", "blocks", "channels", "chunk", "hashes"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
+        self.require_at_least(groups=1, blocks=1, channels=1, chunk=1, hashes=1)
         self.require(self.channels % 4 == 0, "channels", "a multiple of 4")
 
 

@@ -32,8 +32,7 @@ class RCANConfig(ModelShape):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("groups", "blocks", "channels", "reduction"):
-            self.require(getattr(self, name) >= 1, name, "at least 1")
+        self.require_at_least(groups=1, blocks=1, channels=1, reduction=1)
         self.require(
             self.channels % self.reduction == 0,
             "channels",

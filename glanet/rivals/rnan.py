@@ -15,10 +15,7 @@ from einops import rearrange
 from torch import nn
 
 from glanet.config import ModelShape
-from glanet.model.network import check_image, reflect_to_multiple
-from glanet.rivals.common import Frame, Upsampler, conv, depth, scale_of
-
-SCORES = 2**22  # of non-local attention in memory at a time, per image: 16 MB
+from glanet.rivals.common import SCORES, Frame, Upsampler, conv, depth, scale_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +30,7 @@ class RNANConfig(ModelShape):
 
     def __post_init__(self):
         super().__post_init__()
-        self.require(self.groups >= 2, "groups", "at least 2, a first and a last")
-        self.require(self.channels >= 2, "channels", "at least 2")
+        self.require_at_least(groups=2, channels=2)  # a first group and a last
 
 
 class ResidualBlock(nn.Sequential):
@@ -126,6 +122,7 @@ class Group(nn.Module):
 class RNAN(Frame):
     """Residual non-local attention network (Fig. 1)."""
 
+    multiple = 2  # masks are made at half the size
     tiling = False  # the first and the last mask look at the whole image
     learns_mean = True
 
@@ -148,13 +145,11 @@ class RNAN(Frame):
 
     @property
     def values_per_pixel(self):
-        """Counted by tests/peak.py: 4,091 at 48×48 LR pixels, and fewer for larger images."""
-        return 64 * self.config.channels
+        """As in every frame, or the scores and seven maps, whichever is more.
 
-    def forward(self, image):
-        check_image(image)
-        height, width = (side * self.config.scale for side in image.shape[-2:])
-        return super().forward(reflect_to_multiple(image, 2))[..., :height, :width]
+        Counted by tests/peak.py on 48×48 LR pixels; larger images need fewer for each pixel.
+        """
+        return max(super().values_per_pixel, 913 + 7 * self.config.channels)
 
     def repeated(self):
         """The groups."""

@@ -19,14 +19,12 @@ from einops import rearrange
 from torch import nn
 from torch.nn import functional as F
 
-from glanet.model.network import check_image
-from glanet.rivals.common import Frame, Upsampler, conv, depth, scale_of
+from glanet.rivals.common import SCORES, Frame, Upsampler, attend, conv, depth, scale_of
 from glanet.rivals.rcan import ChannelAttention, RCANConfig
 
 SMALLEST = 4  # a side of the image: its quadrants are pooled 2×2
 STATISTICS = 1000  # a side of the image's centre, where the covariance is measured
 STEPS = 5  # of the square root's iteration
-QUERIES = 24**2  # compared with all keys at once: the quadrant of a training patch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +42,7 @@ class SANConfig(RCANConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        self.require(self.channels >= 8, "channels", "at least 8")  # an 8th of them attends
+        self.require_at_least(channels=8)  # an 8th of them attends
 
 
 def covariance(features):
@@ -113,14 +111,10 @@ class NonLocal(nn.Module):
         nn.init.zeros_(self.W.bias)
 
     def forward(self, features):
-        keys = rearrange(self.phi(features), "b c h w -> b c (h w)")
-        values = rearrange(self.g(features), "b c h w -> b (h w) c")
-        queries = rearrange(self.theta(features), "b c h w -> b (h w) c")
-        # in chunks, as the matrix of all queries and keys grows with the square of the image
-        attended = torch.cat(
-            [(chunk @ keys).softmax(-1) @ values for chunk in queries.split(QUERIES, dim=1)], dim=1
-        )
-        return features + self.W(rearrange(attended, "b (h w) c -> b c h w", h=features.shape[2]))
+        branches = (self.theta, self.phi, self.g)
+        query, key, value = (branch(features).flatten(2).mT for branch in branches)
+        attended = attend(query, key, value, SCORES // 4)  # this is one of four quadrants
+        return features + self.W(attended.mT.unflatten(2, features.shape[2:]))
 
 
 class RegionNonLocal(nn.Module):
@@ -135,12 +129,12 @@ class RegionNonLocal(nn.Module):
         self.non_local = NonLocal(channels)
 
     def forward(self, features):
-        height, width = features.shape[2:]
-        rows = []
-        for half in features.tensor_split((height // 2,), dim=2):
-            left, right = half.tensor_split((width // 2,), dim=3)
-            rows.append(torch.cat([self.non_local(left), self.non_local(right)], dim=3))
-        return torch.cat(rows, dim=2)
+        height, width = (side // 2 for side in features.shape[2:])
+        rows = (
+            [self.non_local(part) for part in half.tensor_split((width,), dim=3)]
+            for half in features.tensor_split((height,), dim=2)
+        )
+        return torch.cat([torch.cat(row, dim=3) for row in rows], dim=2)
 
 
 class Block(nn.Module):
@@ -190,18 +184,14 @@ class SAN(Frame):
         self.gamma = nn.Parameter(torch.zeros(1))  # W_SSC of Eq. 6
         self.conv_last = conv(c, c)  # in UNUSED
         self.tail = nn.Sequential(Upsampler(c, config.scale), conv(c, 3))
-        for name, parameter in self.named_parameters():
-            if self.UNUSED.fullmatch(name):
-                parameter.requires_grad_(False)
+        self.freeze(self.UNUSED)
 
-    def forward(self, image):
-        check_image(image)
-        height, width = image.shape[2:]
-        if min(height, width) < SMALLEST:
-            right, bottom = (max(0, SMALLEST - side) for side in (width, height))
-            image = F.pad(image, (0, right, 0, bottom), mode="replicate")
-        scale = self.config.scale
-        return super().forward(image)[:, :, : scale * height, : scale * width]
+    def filled(self, image):
+        """The image, its last row and column repeated until its sides are `SMALLEST`."""
+        bottom, right = (max(0, SMALLEST - side) for side in image.shape[2:])
+        if not bottom and not right:
+            return image
+        return F.pad(image, (0, right, 0, bottom), mode="replicate")
 
     def deep(self, shallow):
         """From shallow to deep features (NLRG, §3.2, Eq. 6): (B, C, H, W) -> (B, C, H, W)."""

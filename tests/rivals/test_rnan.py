@@ -129,6 +129,13 @@ def test_the_published_memory_is_bounded():
     assert alive.peak < 4 * 5 * 2**16  # bytes; the (N, N) matrix alone has 4 · 2**24
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("preset", ["tiny", "paper"])
+def test_memory_is_what_the_model_says(preset, scale):
+    model = RNAN(RNANConfig.preset(preset, scale, groups=2)).eval()
+    assert peak.values_per_pixel(model, 48) == pytest.approx(model.values_per_pixel, abs=1)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 8), (8, 5), (7, 7)])
 def test_odd_sides_are_mirrored_to_even_ones(size):
     model, lr = RNAN(SMALL).eval(), torch.rand(1, 3, *size)
