@@ -219,8 +219,8 @@ for claim in CLAIMS:
 # - **What was known.** Earlier versions of this notebook had measured `tiny-x2` when the table was
 #   written, and a trial on three photographs changed claims five and six from shares to ratios. So
 #   `tiny-x2` alone confirms nothing. `light-x2` and the networks of other seeds in section 11 had not
-#   been measured. Their first measurement compared them with untrained networks on eight photographs;
-#   the one that you see there compares them on all photographs. No rule changed.
+#   been measured. Their first measurement compared them with untrained networks on eight photographs.
+#   The one that you see there uses more, as many as section 11 prints. No rule changed.
 #
 # Claim five is the sum of claims one and three: it compares attention with Inception directly, and
 # may be decided where they are not.
