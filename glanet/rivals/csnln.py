@@ -15,10 +15,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from glanet.config import ModelShape
-from glanet.model.network import check_image, reflect_to_multiple
-from glanet.rivals.common import Frame, conv
+from glanet.rivals.common import SCORES, Frame, ResidualBlock, attend, conv
 
-QUERIES = 512  # compared with all keys at once, so that memory grows with the pixels only
 SHARPNESS = 10.0  # of the softmax over patches
 OVERLAP = 6.0  # what overlapping patches are divided by, as published; in fact 9 lie on a pixel
 
@@ -36,8 +34,7 @@ class CSNLNConfig(ModelShape):
 
     def __post_init__(self):
         super().__post_init__()
-        for name, least in (("channels", 2), ("depth", 1)):
-            self.require(getattr(self, name) >= least, name, f"at least {least}")
+        self.require_at_least(channels=2, depth=1)
 
     @classmethod
     def preset(cls, name: str, scale: int = 2, **overrides) -> Self:
@@ -52,6 +49,11 @@ def active_conv(channels_in, channels_out, kernel_size):
     return nn.Sequential(conv(channels_in, channels_out, kernel_size), nn.PReLU())
 
 
+def matching(channels):
+    """The branches of an attention: query, key and value."""
+    return [active_conv(channels, out, 1) for out in (channels // 2, channels // 2, channels)]
+
+
 def resampler(kind, channels, scale):
     """A strided convolution, (B, C, scale·H, scale·W) -> (B, C, H, W), or a transposed one."""
     margin = {2: 2, 3: 3, 4: 2}[scale]
@@ -59,25 +61,17 @@ def resampler(kind, channels, scale):
     return nn.Sequential(kind(channels, channels, kernel_size, scale, margin), nn.PReLU())
 
 
-def attend(query, key, value):
-    """Attention, channels first: (B, E, M), (B, E, N), (B, V, N) -> (B, V, M)."""
-    return value @ (query.mT @ key).softmax(dim=2).mT
-
-
 class InScaleAttention(nn.Module):
     """Non-local attention between the pixels of the same features: (B, C, H, W) -> the same."""
 
     def __init__(self, channels):
         super().__init__()
-        self.conv_match1 = active_conv(channels, channels // 2, 1)
-        self.conv_match2 = active_conv(channels, channels // 2, 1)
-        self.conv_assembly = active_conv(channels, channels, 1)
+        self.conv_match1, self.conv_match2, self.conv_assembly = matching(channels)
 
     def forward(self, features):
         branches = (self.conv_match1, self.conv_match2, self.conv_assembly)
-        query, key, value = (branch(features).flatten(2) for branch in branches)
-        found = [attend(part, key, value) for part in query.split(QUERIES, dim=2)]
-        return torch.cat(found, dim=2).view_as(features)
+        query, key, value = (branch(features).flatten(2).mT for branch in branches)
+        return attend(query, key, value).mT.view_as(features)
 
 
 class CrossScaleAttention(nn.Module):
@@ -90,9 +84,7 @@ class CrossScaleAttention(nn.Module):
         super().__init__()
         self.scale = scale
         self.register_buffer("escape_NaN", torch.tensor([1e-4]))  # the least length of a key
-        self.conv_match_1 = active_conv(channels, channels // 2, 1)
-        self.conv_match_2 = active_conv(channels, channels // 2, 1)
-        self.conv_assembly = active_conv(channels, channels, 1)
+        self.conv_match_1, self.conv_match_2, self.conv_assembly = matching(channels)
 
     def forward(self, features):
         s = self.scale
@@ -105,35 +97,25 @@ class CrossScaleAttention(nn.Module):
         return replace_patches(SHARPNESS * self.conv_match_1(features), key, value, s)
 
 
-def replace_patches(query, key, value, scale):
+def replace_patches(query, key, value, scale, scores=SCORES):
     """Each 3×3 patch of ``query`` becomes a mean of large patches, which are summed where they lie.
 
     ``query`` (B, E, H, W), ``key`` (B, 9·E, N), ``value`` (B, C·(3·scale)², N): N patches, of which
     the keys are like the query, and the values are what to put in its place ->
-    (B, C, scale·H, scale·W). Works in bands of whole rows, of about `QUERIES` patches.
+    (B, C, scale·H, scale·W). In bands of whole rows, of about ``scores`` numbers.
     """
     height, width = query.shape[2:]
     channels, side = value.shape[1] // (3 * scale) ** 2, (width + 2) * scale
     total = value.new_zeros(len(value), channels, (height + 2) * scale, side)
     query = F.pad(query, (1, 1, 1, 1))
-    rows = max(1, QUERIES // width)
+    rows = max(1, scores // (width * max(value.shape[1:])))
     for top in range(0, height, rows):
         band = query[:, :, top : top + rows + 2]
         size = (band.shape[2] * scale, side)
-        placed = F.fold(attend(F.unfold(band, 3), key, value), size, 3 * scale, stride=scale)
+        found = attend(F.unfold(band, 3).mT, key.mT, value.mT).mT
+        placed = F.fold(found, size, 3 * scale, stride=scale)
         total[:, :, top * scale : top * scale + placed.shape[2]] += placed
     return total[:, :, scale:-scale, scale:-scale]
-
-
-class ResidualBlock(nn.Module):
-    """Two convolutions: (B, C, H, W) -> the same."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.body = nn.Sequential(conv(channels, channels), nn.PReLU(), conv(channels, channels))
-
-    def forward(self, features):
-        return features + self.body(features)
 
 
 class Projection(nn.Module):
@@ -148,7 +130,7 @@ class Projection(nn.Module):
         self.up_attention = CrossScaleAttention(channels, scale)
         self.down_attention = InScaleAttention(channels)
         self.upsample = resampler(nn.ConvTranspose2d, channels, scale)
-        self.encoder = ResidualBlock(channels)
+        self.encoder = ResidualBlock(channels, scale=1, activation=nn.PReLU)
 
     def forward(self, features):
         in_scale = self.upsample(self.down_attention(features))
@@ -207,26 +189,21 @@ class CSNLN(Frame):
 
     @property
     def values_per_pixel(self):
-        """Two copies of the scores, and the maps and patches, which grow with the channels.
+        """Scores and patches, of a bounded number, and the maps, which grow with the channels.
 
-        Fitted to the peak of all memory alive on a CPU, by PyTorch's profiler, at 48² LR pixels,
-        which hold more for each pixel than 96²: tiny, and the paper's width at a depth of 2.
+        At least what tests/peak.py counts on 48×48 LR pixels: tiny, and the paper's width at a
+        depth of 2. Larger images need fewer for each pixel.
         """
-        scale = self.config.scale
-        keys = 4 if scale == 4 else 1  # times as many in the second half of the enlarging
-        scores = 2 * QUERIES * keys
-        return scores + {2: 39, 3: 82, 4: 89}[scale] * self.config.channels
+        return 2000 + {2: 22, 3: 40, 4: 95}[self.config.scale] * self.config.channels
 
-    def forward(self, image):
-        check_image(image)
-        height, width = (side * self.config.scale for side in image.shape[2:])
-        features = self.head(self.sub_mean(reflect_to_multiple(image, self.multiple)))
+    def upscaled(self, image):
+        features = self.shallow(image)
         # the tail's convolution of all maps H side by side, as the sum of that of each
         sr = self.tail[0].bias[:, None, None]
         for weight in self.tail[0].weight.split(self.config.channels, dim=1):
             features, enlarged = self.SEM(features)
             sr = sr + F.conv2d(enlarged, weight, padding=1)
-        return self.add_mean(sr)[..., :height, :width]
+        return sr
 
     def repeated(self):
         """The encoders. Attention is left out: its bands are unrolled, and compile for minutes."""

@@ -18,6 +18,7 @@ from glanet.rivals.csnln import (
     replace_patches,
 )
 from tests import golden_cases
+from tests.peak import values_per_pixel
 
 
 def drawn(*shape):
@@ -42,13 +43,11 @@ def test_patches_are_replaced_as_by_convolutions_whose_kernels_are_patches(scale
         torch.testing.assert_close(found[image : image + 1], expected)
 
 
-@pytest.mark.parametrize("queries", [1, 10, 13])
-def test_in_bands_equals_at_once(monkeypatch, queries):
-    arguments, features = patches(2), drawn(2, 4, 6, 5)
-    attention = InScaleAttention(4).double()
-    at_once = replace_patches(*arguments, 2), attention(features)
-    monkeypatch.setattr(csnln, "QUERIES", queries)
-    torch.testing.assert_close((replace_patches(*arguments, 2), attention(features)), at_once)
+@pytest.mark.parametrize("rows", [0, 1, 4])
+def test_in_bands_equals_at_once(rows):
+    query, key, value = patches(2)
+    in_bands = replace_patches(query, key, value, 2, scores=rows * 5 * value.shape[1])
+    torch.testing.assert_close(in_bands, replace_patches(query, key, value, 2))
 
 
 def test_in_scale_attention_is_softmax_over_all_pixels():
@@ -85,10 +84,9 @@ def test_keys_count_by_their_direction_and_queries_by_their_length_too():
         assert torch.allclose(attention(features), before) is is_same
 
 
-def test_bands_have_the_right_gradient(monkeypatch):
-    monkeypatch.setattr(csnln, "QUERIES", 5)
+def test_bands_have_the_right_gradient():
     arguments = [tensor.requires_grad_() for tensor in patches(2, 1, 4, 3, 3)]
-    assert torch.autograd.gradcheck(lambda *a: replace_patches(*a, 2), arguments)
+    assert torch.autograd.gradcheck(lambda *a: replace_patches(*a, 2, scores=5), arguments)
 
 
 @pytest.mark.parametrize(("scale", "side"), [(2, 4), (3, 3), (4, 2)])
@@ -146,6 +144,13 @@ def test_tensors_grow_with_the_pixels_not_with_their_square(scale):
                 model(lr)
             largest.append(tracker.values)
     assert largest[1] <= 4.1 * largest[0]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("preset", ["tiny", "paper"])
+def test_memory_is_at_most_what_the_model_says(preset, scale):
+    model = CSNLN(CSNLNConfig.preset(preset, scale, depth=1)).eval()
+    assert 0.65 <= values_per_pixel(model, 48) / model.values_per_pixel <= 1
 
 
 def test_only_the_mean_layers_are_frozen():

@@ -64,7 +64,7 @@ def test_push_to_hub_uploads_the_same_folder(monkeypatch):
 def test_every_shipped_network_loads_by_name_and_keeps_its_word():
     assert "tiny-x2" in shipped_names()
     for name in shipped_names():
-        model = GLANet.from_pretrained(name)
+        model = load(name)
         assert name.removesuffix("-photo").endswith(f"-x{model.config.scale}")
         with torch.no_grad():
             assert model(torch.rand(1, 3, 9, 9)).isfinite().all()
