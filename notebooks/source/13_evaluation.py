@@ -274,7 +274,8 @@ print({name: len(paths) for name, paths in sets.items()})
 # %% [markdown]
 # Next, the networks. The cell loads each onto the available device, and reads in its *model card*
 # which images it was trained on, and which sets its training was watched on. A released file has no
-# card: if it has the size of a published network, it is taken for the network of that row.
+# card: if it has the size of a published network, it is taken for the network of that row. The small
+# rivals, such as `rcan-tiny-x2`, are left out: notebook 15 compares them.
 
 # %%
 from glanet.device import choose_device
@@ -285,7 +286,11 @@ from glanet.weights.found import card
 device = choose_device()
 models, trained_on, watched_on, twins = {}, {"bicubic": "-"}, {}, {"bicubic": "bicubic"}
 for found in at_hand:
-    if found.config is not None and (profile() != "smoke" or found.name == "tiny-x2"):
+    if found.config is None:
+        continue
+    if found.kind == "shipped" and found.name.startswith(f"{found.config.network}-"):
+        continue  # a small rival
+    if profile() != "smoke" or found.name == "tiny-x2":
         name = found.name.removeprefix("001_classicalSR_").removesuffix(".pth")
         models[name] = load(found.source).to(device)
         says = card(found)

@@ -1004,8 +1004,10 @@ costs(flops, slopes)
 # ## 12 · Trained, side by side
 #
 # Now whole networks, with the instruments of notebook 10. The cell takes all tiny networks for ×2
-# that come with the package, by their names: `rcan-tiny-x2` and so on. If you trained some
-# yourself, add their folders. If there are none, you see GLA-Net and bicubic alone.
+# that come with the package, by their names: `rcan-tiny-x2` and so on. All were trained alike, with
+# the same steps and batches, and GLA-Net too (`gla-net-tiny-x2`). If you trained some yourself, add
+# their folders. If there are none, you see `tiny-x2` and bicubic alone. SwinIR-light has no weights
+# here: at this size it is the same network as SwinIR.
 
 # %%
 from glanet.weights import load, shipped_names
@@ -1023,7 +1025,8 @@ def bicubic(image):
     return F.interpolate(image, scale_factor=2, mode="bicubic", antialias=True)
 
 
-print(f"available: {len(models)} of {len(NETWORKS)} networks")
+missing = [entry.title for entry in NETWORKS.values() if entry.title not in models]
+print(f"available: {', '.join(models)}; not available: {', '.join(missing)}")
 
 # %% [markdown]
 # **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows
@@ -1143,8 +1146,11 @@ error_spectra(
 )
 
 # %% [markdown]
-# Tiny networks of about 135,000 parameters can say which idea learns quickly at this size. They do not
-# repeat Table 1, where most networks are more than a hundred times as large.
+# Tiny networks of about 135,000 parameters, trained this briefly, say how fast a network learns. They
+# do not say which of the ideas above is best. GLA-Net starts from a bilinear enlargement, and all
+# others start from nothing. In the ablation of notebook 13, a SwinIR that was given the same start
+# came close to GLA-Net, in one run. Table 1 is not repeated either: most of its networks are more
+# than a hundred times as large.
 #
 # ### Which frequencies does it rely on?
 #
