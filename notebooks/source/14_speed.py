@@ -1452,6 +1452,43 @@ for number in (1, 8):
     print(same_function(mine, fast_layers_of_the_package, cases, tolerance=1e-12))
 
 # %% [markdown]
+# ### What `upscale` does
+#
+# `fast_layers` is for training. To enlarge images, `upscale` first calls `prepare`. On a GPU it joins and
+# pads the products of a layer, as you did. On a CPU it cuts the image into *bands* of a few rows, and takes a
+# band through all steps of a layer before the next band. What one step writes and the next one reads then
+# stays in the cache, and the shift of SW-MSA needs no copy of the image. In float32 the result may differ
+# from the plain network's by rounding.
+#
+# **Prediction.** Is the prepared network `"faster"`, `"slower"` or `"unchanged"` beside your fast one?
+
+# %%
+guess = ...
+
+# %%
+from glanet.inference import prepare
+
+prepared = prepare(plain)
+difference = (prepared(image) - plain(image)).abs().max().item()
+print(f"largest difference from the plain network: {difference:.0e} of 1")
+beside_yours = race(
+    {"yours": lambda: fast(image), "prepared": lambda: prepared(image)}, device, few_rounds
+)
+reveal_choice(
+    guess,
+    beside_yours["prepared"].verdict,
+    choices=VERDICTS,
+    because="The next cell shows the ratio.",
+)
+
+# %%
+print(f"beside yours:     {beside_yours['prepared']}")
+beside_plain = race(
+    {"plain": lambda: plain(image), "prepared": lambda: prepared(image)}, device, few_rounds
+)
+print(f"beside the plain: {beside_plain['prepared']}")
+
+# %% [markdown]
 # ## How far you are
 #
 # Notebook 15 compares networks, and 16 lets you change this one. You now know what a change costs, and how

@@ -1010,6 +1010,7 @@ costs(flops, slopes)
 # here: at this size it is the same network as SwinIR.
 
 # %%
+from glanet.course.kit.lines import short_lines
 from glanet.weights import load, shipped_names
 
 my_weights = {}  # for example {"RCAN": "../runs/rcan/weights"}
@@ -1026,7 +1027,8 @@ def bicubic(image):
 
 
 missing = [entry.title for entry in NETWORKS.values() if entry.title not in models]
-print(f"available: {', '.join(models)}; not available: {', '.join(missing)}")
+print(short_lines(f"available: {', '.join(models)}"))
+print(short_lines(f"not available: {', '.join(missing)}"))
 
 # %% [markdown]
 # **Prediction.** First a question that needs no training. The tiny GLA-Net has six layers, with windows
