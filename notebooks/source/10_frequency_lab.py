@@ -1738,8 +1738,8 @@ for i, other in enumerate(null):
     tables.append([found.outcome != "neither" for found in judge(other.claims(), others).values()])
 decisions = 2 * len(CLAIMS)
 print(f"{decisions} decisions: uncorrected, {0.05 * decisions:.1f} by chance in each table")
-print(f"corrected, untrained networks: {sum(map(sum, tables))} outcomes that are not neither,")
-print(f"in {sum(map(any, tables))} of {len(tables)} tables")
+print(f"corrected: {sum(map(sum, tables))} outcomes that are not neither,")
+print(f"in {sum(map(any, tables))} of {len(tables)} tables of untrained networks")
 
 # %% [markdown]
 # ### Is it attention, or the window?
@@ -1753,10 +1753,12 @@ for claim in CLAIMS:
         learned, windows = (found.claims()[claim.name].mean(-1) for found in (tiny, flat))
         more = t_interval(learned[: len(windows)] - windows)
         print(
-            f"{claim.name:17}{learned.mean():6.2f} even weights {windows.mean():6.2f}"
+            f"{claim.name:17}{learned.mean():6.2f} even {windows.mean():6.2f}"
             f" less {more.low:6.2f} to {more.high:6.2f}"
         )
-print("loss of PSNR, dB:", ", ".join(f"{title} {loss:.2f}" for title, loss in cost.items()))
+print("loss of PSNR, dB")
+for title, loss in cost.items():
+    print(f"  {title:18} {loss:.2f}")
 
 # %% [markdown]
 # Where even weights say as much as attention or more, the window does what the sentence credits

@@ -542,7 +542,7 @@ from glanet.weights import load
 
 if progress.state == follow.FINISHED:
     card = (run / "weights" / "README.md").read_text(encoding="utf-8")
-    print(card[card.index("# ") : card.index("The weights are")])
+    print(short_lines(card[card.index("# ") : card.index("The weights are")]))
     trained = load(run / "weights")
     photo = modcrop(read_rgb(practice.held_out_images()[-1]), scale)
     lr = imresize(photo, 1 / scale)

@@ -86,7 +86,7 @@ def test_results_are_no_inputs_also_at_another_scale_and_in_the_folder_of_the_re
         *("in/a.png", "in/deep/b.jpg", "in/a-x2.png", "in/a-x4.jpg")
     }
     beside = targets("in")
-    assert [beside[name] for name in ("in/a-x2.png", "in/a-x4.jpg")] == [SKIPPED, SKIPPED]
+    assert [beside[name] for name in ("in/a-x2.png", "in/a-x4.jpg")] == [LEFT_OUT, LEFT_OUT]
 
 
 def test_a_result_that_would_replace_an_input_or_another_result_is_rejected(here):

@@ -581,7 +581,7 @@ def test_in_place_on_weights_that_want_gradients_says_no_grad():
         def update_parameters(self, model):
             mixed_at_once(self, model)
 
-    assert_rejected(exercises.Average, Graded, "in-place operation")
+    assert_rejected(exercises.Average, Graded, "put @torch.no_grad() on the method")
 
 
 # Figures
