@@ -174,7 +174,7 @@ print(centres)
 # it. (Libraries call this *antialiasing*. Section 6 shows what happens without it.)
 #
 # Take LR pixel 1, at 2.5. Its nearest pixel is ½ away, and the scale makes that ¼. By hand:
-# $k(\frac14) = \frac{1.5 - 10 + 64}{64} = \frac{111}{128}$. Divide the weights by their sum, 2, so
+# $k(\frac14)$ is $\frac{1.5 - 10 + 64}{64}$, or $\frac{111}{128}$. Divide the weights by their sum, 2, so
 # that a grey area keeps its grey: $\frac{111}{256}$.
 
 # %% tags=["nbval-check-output"]
