@@ -275,7 +275,8 @@ print({name: len(paths) for name, paths in sets.items()})
 # Next, the networks. The cell loads each onto the available device, and reads in its *model card*
 # which images it was trained on, and which sets its training was watched on. A released file has no
 # card: if it has the size of a published network, it is taken for the network of that row. The small
-# rivals, such as `rcan-tiny-x2`, are left out: notebook 15 compares them.
+# rivals, such as `rcan-tiny-x2`, are left out: notebook 15 compares them. So are the weights for noisy
+# photographs, because all images here are clean.
 
 # %%
 from glanet.device import choose_device
@@ -288,8 +289,9 @@ models, trained_on, watched_on, twins = {}, {"bicubic": "-"}, {}, {"bicubic": "b
 for found in at_hand:
     if found.config is None:
         continue
-    if found.kind == "shipped" and found.name.startswith(f"{found.config.network}-"):
-        continue  # a small rival
+    small_rival = found.name.startswith(f"{found.config.network}-")
+    if found.kind == "shipped" and (small_rival or found.name.endswith("-photo")):
+        continue
     if profile() != "smoke" or found.name == "tiny-x2":
         name = found.name.removeprefix("001_classicalSR_").removesuffix(".pth")
         models[name] = load(found.source).to(device)

@@ -1482,11 +1482,11 @@ reveal_choice(
 )
 
 # %%
-print(f"beside yours:     {beside_yours['prepared']}")
+print(f"beside yours:\n  {beside_yours['prepared']}")
 beside_plain = race(
     {"plain": lambda: plain(image), "prepared": lambda: prepared(image)}, device, few_rounds
 )
-print(f"beside the plain: {beside_plain['prepared']}")
+print(f"beside the plain:\n  {beside_plain['prepared']}")
 
 # %% [markdown]
 # ## How far you are
