@@ -1,6 +1,6 @@
 """Is anything that we measure on, or a piece of it, among what we train on?
 
-    GLANET_DATA=... python -m benchmarks.duplicates      # about a quarter of an hour
+    GLANET_DATA=... python -m benchmarks.duplicates
 
 Compares every image of the training sets with every image of the benchmarks, also mirrored, by ORB
 features (Rublee et al., ICCV 2011), which survive cropping, scaling and turning. Two images are

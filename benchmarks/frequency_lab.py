@@ -131,7 +131,7 @@ def nulls(config, images, options):
         kept(
             options.folder,
             f"untrained-{shape}-{seed}",
-            partial(measure, untrained(config, seed)),
+            lambda found, seed=seed: measure(untrained(config, seed), found),
             images,
         )
         for seed in tqdm(range(options.networks), desc=f"untrained {shape}")

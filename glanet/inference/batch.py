@@ -29,7 +29,7 @@ from glanet.inference.photo import Enlarger
 
 _LABEL = re.compile(r"-x\d+(\.\d+)?$")  # how `glanet upscale` ends the names of its results
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-LEFT_OUT = "left out"  # a folder's files that are no images by their endings, as one outcome
+LEFT_OUT = "left out"  # results of other inputs; a folder's files with other endings, as one
 
 
 @dataclass(frozen=True)
