@@ -1457,7 +1457,7 @@ for number in (1, 8):
 # `fast_layers` is for training. To enlarge images, `upscale` first calls `prepare`. On a GPU it joins and
 # pads the products of a layer, as you did. On a CPU it cuts the image into *bands* of a few rows, and takes a
 # band through all steps of a layer before the next band. What one step writes and the next one reads then
-# stays in the cache, and the shift of SW-MSA needs no copy of the image. In float32 the result may differ
+# stays in the cache, and shifted windows need no copy of the image. In float32 the result may differ
 # from the plain network's by rounding.
 #
 # **Prediction.** Is the prepared network `"faster"`, `"slower"` or `"unchanged"` beside your fast one?
