@@ -17,6 +17,11 @@ def conv(channels_in, channels_out, kernel_size=3):
     return nn.Conv2d(channels_in, channels_out, kernel_size, padding=kernel_size // 2)
 
 
+def steps(*parts):
+    """Modules one after the other, each in a Sequential of its own, as their released names say."""
+    return nn.Sequential(*(nn.Sequential(*part) for part in parts))
+
+
 class MeanShift(nn.Conv2d):
     """Takes the mean colour off an image (sign -1) or puts it back (+1): (B, 3, H, W) -> the same.
 

@@ -2,9 +2,9 @@
 
 Mei, Fan, Zhou, Huang, Huang, Shi: *Image Super-Resolution with Cross-Scale Non-Local Attention and
 Exhaustive Self-Exemplars Mining*, CVPR 2020. Cross-scale non-local attention compares each 3×3
-patch of the features with all 3×3 patches of the shrunk features. Where the two are alike, the
-patch before shrinking shows how the first may look when enlarged. The self-exemplars mining (SEM)
-cell fuses this with in-scale attention and a local path. It is used again and again (Fig. 2).
+patch of the features with all 3×3 patches of the shrunk features. Where two are alike, the patch
+before shrinking shows how the first may look when enlarged. The self-exemplars mining (SEM) cell
+fuses this with in-scale attention and a local path. It is used again and again (Fig. 2).
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from glanet.config import ModelShape
-from glanet.rivals.common import SCORES, Frame, ResidualBlock, attend, conv
+from glanet.rivals.common import Frame, ResidualBlock, attend, conv
+from glanet.rivals.patches import replace_patches
 
+SHORTEST = 1e-4  # length of a key
 SHARPNESS = 10.0  # of the softmax over patches
 OVERLAP = 6.0  # what overlapping patches are divided by, as published; in fact 9 lie on a pixel
 
@@ -57,8 +59,7 @@ def matching(channels):
 def resampler(kind, channels, scale):
     """A strided convolution, (B, C, scale·H, scale·W) -> (B, C, H, W), or a transposed one."""
     margin = {2: 2, 3: 3, 4: 2}[scale]
-    kernel_size = scale + 2 * margin
-    return nn.Sequential(kind(channels, channels, kernel_size, scale, margin), nn.PReLU())
+    return nn.Sequential(kind(channels, channels, scale + 2 * margin, scale, margin), nn.PReLU())
 
 
 class InScaleAttention(nn.Module):
@@ -69,8 +70,7 @@ class InScaleAttention(nn.Module):
         self.conv_match1, self.conv_match2, self.conv_assembly = matching(channels)
 
     def forward(self, features):
-        branches = (self.conv_match1, self.conv_match2, self.conv_assembly)
-        query, key, value = (branch(features).flatten(2).mT for branch in branches)
+        query, key, value = (branch(features).flatten(2).mT for branch in self.children())
         return attend(query, key, value).mT.view_as(features)
 
 
@@ -83,39 +83,15 @@ class CrossScaleAttention(nn.Module):
     def __init__(self, channels, scale):
         super().__init__()
         self.scale = scale
-        self.register_buffer("escape_NaN", torch.tensor([1e-4]))  # the least length of a key
+        self.register_buffer("escape_NaN", torch.tensor([SHORTEST]))  # released files hold it
         self.conv_match_1, self.conv_match_2, self.conv_assembly = matching(channels)
 
     def forward(self, features):
         s = self.scale
-        size = [side // s for side in features.shape[2:]]
-        shrunk = F.interpolate(features, size, mode="bilinear")
-        key = F.unfold(self.conv_match_2(shrunk), 3, padding=1)
-        length = torch.linalg.vector_norm(key, dim=1, keepdim=True)
-        key = key / torch.maximum(length, self.escape_NaN)
+        shrunk = F.interpolate(features, [n // s for n in features.shape[2:]], mode="bilinear")
+        key = F.normalize(F.unfold(self.conv_match_2(shrunk), 3, padding=1), eps=SHORTEST)
         value = F.unfold(self.conv_assembly(features) / OVERLAP, 3 * s, padding=s, stride=s)
         return replace_patches(SHARPNESS * self.conv_match_1(features), key, value, s)
-
-
-def replace_patches(query, key, value, scale, scores=SCORES):
-    """Each 3×3 patch of ``query`` becomes a mean of large patches, which are summed where they lie.
-
-    ``query`` (B, E, H, W), ``key`` (B, 9·E, N), ``value`` (B, C·(3·scale)², N): N patches, of which
-    the keys are like the query, and the values are what to put in its place ->
-    (B, C, scale·H, scale·W). In bands of whole rows, of about ``scores`` numbers.
-    """
-    height, width = query.shape[2:]
-    channels, side = value.shape[1] // (3 * scale) ** 2, (width + 2) * scale
-    total = value.new_zeros(len(value), channels, (height + 2) * scale, side)
-    query = F.pad(query, (1, 1, 1, 1))
-    rows = max(1, scores // (width * max(value.shape[1:])))
-    for top in range(0, height, rows):
-        band = query[:, :, top : top + rows + 2]
-        size = (band.shape[2] * scale, side)
-        found = attend(F.unfold(band, 3).mT, key.mT, value.mT).mT
-        placed = F.fold(found, size, 3 * scale, stride=scale)
-        total[:, :, top * scale : top * scale + placed.shape[2]] += placed
-    return total[:, :, scale:-scale, scale:-scale]
 
 
 class Projection(nn.Module):
@@ -191,8 +167,7 @@ class CSNLN(Frame):
     def values_per_pixel(self):
         """Scores and patches, of a bounded number, and the maps, which grow with the channels.
 
-        At least what tests/peak.py counts on 48×48 LR pixels: tiny, and the paper's width at a
-        depth of 2. Larger images need fewer for each pixel.
+        At least what tests/peak.py counts on 48×48 LR pixels; larger images need fewer for each.
         """
         return 2000 + {2: 22, 3: 40, 4: 95}[self.config.scale] * self.config.channels
 
@@ -212,13 +187,13 @@ class CSNLN(Frame):
 
 def read_released(tensors):
     """The config and the tensors, whose names are ours; None where they are not CSNLN's."""
-    if "SEM.multi_source_projection.up_attention.escape_NaN" not in tensors:
+    projection = "SEM.multi_source_projection{}.upsample.0.weight"
+    upsample = tensors.get(projection.format(""))
+    if upsample is None:
         return None
-    kernel_size = tensors["SEM.multi_source_projection.upsample.0.weight"].shape[-1]
-    twice = "SEM.multi_source_projection_2.upsample.0.weight" in tensors
-    channels = len(tensors["head.0.0.weight"])
+    channels, kernel_size = len(upsample), upsample.shape[-1]
     config = CSNLNConfig(
-        scale=4 if twice else kernel_size // 3,
+        scale=4 if projection.format("_2") in tensors else kernel_size // 3,
         channels=channels,
         depth=tensors["tail.0.weight"].shape[1] // channels,
     )

@@ -6,14 +6,11 @@ Graph construction finds, for every patch of the image, the most alike patches o
 Each of these shows what a patch of the image itself looks like when it is shrunk. Patch aggregation
 puts those larger patches in the place of the small one, weighted by how much alike they are.
 
-Attributes have their released names: ``gcn`` aggregates, and ``embedcnn`` is the start of a VGG19
-(Simonyan, Zisserman, 2015) trained on ImageNet. Its weights lie in released checkpoints. In a model
-that is not loaded from one they are random, and in training they stay as they are.
+Attributes have their released names: ``gcn`` aggregates, ``embedcnn`` is the start of a VGG19.
 """
 
 import re
 from dataclasses import dataclass
-from itertools import groupby
 from typing import ClassVar
 
 import torch
@@ -24,10 +21,11 @@ from torch.nn import functional as F
 from glanet.bicubic import shrink
 from glanet.config import ModelShape
 from glanet.model.network import reflect_to_multiple
-from glanet.rivals.common import Frame, ResidualBlock, Upsampler, conv, depth
+from glanet.rivals.common import Frame, ResidualBlock, Upsampler, conv, depth, steps
+from glanet.rivals.patches import from_patches, nearest, statistics, take, to_patches
+from glanet.rivals.vgg import Embedding
 
 PATCH, STRIDE = 3, 2  # pixels; patches overlap by one
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,101 +56,6 @@ class IGNNConfig(ModelShape):
         return 3 if self.scale == 3 else 2
 
 
-def to_patches(maps, size, stride):
-    """Square patches that cover the maps: (B, C, H, W) -> (B, C, size², rows, columns).
-
-    Zeros are added at the right and the bottom where the last patch reaches beyond the map.
-    H, W > size - stride.
-    """
-    bottom, right = (-(side - size) % stride for side in maps.shape[2:])
-    padded = F.pad(maps, (0, right, 0, bottom))
-    rows = (padded.shape[2] - size) // stride + 1
-    patches = F.unfold(padded, size, stride=stride)
-    return rearrange(patches, "b (c p) (h w) -> b c p h w", p=size**2, h=rows)
-
-
-def from_patches(patches, stride, height, width):
-    """Maps in which overlapping patches are averaged: (B, C, size², rows, columns) -> (B, C, H, W).
-
-    Undoes `to_patches`, and crops what it added.
-    """
-    _, _, area, rows, columns = patches.shape
-    size = round(area**0.5)
-    sides = (rows - 1) * stride + size, (columns - 1) * stride + size
-    flat = rearrange(patches, "b c p h w -> b (c p) (h w)")
-    total = F.fold(flat, sides, size, stride=stride)
-    count = F.fold(torch.ones_like(flat[:1, :area]), sides, size, stride=stride)
-    return (total / count)[..., :height, :width]
-
-
-def nearest(queries, keys, neighbours, window, scale):
-    """The most alike keys of each query, by Euclidean distance.
-
-    queries (B, D, rows, columns), of an image; keys (B, D, rows', columns'), of the image shrunk by
-    ``scale`` -> (B, neighbours, rows, columns), which count keys from left to right and from top
-    to bottom.
-
-    A query looks at ``window`` × ``window`` keys about its own place, or as many as there are,
-    shifted inwards at the edges. Memory grows with the number of queries, not with its square.
-    """
-    lengths = keys.square().sum(1)
-    places = torch.arange(lengths[0].numel(), device=keys.device).view(lengths.shape[1:])
-    bands = []
-    for rows, key_rows in _windows(queries.shape[2], keys.shape[2], window, scale):
-        band = []
-        for columns, key_columns in _windows(queries.shape[3], keys.shape[3], window, scale):
-            seen = ..., key_rows, key_columns
-            products = torch.einsum("bdij,bdrc->bijrc", queries[..., rows, columns], keys[seen])
-            # squared, less the query's length, which changes no order
-            distances = lengths[seen][:, None, None] - 2 * products
-            best = distances.flatten(3).topk(neighbours, largest=False).indices
-            band.append(places[seen].flatten()[best])
-        bands.append(torch.cat(band, dim=2))
-    return rearrange(torch.cat(bands, dim=1), "b i j k -> b k i j")
-
-
-def _windows(count, available, window, scale):
-    """Along an axis of ``count`` queries: slices of those that see the same keys, and of these."""
-    furthest = max(available - window, 0)
-    starts = [min(max(i // scale - window // 2, 0), furthest) for i in range(count)]
-    for start, group in groupby(range(count), key=starts.__getitem__):
-        first, *rest = group
-        yield slice(first, first + len(rest) + 1), slice(start, start + window)
-
-
-def take(patches, index):
-    """(B, C, P, rows', columns') at ``index`` (B, rows, columns) -> (B, C, P, rows, columns)."""
-    flat = patches.flatten(3)
-    places = index.flatten(1)[:, None, None].expand(*flat.shape[:3], -1)
-    return flat.gather(3, places).unflatten(3, index.shape[1:])
-
-
-def steps(*parts):
-    """Modules one after the other, each in a Sequential of its own, as their released names say."""
-    return nn.Sequential(*(nn.Sequential(*part) for part in parts))
-
-
-class Embedding(nn.Module):
-    """VGG19 as far as conv1_2: images (B, 3, H, W) in [0, 1] -> (B, E, H, W), not negative."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.sub_mean = conv(3, 3, 1)
-        self.model = nn.Sequential(
-            conv(3, channels), nn.ReLU(), conv(channels, channels), nn.ReLU()
-        )
-        mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-        with torch.no_grad():
-            self.sub_mean.weight.copy_(torch.diag(1 / std)[:, :, None, None])
-            self.sub_mean.bias.copy_(-mean / std)
-        for part in (self.model[0], self.model[2]):  # random weights keep the image's contrast
-            nn.init.kaiming_normal_(part.weight)
-            nn.init.zeros_(part.bias)
-
-    def forward(self, image):
-        return self.model(self.sub_mean(image))
-
-
 class Graph(nn.Module):
     """Graph construction (Fig. 2): images (B, 3, H, W) in [0, 1] -> neighbours, edge labels.
 
@@ -170,16 +73,14 @@ class Graph(nn.Module):
         config = self.config
         with torch.autocast(image.device.type, enabled=False):
             shrunk = shrink(image, config.graph_scale).clamp(0, 1)
-            queries, keys = (
-                to_patches(self.embedcnn(images), PATCH, STRIDE) for images in (image, shrunk)
-            )
+            maps = self.embedcnn(image), self.embedcnn(shrunk)
+            queries, keys = (to_patches(each, PATCH, STRIDE) for each in maps)
             flat = queries.flatten(1, 2), keys.flatten(1, 2)
             neighbours = nearest(*flat, config.neighbours, config.window, config.graph_scale)
             labels = []
             for index in neighbours.unbind(1):
                 label = (queries - take(keys, index)).abs().sum(2, keepdim=True)
-                label = label.expand(-1, -1, PATCH**2, -1, -1)
-                labels.append(from_patches(label, STRIDE, *image.shape[2:]))
+                labels.append(from_patches(label.expand_as(queries), STRIDE, *image.shape[2:]))
         return neighbours, torch.stack(labels, dim=1)
 
 
@@ -195,10 +96,8 @@ class Aggregation(nn.Module):
     def __init__(self, config):
         super().__init__()
         c, self.scale = config.channels, config.graph_scale
-        shrink_by_scale = nn.Conv2d(c, c, 5, stride=self.scale, padding=2)
-        self.knn_downsample = steps(
-            [shrink_by_scale, nn.ReLU()], [conv(c, c), nn.ReLU()], [conv(c, c)]
-        )
+        smaller = nn.Conv2d(c, c, 5, stride=self.scale, padding=2)
+        self.knn_downsample = steps([smaller, nn.ReLU()], [conv(c, c), nn.ReLU()], [conv(c, c)])
         self.weightnet_lr, self.weightnet_hr = (
             nn.Sequential(*steps([conv(e, e, 1)]), ResidualBlock(e, 1), *steps([conv(e, 1, 1)]))
             for e in 2 * [config.embedding]
@@ -208,8 +107,8 @@ class Aggregation(nn.Module):
         height, width = (self.scale * side for side in features.shape[2:])
         lr_weights = self._weights(self.weightnet_lr, labels)
         hr_weights = self._weights(self.weightnet_hr, labels)
-        mean, deviation, _ = _statistics(to_patches(features, PATCH, STRIDE))
-        _, _, values = _statistics(to_patches(features, PATCH * self.scale, STRIDE * self.scale))
+        mean, deviation, _ = statistics(to_patches(features, PATCH, STRIDE))
+        _, _, values = statistics(to_patches(features, PATCH * self.scale, STRIDE * self.scale))
         detailed = enriched = 0
         for i, index in enumerate(neighbours.unbind(1)):
             patches = torch.addcmul(mean, deviation, take(values, index))  # AdaPN
@@ -225,13 +124,6 @@ class Aggregation(nn.Module):
         return rearrange(scores, "(b k) 1 h w -> b k 1 h w", b=len(labels)).softmax(1)
 
 
-def _statistics(patches):
-    """Mean and deviation of each channel of each patch, and the patches freed of both."""
-    variance, mean = torch.var_mean(patches, dim=2, keepdim=True)
-    deviation = (variance + 1e-5).sqrt()
-    return mean, deviation, (patches - mean) / deviation
-
-
 class IGNN(Frame):
     """Cross-scale internal graph network (Fig. 2).
 
@@ -239,9 +131,7 @@ class IGNN(Frame):
     raise all scores of a softmax alike.
     """
 
-    FROZEN: ClassVar[re.Pattern] = re.compile(
-        r"graph\.embedcnn\..+|gcn\.weightnet_[lh]r\.2\.0\.bias"
-    )
+    FROZEN: ClassVar = re.compile(r"graph\.embedcnn\..+|gcn\.weightnet_[lh]r\.2\.0\.bias")
 
     def __init__(self, config):
         super().__init__(config)

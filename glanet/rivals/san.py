@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from einops import rearrange
 from torch import nn
 from torch.nn import functional as F
 
 from glanet.rivals.common import SCORES, Frame, Upsampler, attend, conv, depth, scale_of
+from glanet.rivals.covariance import covariance, square_root
 from glanet.rivals.rcan import ChannelAttention, RCANConfig
 
 SMALLEST = 4  # a side of the image: its quadrants are pooled 2×2
 STATISTICS = 1000  # a side of the image's centre, where the covariance is measured
-STEPS = 5  # of the square root's iteration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,33 +42,6 @@ class SANConfig(RCANConfig):
     def __post_init__(self):
         super().__post_init__()
         self.require_at_least(channels=8)  # an 8th of them attends
-
-
-def covariance(features):
-    """Covariance of the channels over all positions (Eq. 10): (B, C, H, W) -> (B, C, C).
-
-    The paper multiplies by a centring matrix of (H·W)² entries. Subtracting the mean does the same.
-    """
-    flat = rearrange(features, "b c h w -> b c (h w)")
-    centred = flat - flat.mean(-1, keepdim=True)
-    return centred @ centred.mT / flat.shape[-1]
-
-
-def square_root(matrix):
-    """Square root of positive semi-definite matrices, approximately: (B, N, N) -> (B, N, N).
-
-    Five steps of the coupled Newton–Schulz iteration (§3.3). It converges for eigenvalues in
-    (0, 1], so the matrix is divided by its trace before. The roots of eigenvalues far below the
-    trace come out too small.
-    """
-    # the trace is 0 where nothing varies
-    trace = matrix.diagonal(dim1=1, dim2=2).sum(-1).clamp(min=1e-12)[:, None, None]
-    three = 3 * torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
-    root, inverse = matrix / trace, three / 3  # Y and Z of the paper
-    for _ in range(STEPS):
-        step = (three - inverse @ root) / 2
-        root, inverse = root @ step, step @ inverse
-    return root * trace.sqrt()
 
 
 def statistics(features):

@@ -15,8 +15,8 @@ from glanet.rivals.csnln import (
     CSNLNConfig,
     InScaleAttention,
     read_released,
-    replace_patches,
 )
+from glanet.rivals.patches import replace_patches
 from tests import golden_cases
 from tests.peak import values_per_pixel
 

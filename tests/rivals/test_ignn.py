@@ -8,19 +8,15 @@ from glanet import networks
 from glanet.bicubic import shrink
 from glanet.errors import ArgumentError
 from glanet.networks import NETWORKS
-from glanet.rivals import ignn
 from glanet.rivals.ignn import (
     IGNN,
     Aggregation,
-    Embedding,
     Graph,
     IGNNConfig,
-    from_patches,
-    nearest,
     read_released,
-    take,
-    to_patches,
 )
+from glanet.rivals.patches import from_patches, nearest, statistics, take, to_patches
+from glanet.rivals.vgg import IMAGENET_MEAN, IMAGENET_STD, Embedding
 from tests import golden_cases
 from tests.peak import values_per_pixel
 
@@ -72,7 +68,7 @@ def test_the_second_input_is_clamped_where_bicubic_overshoots():
 
 def test_the_embedding_is_two_convolutions_on_imagenets_scale_and_not_negative():
     embedding = Embedding(4)
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (ignn.IMAGENET_MEAN, ignn.IMAGENET_STD))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     image = mean + std * torch.randn(1, 3, 5, 6)
     first, _, second, _ = embedding.model
     expected = F.relu(second(F.relu(first((image - mean) / std))))
@@ -194,8 +190,8 @@ def test_patches_of_a_tile_are_patches_of_the_image():
 def test_neighbours_take_on_mean_and_deviation_of_the_patch_they_replace():
     features = 5 + torch.randn(1, 2, 12, 12)
     own = to_patches(features, 3, 2)
-    mean, deviation, _ = ignn._statistics(own)
-    _, _, values = ignn._statistics(to_patches(features, 6, 4))
+    mean, deviation, _ = statistics(own)
+    _, _, values = statistics(to_patches(features, 6, 4))
     patches = mean + deviation * take(values, torch.randint(9, (1, 6, 6)))
     torch.testing.assert_close(patches.mean(2), own.mean(2))
     torch.testing.assert_close(patches.std(2), own.std(2), rtol=1e-3, atol=0)

@@ -5,6 +5,7 @@ from torch.autograd import gradcheck
 from glanet import networks
 from glanet.errors import ArgumentError
 from glanet.rivals import san
+from glanet.rivals.covariance import covariance, square_root
 from glanet.rivals.rcan import read_released as read_rcan
 from glanet.rivals.san import SAN, SANConfig
 from tests import golden_cases
@@ -29,20 +30,20 @@ def test_gradients_are_right():
 
 def test_gradients_of_the_square_root_are_right():
     features = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    assert gradcheck(lambda x: san.square_root(san.covariance(x)), features)
+    assert gradcheck(lambda x: square_root(covariance(x)), features)
 
 
 def test_subtracting_the_mean_equals_the_centring_matrix():
     features = torch.randn(2, 5, 6, 7, dtype=torch.float64)
     flat, count = features.flatten(2), 42
     centring = (torch.eye(count) - torch.ones(count, count) / count).double() / count
-    torch.testing.assert_close(san.covariance(features), flat @ centring @ flat.mT)
+    torch.testing.assert_close(covariance(features), flat @ centring @ flat.mT)
 
 
 def test_the_square_root_is_close_for_large_eigenvalues_and_too_small_for_tiny_ones():
     values = torch.tensor([0.6, 0.4, 1e-6], dtype=torch.float64)
     basis = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64)).Q
-    root = san.square_root((100 * basis * values) @ basis.mT[None])[0]
+    root = square_root((100 * basis * values) @ basis.mT[None])[0]
     found = (basis.mT @ root @ basis).diagonal()
     torch.testing.assert_close(found[:2], 10 * values[:2].sqrt(), rtol=1e-3, atol=0)
     torch.testing.assert_close(found[2], 10 * 1.5**5 * values[2], rtol=1e-2, atol=0)
@@ -50,7 +51,7 @@ def test_the_square_root_is_close_for_large_eigenvalues_and_too_small_for_tiny_o
 
 def test_constant_features_have_a_root_of_zero_and_finite_gradients():
     features = torch.ones(1, 4, 5, 5, requires_grad=True)
-    root = san.square_root(san.covariance(features))
+    root = square_root(covariance(features))
     root.sum().backward()
     assert not root.any()
     assert features.grad.isfinite().all()

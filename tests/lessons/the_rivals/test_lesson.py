@@ -14,6 +14,7 @@ from glanet.course.lessons.the_rivals.widgets import explore_looks
 from glanet.evaluation.metrics import rgb_to_y
 from glanet.networks import NETWORKS
 from glanet.rivals import ignn, san
+from glanet.rivals.covariance import STEPS
 from tests.lessons.verdicts import assert_named, assert_rejected, assert_right
 
 # RCAN
@@ -151,7 +152,7 @@ def test_five_steps_are_the_packages_root():
     rows = torch.randn(2, 6, 40)
     matrix = rows @ rows.mT
     expected = san.square_root(matrix)
-    torch.testing.assert_close(exercises.square_root(matrix, san.STEPS), expected)
+    torch.testing.assert_close(exercises.square_root(matrix, STEPS), expected)
 
 
 # HAN
