@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_rest(here, monkeypatch)
     monkeypatch.setattr("glanet.data.images.write_bytes", full)
     outcomes = carried_out("in")
     assert [outcome.state for outcome in outcomes] == [FAILED, DONE]
-    assert outcomes[0].reason.endswith("a-x2.png: cannot be written (No space left on device).")
+    assert "a-x2.png: cannot be written (No space left on device). Make" in outcomes[0].reason
 
 
 def test_a_size_that_a_format_cannot_hold_is_named_before_any_work(here, monkeypatch):
