@@ -284,7 +284,7 @@ def upscale(
             for outcome in final:
                 outcomes.append(outcome)
                 watcher.clear()
-                if not json and outcome.state != batch.FAILED:
+                if not json and outcome.state != batch.FAILED and outcome.reason != batch.RESULT:
                     print(report.line(outcome), flush=True)
         except KeyboardInterrupt as error:
             done = sum(outcome.state == batch.DONE for outcome in outcomes)
@@ -308,7 +308,7 @@ def compare(
     """Show two images side by side: glanet compare photo-x2.png other.png -o page.html
 
     With a detail, the difference and the spectra, and PSNR and SSIM on Y if the sizes match. The
-    colours of transparent pixels are compared, too.
+    colours of transparent pixels are compared, too. Of several frames, the first is compared.
 
     Args:
         a: image file
@@ -325,13 +325,14 @@ def compare(
     if target.exists() and not overwrite:
         raise CommandError(f"{target}: exists. Choose another --out, or add --overwrite.")
     _check_writable(target)
-    found = comparing.compare(read_rgb(a), read_rgb(b), (a.name, b.name))
+    names = tuple(batch.one_line(path.name) for path in (a, b))
+    found = comparing.compare(read_rgb(a), read_rgb(b), names)
     if as_page:
         with _writing(target):
             write_text(target, comparing.page(found))
     else:
         write_image(target, asarray(comparing.figure(found)))
-    print(found.facts(), target, sep="\n")
+    print(found.facts(), batch.one_line(target), sep="\n")
 
 
 def _ending(name):

@@ -205,8 +205,11 @@ def test_a_folder_is_enlarged_once_and_one_bad_file_does_not_stop_the_rest(
     assert read(tmp_path / "deep" / "b-x2.png").shape == (128, 160, 3)
     (tmp_path / "c.png").unlink()
     capsys.readouterr()
-    said = glanet("upscale", tmp_path)
-    assert "2 files: 0 enlarged, 2 skipped, 0 failed" in said
+    assert glanet("upscale", tmp_path).splitlines() == [
+        f"{tmp_path / 'photo-x2.png'}: skipped, exists; --overwrite replaces it",
+        f"{tmp_path / 'deep' / 'b-x2.png'}: skipped, exists; --overwrite replaces it",
+        "2 files: 0 enlarged, 2 skipped, 0 failed; 2 left out as results of others",
+    ]
 
 
 def test_the_report_is_json(glanet, photo, tmp_path):
@@ -299,6 +302,10 @@ def test_two_images_are_compared_in_a_picture_or_a_page(glanet, rejects, photo, 
     assert read(tmp_path / "x.png").shape[2] == 3
     glanet("compare", photo, photo, "-o", tmp_path / "x.html")
     assert "photo.png" in (tmp_path / "x.html").read_text()
+    photo = photo.rename(tmp_path / "new\nline.png")
+    said = glanet("compare", photo, photo, "-o", tmp_path / "y\n.png").splitlines()
+    assert said[0].startswith("new\\nline.png: 80 × 64 pixels; new\\nline.png: 80 ×")
+    assert said[1:] == [str(tmp_path / "y\\n.png")]
     assert "x.png: exists. Choose" in rejects("compare", photo, photo, "-o", tmp_path / "x.png")
     assert ".gif cannot be written" in rejects("compare", photo, photo, "-o", tmp_path / "x.gif")
 
