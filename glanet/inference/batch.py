@@ -83,8 +83,10 @@ def plan(
         try:
             target = _target(entry, out, ending, label, single)
             outcomes.append(Outcome(entry.path, target))
-        except (GlanetError, OSError) as error:
+        except GlanetError as error:
             outcomes.append(_failed(Outcome(entry.path), error))
+        except OSError as error:  # ``out`` lies in a folder that is closed to us
+            outcomes.append(_failed(Outcome(entry.path, out), error))
     checked = _checked(outcomes, beside=out is None, overwrite=overwrite)
     return [*checked, *failed]
 

@@ -177,6 +177,18 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_work(here, monkeypa
     assert "file is a file" in plan(["in/a.png"], out=batch.Path("file/x.png"))[0].reason
 
 
+def test_a_folder_of_results_that_cannot_be_looked_into_is_named(here, monkeypatch):
+    def is_dir(path):
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    look = batch.Path.is_dir
+    monkeypatch.setattr(batch.Path, "is_dir", is_dir)
+    (outcome,) = plan(["in/a.png"], out=batch.Path("closed"))
+    assert outcome.reason == "closed: Permission denied. Check the path."
+
+
 # Carrying it out
 
 
