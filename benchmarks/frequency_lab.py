@@ -5,10 +5,11 @@
 Measures `glanet.analysis.claims` for ``tiny-x2``, ``light-x2`` and every finished GLA-Net of
 `benchmarks.ablation`, each beside untrained networks of its shape: the entry ``frequency-lab``.
 Then what noise, lesions, training without a part, and the linear part do: the entry
-``frequency-lab-causes``, if there are finished networks that were trained without a part.
+``frequency-lab-causes``.
 
 What was measured of a network is kept in ``--folder``, and is not measured again: start the same
-command again to add runs that have finished since.
+command again to add runs that have finished since. Networks of an entry that are not at hand any
+more stay in it, if the others are measured on the same photographs.
 """
 
 from dataclasses import dataclass, fields
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 import tyro
 from tqdm import tqdm
 
@@ -44,6 +46,8 @@ from glanet.analysis.statistics import prediction, t_interval
 from glanet.analysis.surgery import even_weights, operate
 from glanet.data.degradation import imresize
 from glanet.data.tensors import to_tensor
+from glanet.errors import ArgumentError
+from glanet.files import atomic_path
 from glanet.inference import upscale
 from glanet.networks import to_dict
 from glanet.weights import load
@@ -70,17 +74,39 @@ def main(options: Options):
     photos = photographs(options.photographs, options.side)
     models = {name: load(name) for name in SHIPPED} | seeds(options.ablation, "gla-net")
     record_claims(models, photos, options)
-    if growth := retrained(options.ablation, photos):
-        record_causes(growth, models, photos, options)
+    record_causes(retrained(options.ablation, photos), models, photos, options)
 
 
 def seeds(folder, variant):
-    """{name: model} of the finished runs of a variant, one a seed."""
-    return {run.parent.name: load(run) for run in sorted(folder.glob(f"{variant}-seed*/weights"))}
+    """{name: model} of the finished runs of a variant, one a seed.
+
+    A run has weights from its first validation on, and scores at its end.
+    """
+    finished = sorted(folder.glob(f"{variant}-seed*/scores.json"))
+    return {scores.parent.name: load(scores.parent / "weights") for scores in finished}
 
 
 def lr_images(photos):
     return torch.cat([to_tensor(imresize(photo, 1 / SCALE)) for photo in photos.values()])
+
+
+def stored(claim, design):
+    """The entry of that claim, whose networks may not be at hand any more; {} without one.
+
+    Raises:
+        ArgumentError: its ``design``, {name: value}, is another: its numbers do not belong beside
+            new ones.
+    """
+    if not (ledger.RESULTS / f"{claim}.json").exists():
+        return {}
+    entry = ledger.read(claim)
+    for name, value in design.items():
+        if entry[name] != value:
+            raise ArgumentError(
+                f"results/{claim}.json: {name} is {entry[name]}, and now {value}. Measure with "
+                f"{entry[name]}, or delete the file first: networks that are not at hand are lost."
+            )
+    return entry
 
 
 # Claims
@@ -88,13 +114,18 @@ def lr_images(photos):
 
 def record_claims(models, photos, options):
     """The entry ``frequency-lab``: every network's outcomes, what they follow from, and counts."""
-    images, found = lr_images(photos), {}
+    design = {
+        "untrained": options.networks,
+        "photographs": len(photos),
+        "side": options.side,
+    }
+    images, found = lr_images(photos), stored("frequency-lab", design).get("networks", {})
+    few = images[: options.compared]
     for name, model in models.items():
-        few = images[: options.compared]
-        trained = kept(options.folder, name, partial(measure, model), images)
-        null = nulls(model.config, few, options)
-        even = kept(options.folder, f"{name}-even", partial(evenly, model), few)
-        found[name] = summary(trained, null, even)
+        trained = divided(options.folder, name, partial(measure, model), images)
+        null = nulls(model.config, measure, few, options, divided)
+        even = divided(options.folder, f"{name}-even", partial(evenly, model), few)
+        found[name] = {"compared": len(few), **summary(trained, null, even)}
     outcomes = [
         {claim: its["outcome"] for claim, its in each["claims"].items()} for each in found.values()
     ]
@@ -112,10 +143,7 @@ def record_claims(models, photos, options):
         verdict=verdict(together),
         parts=by_part(together),
         networks=found,
-        untrained=options.networks,
-        photographs=len(photos),
-        compared=min(options.compared, len(photos)),
-        side=options.side,
+        **design,
     )
 
 
@@ -124,35 +152,48 @@ def evenly(model, images):
         return measure(model, images)
 
 
-def nulls(config, images, options):
-    """The `Division` of each untrained network of that shape."""
+def nulls(config, measure_it, images, options, keep, what=""):
+    """What ``measure_it(model, images)`` returns of each untrained network of that shape, kept.
+
+    ``keep`` is `kept` or `divided`; ``what`` ends the name under which it is kept.
+    """
     shape = f"{config.channels}x{'-'.join(map(str, config.layers_by_block))}"
     return [
-        kept(
+        keep(
             options.folder,
-            f"untrained-{shape}-{seed}",
-            lambda found, seed=seed: measure(untrained(config, seed), found),
+            f"untrained-{shape}-{seed}{what}",
+            lambda found, seed=seed: measure_it(untrained(config, seed), found),
             images,
         )
-        for seed in tqdm(range(options.networks), desc=f"untrained {shape}")
+        for seed in tqdm(range(options.networks), desc=f"untrained {shape}{what}")
     ]
 
 
 def kept(folder, name, measure_it, images):
-    """What is kept of so many images of that size; else what ``measure_it(images)`` returns.
+    """What ``measure_it(images)`` returns, {name: numbers}; measured once, and kept.
 
-    That is then kept.
+    It is kept for so many images of that size.
     """
     path = folder / f"{name}-{len(images)}x{images.shape[-1]}px.npz"
     if not path.exists():
         found = measure_it(images)
-        arrays = {
+        with atomic_path(path) as part:
+            np.savez(part, **found)
+    return dict(np.load(path))
+
+
+def divided(folder, name, measure_it, images):
+    """`kept` of a function that returns a `Division`."""
+
+    def by_field(images):
+        found = measure_it(images)
+        return {
             f"{field.name}/{key}": values
             for field in fields(Division)
             for key, values in getattr(found, field.name).items()
         }
-        np.savez(path, **arrays)
-    arrays = dict(np.load(path))
+
+    arrays = kept(folder, name, by_field, images)
     return Division(
         **{
             field.name: {
@@ -205,31 +246,45 @@ def rounded(values):
 def record_causes(growth, models, photos, options):
     """The entry ``frequency-lab-causes``: noise, lesions and retraining, and the linear part."""
     images = lr_images(photos)[: options.noisy]
-    config = models["tiny-x2"].config
-    null = [
-        noise_of(untrained(config, seed), images)
-        for seed in tqdm(range(options.networks), desc="noise, untrained")
-    ]
-    noise = {name: noise_of(model, images) for name, model in models.items()}
-    noise["untrained tiny"] = {
-        key: interval(prediction([each[key] for each in null])) for key in null[0]
+    design = {
+        "untrained": options.networks,
+        "photographs": len(photos),
+        "noisy": len(images),
+        "side": options.side,
     }
+    before = stored("frequency-lab-causes", design)
+    noise = {name: noise_of(model, images) for name, model in models.items()}
+    for name in SHIPPED:
+        null = nulls(models[name].config, noise_of, images, options, kept, "-noise")
+        noise[f"untrained {name.partition('-')[0]}"] = {
+            place: interval(prediction([each[place] for each in null])) for place in null[0]
+        }
+    linear = {name: linear_of(model, photos) for name, model in models.items()}
+    networks = {name: to_dict(model.config) for name, model in models.items()}
+    known = before.get("value", {}).get("lesion and retrained", {})
     ledger.record(
         "frequency-lab-causes",
-        {"lesion and retrained": growth},
+        {"lesion and retrained": with_most_seeds(known, growth)},
         "dB by which the error grows, below 1/8, 1/8 to 1/4, above 1/4 cycles per HR pixel",
-        noise=noise,
+        noise=before.get("noise", {}) | noise,
         noise_unit="dB: change of the image by noise below 1/8 over that by noise above 1/4 cycles "
         "per LR pixel, a tenth of the deviation of what it is added to",
-        linear={name: linear_of(model, photos) for name, model in models.items()},
+        linear=before.get("linear", {}) | linear,
         linear_unit="share of the power of the enlarged image that is explained, in each of "
         f"{', '.join(BANDS)} cycles per HR pixel",
-        untrained=options.networks,
-        photographs=len(photos),
-        noisy=len(images),
-        side=options.side,
-        networks={name: to_dict(model.config) for name, model in models.items()},
+        networks=before.get("networks", {}) | networks,
+        **design,
     )
+
+
+def with_most_seeds(*found):
+    """Of several {what: {"seeds": n, ...}}, what has the most seeds; the later one of equals."""
+    most = {}
+    for each in found:
+        for what, its in each.items():
+            if what not in most or its["seeds"] >= most[what]["seeds"]:
+                most[what] = its
+    return most
 
 
 def noise_of(model, images):
@@ -252,10 +307,15 @@ def linear_of(model, photos):
     images = lr_images(photos)
     with torch.no_grad():
         whole = model(images)
-        parts = {"linear part": linear_part(model, images.mean((0, 2, 3)))(images)}
+        parts = {
+            "bilinear base": F.interpolate(images, scale_factor=SCALE, mode="bilinear"),
+            "linear part": linear_part(model, images.mean((0, 2, 3)))(images),
+        }
         for tool, names in TOOLS.items():
             with operate(model, "mean", *names):
                 parts[f"without {tool}"] = model(images)
+        with even_weights(model):
+            parts["even weights"] = model(images)
     return {name: rounded(explained_in_bands(whole, part)) for name, part in parts.items()}
 
 

@@ -382,7 +382,7 @@ def division():
         "not shown": "do not show it",
     }[found]
     return (
-        f"By rules fixed before the measurement, {len(entry['networks'])} trained networks {told} "
+        f"By fixed rules, {len(entry['networks'])} trained networks {told} "
         f"more\nthan {entry['untrained']} untrained ones do."
     )
 

@@ -1,13 +1,16 @@
 """The command line: ``glanet doctor | train | evaluate | upscale | ...``; ``--help`` lists all."""
 
+import io
 import os
+import re
 import signal
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import fields
-from functools import partial
+from functools import partial, wraps
 from importlib.metadata import version
+from itertools import groupby
 from json import dumps
 from math import inf, nan
 from pathlib import Path
@@ -48,6 +51,7 @@ from glanet.weights import load, shipped_names
 
 FORMAT_NAMES = tuple(ending.removeprefix(".") for ending in WRITABLE)
 DEFAULT_NETWORK = next(iter(register.NETWORKS))
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")  # of text on a terminal
 
 DESCRIPTION = """Super-resolution with GLA-Net and the networks that its paper compares with.
 --version prints the version. --debug, with any command, shows the traceback of an error."""
@@ -67,7 +71,7 @@ def _number(kind, name, metavar, expected, low=-inf, high=inf):
         except ValueError:
             value = nan
         if not low <= value <= high:
-            raise CommandError(f"{name} is {texts[0]}; expected {expected}.")
+            raise UsageError(f"{name} is {texts[0]}; expected {expected}.")
         return value
 
     spec = PrimitiveConstructorSpec(
@@ -112,7 +116,25 @@ class CommandError(GlanetError):
     """A command that cannot be carried out; the message says why and what to do."""
 
 
-@app.command
+class UsageError(CommandError):
+    """A command line with an unknown option or an invalid value; the exit status is 2."""
+
+
+def _command(commands=app, **options):
+    """Register a command. To parse its line prepares it, and the caller of `app.cli` runs it."""
+
+    def register(function):
+        @wraps(function)
+        def prepare(*arguments, **named):
+            return partial(function, *arguments, **named)
+
+        commands.command(prepare, **options)
+        return function
+
+    return register
+
+
+@_command()
 def doctor() -> None:
     """Report what this machine has and lacks, with advice on each thing that is missing."""
     findings = doctors.examine()
@@ -121,7 +143,7 @@ def doctor() -> None:
         sys.exit(1)
 
 
-@app.command
+@_command()
 def progress() -> None:
     """Show which exercises of the course you have solved."""
     from glanet.course.report import report  # the course may not be installed
@@ -129,7 +151,7 @@ def progress() -> None:
     print(report())
 
 
-@app.command
+@_command()
 def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: Flag = False) -> None:
     """Copy the course's notebooks to where no update touches your answers.
 
@@ -144,7 +166,7 @@ def work(names: Positional[tuple[str, ...]] = (), /, *, fresh: Flag = False) -> 
     print("\n".join(copy_notebooks(names, fresh)))
 
 
-@app.command
+@_command()
 def networks(*, flops: Flag = False) -> None:
     """List the networks: papers, parameters, presets, and where trained weights are published.
 
@@ -174,7 +196,7 @@ def networks(*, flops: Flag = False) -> None:
     print("weights: the page that links to the authors' files; glanet evaluate --weights FILE")
 
 
-@data.command(name="list")
+@_command(data, name="list")
 def data_list(names: Positional[tuple[str, ...]] = (), /) -> None:
     """List the data sets, or describe some in full.
 
@@ -184,7 +206,7 @@ def data_list(names: Positional[tuple[str, ...]] = (), /) -> None:
     print("\n\n".join(map(catalog.describe, names)) or catalog.table())
 
 
-@data.command(name="get")
+@_command(data, name="get")
 def data_get(name: Positional[str], /, *, scale: Literal[1, *SCALES] = 1) -> None:
     """Download a data set into the data root, unless it is there already.
 
@@ -195,7 +217,7 @@ def data_get(name: Positional[str], /, *, scale: Literal[1, *SCALES] = 1) -> Non
     print(f"{name}: {catalog.get(name, scale)}")
 
 
-@data.command(name="verify")
+@_command(data, name="verify")
 def data_verify(name: Positional[str], /) -> None:
     """Check that a data set is complete: counts, names, pairs, and that every image decodes.
 
@@ -208,7 +230,7 @@ def data_verify(name: Positional[str], /) -> None:
         sys.exit(1)
 
 
-@app.command
+@_command()
 def upscale(
     inputs: Annotated[Positional[tuple[str, ...]], arg(help_behavior_hint="(required)")],
     /,
@@ -249,7 +271,7 @@ def upscale(
         device: cpu, cuda or mps; default: an accelerator if there is one
     """
     if not inputs:
-        raise CommandError("nothing to enlarge; expected image files, folders or patterns.")
+        raise UsageError("nothing to enlarge; expected image files, folders or patterns.")
     weights, model, scale = _model_for(weights, scale)
     ending = _ending(format)
     plan = batch.plan(inputs, out, ending, f"-x{scale:g}", overwrite)
@@ -262,7 +284,7 @@ def upscale(
             for outcome in final:
                 outcomes.append(outcome)
                 watcher.clear()
-                if not json and outcome.state != batch.FAILED:
+                if not json and outcome.state != batch.FAILED and outcome.reason != batch.RESULT:
                     print(report.line(outcome), flush=True)
         except KeyboardInterrupt as error:
             done = sum(outcome.state == batch.DONE for outcome in outcomes)
@@ -274,7 +296,7 @@ def upscale(
     _conclude(outcomes, json)
 
 
-@app.command
+@_command()
 def compare(
     a: Positional[Path],
     b: Positional[Path],
@@ -286,7 +308,7 @@ def compare(
     """Show two images side by side: glanet compare photo-x2.png other.png -o page.html
 
     With a detail, the difference and the spectra, and PSNR and SSIM on Y if the sizes match. The
-    colours of transparent pixels are compared, too.
+    colours of transparent pixels are compared, too. Of several frames, the first is compared.
 
     Args:
         a: image file
@@ -303,13 +325,14 @@ def compare(
     if target.exists() and not overwrite:
         raise CommandError(f"{target}: exists. Choose another --out, or add --overwrite.")
     _check_writable(target)
-    found = comparing.compare(read_rgb(a), read_rgb(b), (a.name, b.name))
+    names = tuple(batch.one_line(path.name) for path in (a, b))
+    found = comparing.compare(read_rgb(a), read_rgb(b), names)
     if as_page:
         with _writing(target):
             write_text(target, comparing.page(found))
     else:
         write_image(target, asarray(comparing.figure(found)))
-    print(found.facts(), target, sep="\n")
+    print(found.facts(), batch.one_line(target), sep="\n")
 
 
 def _ending(name):
@@ -318,7 +341,7 @@ def _ending(name):
     if ending == ".same":
         return None
     if ending not in WRITABLE:
-        raise CommandError(f"--format is {name}; expected same, {', '.join(FORMAT_NAMES)}.")
+        raise UsageError(f"--format is {name}; expected same, {', '.join(FORMAT_NAMES)}.")
     return ending
 
 
@@ -367,7 +390,7 @@ def _ended_as_by_ctrl_c(*signals):
             signal.signal(number, handler)
 
 
-@app.command
+@_command()
 def evaluate(
     *,
     weights: str = "tiny-x2",
@@ -454,7 +477,7 @@ def evaluate(
             write_text(json_file, text + "\n")
 
 
-@app.command
+@_command()
 def export(
     weights: Positional[str],
     /,
@@ -483,7 +506,7 @@ def export(
     print(f"{path}: differs from {weights} by {found:.1g} at most; see {path.with_suffix('.md')}")
 
 
-@app.command
+@_command()
 def train(
     *,
     network: Literal[*register.NETWORKS] = DEFAULT_NETWORK,
@@ -605,6 +628,11 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     try:
         _run(arguments)
+    except UsageError as error:
+        if debug:
+            raise
+        print(f"glanet: {error}", file=sys.stderr)
+        sys.exit(2)
     except GlanetError as error:
         if debug:
             raise
@@ -625,14 +653,64 @@ def _run(arguments):
         if arguments == ["--version"]:
             print(f"glanet {version('glanet')}")
         else:
-            app.cli(
+            _parsed(arguments)()
+    finally:
+        sys.stdout.flush()  # here, where a closed pipe is handled
+
+
+def _parsed(arguments):
+    """The command that the arguments ask for, as a function of none."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            return app.cli(
                 prog="glanet",
                 description=DESCRIPTION,
                 args=arguments,
                 config=(FlagCreatePairsOff, PositionalMetavarFromFieldName),
             )
-    finally:
-        sys.stdout.flush()  # here, where a closed pipe is handled
+    except SystemExit as error:
+        if said.getvalue():
+            raise UsageError(_in_one_line(said.getvalue(), arguments)) from error
+        raise
+
+
+def _in_one_line(box, arguments):
+    """What tyro says of invalid arguments in a box, whose parts are separated by rules."""
+    rows = [_COLOUR.sub("", row)[1:-1].strip() for row in box.splitlines()[1:-1]]
+    parts = [" ".join(part) for text, part in groupby(rows, _is_text) if text]
+    if found := re.fullmatch(
+        r"invalid choice '(.*)' for argument '(.*)'\. .* \((.*)\)\.", parts[0]
+    ):
+        value, name, choices = found.groups()
+        known = sorted({*re.findall(r"'(.*?)'", choices)} - {"None"})
+        return f"{name} is {value}; expected {_either(known)}."
+    if found := re.fullmatch(r"Error parsing (.*): .*: '(.*)'", parts[0]):
+        name, value = found.groups()
+        kind, _, meaning = parts[1].partition(f"{name} ")[2].partition(" ")
+        return f"{name} is {value}; expected {kind}: {meaning}."
+    if found := re.fullmatch(r"Unrecognized options: (.*)", parts[0]):
+        return _unknown(found[1].split(", "), parts[1:], arguments)
+    return " ".join(part.rstrip(".") + "." for part in parts)
+
+
+def _is_text(row):
+    return any(map(str.isalnum, row))
+
+
+def _either(names):
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _unknown(tokens, parts, arguments):
+    if tokens[0] == arguments[0]:
+        known = parts[0].partition(": ")[2].split(", ")
+        return f"there is no command {tokens[0]}; expected {_either(sorted(known))}."
+    tokens = [token for token in tokens if token.startswith("-")] or tokens  # else their values
+    similar = re.match("Perhaps you meant: (\\S+)", parts[0])
+    hint = f" Did you mean {similar[1]}?" if similar else ""
+    command = arguments[0]
+    return f"{command} does not know {_either(tokens)}.{hint} `glanet {command} --help` lists all."
 
 
 if __name__ == "__main__":

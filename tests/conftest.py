@@ -75,6 +75,15 @@ def _progress(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def fill_disk():
+    """A function: from now on no file gets more than so many bytes, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows has no limit of the size of files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
 def sweep():
     """A function that puts every control of a widget to its ends (a menu: to every choice).
 

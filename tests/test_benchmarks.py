@@ -33,6 +33,7 @@ from glanet import ModelConfig, networks
 from glanet.analysis.claims import CLAIMS, Division
 from glanet.data import catalog
 from glanet.data.degradation import imresize
+from glanet.errors import ArgumentError
 from glanet.networks import NETWORKS
 from glanet.training import Recipe, loop
 from glanet.training.folder import RunFolder
@@ -399,9 +400,9 @@ def division(photographs, tilt=0.0):
 
 def test_a_network_that_was_measured_is_not_measured_again(tmp_path):
     three, four = torch.zeros(3, 3, 32, 32), torch.zeros(4, 3, 32, 32)
-    first = frequency_lab.kept(tmp_path, "tiny", lambda images: division(len(images)), three)
-    again = frequency_lab.kept(tmp_path, "tiny", None, three)
-    more = frequency_lab.kept(tmp_path, "tiny", lambda images: division(len(images)), four)
+    first = frequency_lab.divided(tmp_path, "tiny", lambda images: division(len(images)), three)
+    again = frequency_lab.divided(tmp_path, "tiny", None, three)
+    more = frequency_lab.divided(tmp_path, "tiny", lambda images: division(len(images)), four)
     assert more.image["above 1/4"].shape == (4,)  # of other photographs, it is
     for found in (first, again):
         assert list(found.ratio) == ["below 1/8", "1/8 to 1/4", "above 1/4"]
@@ -409,7 +410,21 @@ def test_a_network_that_was_measured_is_not_measured_again(tmp_path):
         np.testing.assert_array_equal(found.image["above 1/4"], division(3).image["above 1/4"])
 
 
-def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, monkeypatch):
+def test_a_measurement_that_is_killed_leaves_nothing_to_be_read(tmp_path, monkeypatch):
+    def killed(path, **arrays):
+        Path(path).write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    images = torch.zeros(3, 3, 32, 32)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(np, "savez", killed)
+        frequency_lab.kept(tmp_path, "tiny", lambda images: {"a": 1.0}, images)
+    assert frequency_lab.kept(tmp_path, "tiny", lambda images: {"a": 2.0}, images) == {"a": 2.0}
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Nothing is measured: of how many photographs it was asked for."""
     asked = []
 
     def measure(model, images):
@@ -417,10 +432,18 @@ def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, mo
         return division(len(images))
 
     monkeypatch.setattr(frequency_lab, "measure", measure)
-    models = {
-        name: networks.build(ModelConfig.preset("tiny")) for name in ("tiny-x2", "gla-net-seed3")
-    }
-    photos = {str(number): np.zeros((32, 32, 3), np.uint8) for number in range(5)}
+    return asked
+
+
+PHOTOS = {str(number): np.zeros((32, 32, 3), np.uint8) for number in range(5)}
+
+
+def tinies(*names):
+    return {name: networks.build(ModelConfig.preset("tiny")) for name in names}
+
+
+def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, asked):
+    models, photos = tinies("tiny-x2", "gla-net-seed3"), PHOTOS
     options = frequency_lab.Options(folder=tmp_path, networks=3, compared=2)
     frequency_lab.record_claims(models, photos, options)
     entry = ledger.read("frequency-lab")
@@ -433,25 +456,84 @@ def test_the_lab_counts_the_finished_networks_of_each_seed(results, tmp_path, mo
     assert not asked
 
 
-def test_what_retraining_did_stays_where_no_retrained_network_is_at_hand(tmp_path, monkeypatch):
-    recorded = []
-    monkeypatch.setattr(frequency_lab, "record_claims", lambda *_: recorded.append("claims"))
-    monkeypatch.setattr(frequency_lab, "record_causes", lambda *_: recorded.append("causes"))
-    options = frequency_lab.Options(tmp_path / "ablation", tmp_path / "kept", photographs=2)
-    for name in ("gla-net-seed0", "without-attention-seed1"):  # no pair
-        load("tiny-x2").save_pretrained(options.ablation / name / "weights")
-    frequency_lab.main(options)
-    assert recorded == ["claims"]
-    load("tiny-x2").save_pretrained(options.ablation / "without-attention-seed0" / "weights")
-    frequency_lab.main(options)
-    assert recorded == ["claims", "claims", "causes"]
+def test_networks_that_are_not_at_hand_any_more_stay_in_the_ledger(results, tmp_path, asked):
+    options = frequency_lab.Options(folder=tmp_path, networks=3, compared=2)
+    frequency_lab.record_claims(tinies("tiny-x2", "gla-net-seed0"), PHOTOS, options)
+    before = ledger.read("frequency-lab")["networks"]
+    more = replace(options, compared=4)
+    frequency_lab.record_claims(tinies("tiny-x2", "gla-net-seed3"), PHOTOS, more)
+    entry = ledger.read("frequency-lab")
+    compared = {name: found["compared"] for name, found in entry["networks"].items()}
+    assert compared == {"tiny-x2": 4, "gla-net-seed0": 2, "gla-net-seed3": 4}
+    assert entry["networks"]["gla-net-seed0"] == before["gla-net-seed0"]
+    assert sum(entry["value"]["fusion"].values()) == 3
+
+
+def test_networks_of_another_design_are_not_mixed(results, tmp_path, asked):
+    options = frequency_lab.Options(folder=tmp_path, networks=3, compared=2)
+    frequency_lab.record_claims(tinies("tiny-x2"), PHOTOS, options)
+    asked.clear()
+    with pytest.raises(ArgumentError, match=r"frequency-lab\.json: untrained is 3, and now 4"):
+        frequency_lab.record_claims(tinies("tiny-x2"), PHOTOS, replace(options, networks=4))
+    assert not asked  # nothing is measured in vain
+
+
+def growth(seeds, by=1.0):
+    return {"seeds": seeds, "growth": [[by] * 3] * 3}
+
+
+def test_causes_of_networks_that_are_not_at_hand_stay_in_the_ledger(results, tmp_path, monkeypatch):
+    answer, places = iter(range(100)), ("attention, input", "3, output")
+    monkeypatch.setattr(
+        frequency_lab, "noise_of", lambda *_: dict.fromkeys(places, float(next(answer)))
+    )
+    monkeypatch.setattr(frequency_lab, "linear_of", lambda *_: {"linear part": [1.0, 0.5, 0.0]})
+    options = frequency_lab.Options(folder=tmp_path, networks=3)
+    models = tinies("tiny-x2", "gla-net-seed0")
+    models["light-x2"] = networks.build(ModelConfig.preset("light"))
+    frequency_lab.record_causes({"attention, cut": growth(2)}, models, PHOTOS, options)
+    first = ledger.read("frequency-lab-causes")
+    del models["gla-net-seed0"]
+    found = {"attention, cut": growth(1, by=2.0), "Inception, cut": growth(1)}
+    frequency_lab.record_causes(found, models, PHOTOS, options)
+    entry = ledger.read("frequency-lab-causes")
+    for what in ("noise", "linear", "networks"):
+        assert entry[what]["gla-net-seed0"] == first[what]["gla-net-seed0"]
+    assert entry["noise"]["tiny-x2"] != first["noise"]["tiny-x2"]  # measured again
+    assert entry["value"]["lesion and retrained"] == {
+        "attention, cut": growth(2),  # of more seeds
+        "Inception, cut": growth(1),
+    }
+    for preset in ("tiny", "light"):  # untrained networks are not
+        null = entry["noise"][f"untrained {preset}"]
+        assert null == first["noise"][f"untrained {preset}"]
+        assert [*null] == [*places]
+    assert entry["noise"]["untrained tiny"] != entry["noise"]["untrained light"]
 
 
 def test_only_finished_runs_are_seeds(tmp_path):
-    load("tiny-x2").save_pretrained(tmp_path / "gla-net-seed2" / "weights")
-    (tmp_path / "gla-net-seed3" / "checkpoints").mkdir(parents=True)
-    load("tiny-x2").save_pretrained(tmp_path / "swinir-seed2" / "weights")
+    for name in ("gla-net-seed2", "gla-net-seed3", "swinir-seed2"):
+        load("tiny-x2").save_pretrained(tmp_path / name / "weights")
+        if name != "gla-net-seed3":  # validated, but not finished
+            (tmp_path / name / "scores.json").write_text("{}")
     assert [*frequency_lab.seeds(tmp_path, "gla-net")] == ["gla-net-seed2"]
+
+
+def test_what_the_linear_part_and_even_weights_explain_has_every_band():
+    photos = {
+        str(seed): np.random.default_rng(seed).integers(0, 256, (96, 96, 3), np.uint8)
+        for seed in (0, 1)
+    }
+    found = frequency_lab.linear_of(load("tiny-x2"), photos)
+    assert [*found] == [
+        "bilinear base",
+        "linear part",
+        "without attention",
+        "without Inception",
+        "even weights",
+    ]
+    assert all(len(shares) == 3 and max(shares) <= 1 for shares in found.values())
+    assert found["linear part"][0] > found["bilinear base"][0] > 0.5
 
 
 # On a GPU

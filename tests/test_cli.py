@@ -53,12 +53,14 @@ def glanet(monkeypatch, capsys):
 
 
 @pytest.fixture
-def rejects(glanet):
+def rejects(glanet, capsys):
     """Run a command line that must fail; returns the message on the error stream."""
 
     def run(*arguments):
         with pytest.raises(SystemExit) as error:
             glanet(*arguments)
+        if error.value.code == 2:
+            return capsys.readouterr().err.removesuffix("\n")
         assert isinstance(error.value.code, str)
         return error.value.code
 
@@ -203,8 +205,11 @@ def test_a_folder_is_enlarged_once_and_one_bad_file_does_not_stop_the_rest(
     assert read(tmp_path / "deep" / "b-x2.png").shape == (128, 160, 3)
     (tmp_path / "c.png").unlink()
     capsys.readouterr()
-    said = glanet("upscale", tmp_path)
-    assert "2 files: 0 enlarged, 2 skipped, 0 failed" in said
+    assert glanet("upscale", tmp_path).splitlines() == [
+        f"{tmp_path / 'photo-x2.png'}: skipped, exists; --overwrite replaces it",
+        f"{tmp_path / 'deep' / 'b-x2.png'}: skipped, exists; --overwrite replaces it",
+        "2 files: 0 enlarged, 2 skipped, 0 failed; 2 left out as results of others",
+    ]
 
 
 def test_the_report_is_json(glanet, photo, tmp_path):
@@ -257,6 +262,23 @@ def test_a_scale_may_be_written_as_one_says_it(glanet, photo, tmp_path, scale):
     assert read(tmp_path / "photo-x2.png").shape == (128, 160, 3)
 
 
+def test_a_full_disk_keeps_the_old_pictures(rejects, tmp_path, fill_disk):
+    names = ["a.bmp", "b.jpg", "c.png", "d.tif", "e.webp"]
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    for folder in ("new", "old"):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            Image.fromarray(noise if folder == "new" else noise[:2]).save(tmp_path / folder / name)
+    old = tmp_path / "old"
+    before = {name: (old / name).read_bytes() for name in names}
+    fill_disk(3000)
+    said = rejects("upscale", tmp_path / "new", "-o", old, "--overwrite").splitlines()
+    assert said[0] == "glanet: 5 files: 0 enlarged, 0 skipped, 5 failed"
+    for name, line in zip(names, said[1:], strict=True):
+        assert f"{name}: cannot be written (File too large). Make room, or choose" in line
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 def test_sigterm_ends_as_ctrl_c_does(rejects, photo, monkeypatch):
     def terminated(*_, **__):
@@ -280,6 +302,10 @@ def test_two_images_are_compared_in_a_picture_or_a_page(glanet, rejects, photo, 
     assert read(tmp_path / "x.png").shape[2] == 3
     glanet("compare", photo, photo, "-o", tmp_path / "x.html")
     assert "photo.png" in (tmp_path / "x.html").read_text()
+    photo = photo.rename(tmp_path / "new\nline.png")
+    said = glanet("compare", photo, photo, "-o", tmp_path / "y\n.png").splitlines()
+    assert said[0].startswith("new\\nline.png: 80 × 64 pixels; new\\nline.png: 80 ×")
+    assert said[1:] == [str(tmp_path / "y\\n.png")]
     assert "x.png: exists. Choose" in rejects("compare", photo, photo, "-o", tmp_path / "x.png")
     assert ".gif cannot be written" in rejects("compare", photo, photo, "-o", tmp_path / "x.gif")
 
@@ -590,6 +616,53 @@ def fails_with(error, monkeypatch, function="glanet.data.catalog.table"):
 def test_an_error_on_purpose_is_one_line(rejects, monkeypatch):
     fails_with(DataError("the disk is full"), monkeypatch)
     assert rejects("data", "list") == "glanet: the disk is full"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (
+            "upscale --nope x.png",
+            "upscale does not know --nope. `glanet upscale --help` lists all.",
+        ),
+        ("upscale x.png -q 3", "upscale does not know -q. `glanet upscale --help` lists all."),
+        (
+            "upscale x.png --overwrit",
+            "upscale does not know --overwrit. Did you mean --overwrite? `glanet upscale --help` "
+            "lists all.",
+        ),
+        ("train fast", "train does not know fast. `glanet train --help` lists all."),
+        ("evaluate --scale 2x", "--scale is 2x; expected 2, 3 or 4."),
+        ("train --scale=2x", "--scale is 2x; expected 2, 3 or 4."),
+        ("data get Set5 --scale 7", "--scale is 7; expected 1, 2, 3 or 4."),
+        ("upscale x.png --alpha none", "--alpha is none; expected bicubic or network."),
+        ("upscale x.png --scale 9", "--scale is 9; expected 1 to 8, such as 2 or 1.5."),
+        ("train --steps many", "--steps is many; expected INT: number of steps (§3)."),
+        ("train --steps", "Missing value for argument '--steps'. Expected 1 values. For full"),
+        (
+            "compare a.png",
+            "Missing from glanet compare: B image file (required). For full helptext",
+        ),
+        ("upscal x.png", "there is no command upscal; expected compare, data, doctor, evaluate,"),
+        ("data", "Expected one of {list, get, verify}. For full helptext, run glanet --help."),
+    ],
+)
+def test_an_invalid_command_line_is_one_line_and_exits_2(glanet, capsys, line, says):
+    with pytest.raises(SystemExit) as error:
+        glanet(*line.split())
+    assert error.value.code == 2
+    found = capsys.readouterr()
+    assert found.err.startswith(f"glanet: {says}")
+    assert (found.out, found.err.count("\n")) == ("", 1)
+
+
+def test_an_invalid_command_line_is_one_line_of_plain_text_on_a_terminal(
+    rejects, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert rejects("evaluate", "--scale", "2x") == "glanet: --scale is 2x; expected 2, 3 or 4."
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ex
 
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # stored outputs hold no widgets
+nb_render_markdown_format = "myst"  # tables too, which plain CommonMark lacks
 nb_code_prompt_show = "Show the answer"  # only answers to predictions are folded
 nb_code_prompt_hide = "Hide the answer"
 myst_enable_extensions = ["dollarmath", "amsmath"]

@@ -7,7 +7,6 @@ the inputs or the outputs of parts of it.
 
 from contextlib import ExitStack, contextmanager
 
-import numpy as np
 import torch
 
 from glanet.errors import ArgumentError
@@ -72,8 +71,3 @@ def _changed(parts, where, change):
                 hook = part.register_forward_pre_hook(lambda module, inputs: (change(inputs[0]),))
             hooks.enter_context(hook)
         yield
-
-
-def psnr_of(change) -> np.ndarray:
-    """Mean squares of images in [0, 1] as PSNR in dB."""
-    return -10 * np.log10(np.asarray(change))

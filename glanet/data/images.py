@@ -405,5 +405,7 @@ def write(path: str | Path, frames: list[ImageFile], quality: int | None = None)
         write_bytes(path, content)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: cannot be written ({reason}).") from error
+        raise ImageError(
+            f"{path}: cannot be written ({reason}). Make room, or choose another folder."
+        ) from error
     return notes

@@ -30,6 +30,7 @@ from glanet.inference.photo import Enlarger
 _LABEL = re.compile(r"-x\d+(\.\d+)?$")  # how `glanet upscale` ends the names of its results
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 LEFT_OUT = "left out"  # results of other inputs; a folder's files with other endings, as one
+RESULT = "as the result of another input"
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,10 @@ def plan(
         try:
             target = _target(entry, out, ending, label, single)
             outcomes.append(Outcome(entry.path, target))
-        except (GlanetError, OSError) as error:
+        except GlanetError as error:
             outcomes.append(_failed(Outcome(entry.path), error))
+        except OSError as error:  # ``out`` lies in a folder that is closed to us
+            outcomes.append(_failed(Outcome(entry.path, out), error))
     checked = _checked(outcomes, beside=out is None, overwrite=overwrite)
     return [*checked, *failed]
 
@@ -211,7 +214,7 @@ def _check(outcome, sources, targets, beside, overwrite):
     place = _place(target)
     try:
         if beside and (_place(source) in targets or _is_enlarged(source, sources)):
-            return replace(outcome, state=LEFT_OUT, reason="as the result of another input")
+            return replace(outcome, state=LEFT_OUT, reason=RESULT)
         if place == _place(source):
             raise ImageError(f"{target}: the source itself. Give the result another name.")
         if place in sources and not beside:

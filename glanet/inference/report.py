@@ -5,7 +5,16 @@ import time
 from collections import Counter
 from dataclasses import asdict
 
-from glanet.inference.batch import DONE, FAILED, LEFT_OUT, SKIPPED, Outcome, one_line, pixels
+from glanet.inference.batch import (
+    DONE,
+    FAILED,
+    LEFT_OUT,
+    RESULT,
+    SKIPPED,
+    Outcome,
+    one_line,
+    pixels,
+)
 
 EVERY = 10.0  # seconds between lines of progress in a file or a pipe
 EVERY_ON_A_TERMINAL = 0.2
@@ -85,8 +94,11 @@ def summary(outcomes: list[Outcome]) -> str:
     counts = Counter(outcome.state for outcome in outcomes)
     count = len(outcomes) - counts[LEFT_OUT]
     head = f"{count} files: {counts[DONE]} enlarged, {counts[SKIPPED]} skipped, "
+    head += f"{counts[FAILED]} failed"
+    if results := sum(outcome.reason == RESULT for outcome in outcomes):
+        head += f"; {results} left out as results of others"
     failures = [f"  {outcome.reason}" for outcome in outcomes if outcome.state == FAILED]
-    return "\n".join([head + f"{counts[FAILED]} failed", *failures])
+    return "\n".join([head, *failures])
 
 
 def document(outcomes: list[Outcome], scale: float, weights: str) -> dict:

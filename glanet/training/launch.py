@@ -9,14 +9,16 @@ import logging
 import os
 import platform
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
+import torch.distributed
 from accelerate import notebook_launcher
 from accelerate.state import AcceleratorState
+from accelerate.utils import patch_environment
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
@@ -61,16 +63,45 @@ def launch(
     if processes > 1 and not gpu_count(device):
         device = "cpu"  # accelerate joins processes on a CPU only if it knows that it is one
     AcceleratorState._reset_state(reset_partial_state=True)  # of an earlier training here
-    notebook_launcher(
-        _train, (config, recipe, folder, init, device), processes, use_port=_free_port()
+    # the processes meet in files: torch's usual store listens on every address of this machine
+    with TemporaryDirectory() as meeting, patch_environment(**_loopback()):
+        notebook_launcher(
+            _train,
+            (config, recipe, folder, init, device, Path(meeting, "processes")),
+            processes,
+            rdzv_backend="c10d",
+            rdzv_endpoint=str(Path(meeting, "launcher")),
+            rdzv_conf={"store_type": "file"},
+        )
+
+
+def _loopback():
+    """Variables that keep torch's connections within this machine."""
+    interface = next(
+        name
+        for name, addresses in psutil.net_if_addrs().items()
+        if any(address.address == "127.0.0.1" for address in addresses)
     )
+    return {
+        "gloo_socket_ifname": interface,
+        "nccl_socket_ifname": interface,
+        "torch_disable_share_rdzv_tcp_store": "1",
+    }
 
 
-def _train(config, recipe, folder, init, device):
+def _train(config, recipe, folder, init, device, meeting):
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world > 1:
+        torch.distributed.init_process_group(
+            "gloo" if device == "cpu" else "nccl",
+            init_method=meeting.as_uri(),
+            rank=int(os.environ["RANK"]),
+            world_size=world,
+        )
     try:
         train(config, recipe, folder, init=init, device=device)
     except GlanetError as error:
-        if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        if world == 1:
             raise
         sys.exit(f"glanet: {error}")  # one of several processes would show a traceback
     except (KeyboardInterrupt, SignalException):
@@ -168,13 +199,6 @@ def _sign(files, pid, ended=None):
         created = None
     found = {"pid": pid, "created": created, "machine": platform.node()}
     write_text(files.process, json.dumps(found | ({"ended": ended} if ended else {})))
-
-
-def _free_port():
-    """A port that nobody uses, so that several runs of several processes fit on one machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def main(folder):

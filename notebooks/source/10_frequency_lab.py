@@ -211,9 +211,12 @@ for claim in CLAIMS:
 #   claims are; against it if one is and none is for; else neither. The sentence is *true* if all
 #   three parts are for it; *half true* if some are, and then the verdict names them; *false* if none
 #   is for it and one is against it; else it is *not shown*.
+# - **Several networks.** Each has a table of its own. Together they are for a claim, or against it,
+#   if more than half of them are, and none says the opposite.
 # - **Windows are not attention.** A mean over a window is a low-pass and looks around, whatever
 #   attention does in it. So every statement on attention stands beside attention with *even weights*
-#   in the same windows. They do not decide, but they show what the windows alone do.
+#   in the same windows. They do not decide, but they show what the windows alone do. Section 7
+#   takes the shifts away too. No claim is about shifts, so it decides nothing either.
 # - **How loud a tool is does not matter.** Attention starts with small weights, so its share of the
 #   energy is near 0 in every untrained network. No quantity of the table depends on it.
 # - **What was known.** Earlier versions of this notebook had measured `tiny-x2` when the table was
@@ -941,6 +944,31 @@ prints |= {
 }
 footprints(prints)
 
+
+# %%
+def border_steps(outputs):
+    """The step at the borders of windows over the mean step, of attention in two layers."""
+    found = []
+    for name in (first, second):
+        grid = footprint(outputs[name]["attention"], config.window)
+        border = (config.window - 1 - attentions[name].shift) % config.window
+        found.append((grid.across + grid.down)[:, border].mean() / 2)
+    return found
+
+
+rows = {"tiny-x2": border_steps(heard)}
+with even_weights(model):
+    rows["even weights"] = border_steps(branch_outputs(model, images))
+among = [border_steps(branch_outputs(fresh, few)) for fresh in fresh_models]
+rows |= {"untrained, least": np.min(among, axis=0), "untrained, most": np.max(among, axis=0)}
+print(f"{'step at borders / mean':23}{first:>6}{second:>6}")
+for title, values in rows.items():
+    print(f"{title:23}", *(f"{value:5.2f}" for value in values))
+
+# %% [markdown]
+# Even weights and untrained networks have these steps too: windows make them. Training only changes
+# how large they are.
+
 # %% [markdown]
 # What does shifting achieve (§2.1: "cross-window connections")? Remove the shifts from the trained
 # network for one measurement. It was trained with shifts, so this is a lesion: the network never
@@ -1085,9 +1113,16 @@ square = {"top": 20, "left": 20, "side": 8}  # in LR pixels
 detector = detail(model, **{side: config.scale * value for side, value in square.items()})
 steps = by_profile(smoke=2, learn=10, full=50)
 
+
+def without_attention():
+    """What takes the work of attention away: all of it, or its weights alone."""
+    return {"attention: mean": operate(model, "mean", "attention"), "even": even_weights(model)}
+
+
 maps = {"whole network": attribution(detector, patch, steps=steps)}
-with operate(model, "mean", "attention"):
-    maps["attention: mean"] = attribution(detector, patch, steps=steps)
+for title, lesion in without_attention().items():
+    with lesion:
+        maps[title] = attribution(detector, patch, steps=steps)
 
 rows, columns = np.indices((48, 48))
 distance = np.maximum(np.abs(rows - 23.5), np.abs(columns - 23.5)) - 4
@@ -1113,8 +1148,9 @@ from glanet.course.lessons.frequency_lab.figures import causes
 hr_patch = to_tensor(motorcycle)[..., -96:, -96:]
 block = by_profile(smoke=8, learn=4, full=2)
 effects = {"whole network": causal_effects(model, patch, hr_patch, **square, block=block)}
-with operate(model, "mean", "attention"):
-    effects["attention: mean"] = causal_effects(model, patch, hr_patch, **square, block=block)
+for title, lesion in without_attention().items():
+    with lesion:
+        effects[title] = causal_effects(model, patch, hr_patch, **square, block=block)
 for title, effect in effects.items():
     helps, misleads = np.nansum(effect.clip(min=0)), -np.nansum(effect.clip(max=0))
     print(f"{title:16} blocks that help {helps:.2f}, mislead {misleads:.2f} dB")
@@ -1310,16 +1346,21 @@ explore_surgery(
 
 # %%
 from glanet.course.kit.paths import results
-from glanet.networks import to_dict
 
 causes_entry = results("frequency-lab-causes")
 if causes_entry is None:
     print("This copy has no results of networks trained without parts.")
 else:
-    print(f"{'error grows, dB':28}", *(f"{title:>10}" for title in bands))
+    print("the error grows, with the interval over photographs:")
     for title, found in causes_entry["value"]["lesion and retrained"].items():
-        means = found["growth"][0]
-        print(f"{title:21}{found['seeds']} seeds", *(f"{mean:10.2f}" for mean in means))
+        print(f"{title}; seeds: {found['seeds']}")
+        for third, mean, low, high in zip(bands, *found["growth"], strict=True):
+            print(f"  {third:11} by {mean:5.2f} dB, {low:5.2f} to {high:5.2f}")
+
+# %% [markdown]
+# Where a cut costs more than retraining without the part, the other branches can take over its work.
+# The intervals are for the very networks that were trained. With one seed, nobody knows how much
+# another seed would change.
 
 # %% [markdown]
 # **Noise as a probe.** Park and Kim add noise of one band of frequencies to the image, and measure
@@ -1354,16 +1395,20 @@ sensitivities(sensitivity)
 
 # %% [markdown]
 # Would an untrained network show this too? If the results are in this copy, the next cell shows by
-# how many dB low noise changes the image more than high noise: in trained networks of the shape of
-# `tiny`, and the interval in which one more untrained network of this shape would lie, 95 times in
-# 100.
+# how many dB low noise changes the image more than high noise: the interval in which one more
+# untrained network of a shape would lie, 95 times in 100, and the trained networks of this shape.
+# Compare attention's input with even weights in the figure: untrained attention is little else than
+# a mean over a window, which lets low noise pass.
 
 # %%
 if causes_entry is not None:
-    alike = [n for n, shape in causes_entry["networks"].items() if shape == to_dict(config)]
-    for place, (_, lowest, highest) in causes_entry["noise"]["untrained tiny"].items():
-        print(f"{place}, untrained {lowest:.1f} to {highest:.1f}")
-        print(" ", ", ".join(f"{n} {causes_entry['noise'][n][place]:.1f}" for n in alike))
+    answers, shapes = causes_entry["noise"], causes_entry["networks"]
+    for preset in [name.split()[1] for name in answers if name.startswith("untrained")]:
+        alike = [name for name, shape in shapes.items() if shape == shapes[f"{preset}-x2"]]
+        print(f"{preset}: untrained, {', '.join(alike)}")
+        for place, (_, lowest, highest) in answers[f"untrained {preset}"].items():
+            its = ", ".join(f"{answers[name][place]:.1f}" for name in alike)
+            print(f"  {place:18}{lowest:5.1f} to {highest:4.1f}, {its}")
 
 # %% [markdown]
 # **What a fixed filter explains.** Deng and others (ICML 2024) split a network into two parts. One
@@ -1392,7 +1437,16 @@ linear_shares(shares, scale=config.scale)
 # %% [markdown]
 # Read it from below: the gap between "without attention" and 1 is what attention adds to the image,
 # at each frequency. The gap between "even weights" and 1 is what its weights add to the mean over a
-# window. The gap between "linear part" and 1 is what no fixed filter can do.
+# window. The gap between "linear part" and 1 is what no fixed filter can do. The figure cuts off what
+# lies below −0.5. If the results are in this copy, here is the same of several networks, in three
+# bands.
+
+# %%
+if causes_entry is not None:
+    for name, by_part in causes_entry["linear"].items():
+        print(f"{name:18}", *(f"{title:>10}" for title in bands))
+        for part, explains in by_part.items():
+            print(f"  {part:16}", *(f"{share:10.3f}" for share in explains))
 
 # %% [markdown]
 # ## 11 · The table
@@ -1461,10 +1515,9 @@ lab = results("frequency-lab")
 if lab is None:
     print("This copy has no results of other networks.")
 else:
-    print(f"{lab['photographs']} photographs; {lab['untrained']} untrained networks of each shape,")
-    print(f"compared on {lab['compared']} of the photographs")
+    print(f"{lab['photographs']} photographs; {lab['untrained']} untrained networks of each shape")
     for name, found in lab["networks"].items():
-        print(f"{name:15} {found['verdict']}")
+        print(f"{name:15} {found['verdict']:12} compared on {found['compared']} photographs")
     print("all together:  ", lab["verdict"])
 
 # %%
@@ -1700,7 +1753,7 @@ print(same_function(recorded(record), recorded(probes.record), recordings, toler
 # "While self-attention excels at modeling global information, it is less effective at capturing
 # high frequencies." You said before the first measurement what would count. The rule decides, and
 # nobody weighs afterwards. Where this copy holds the results of several networks, they decide
-# together: a claim counts if more than half of them say so, and none says the opposite.
+# together, as section 2 says.
 
 # %%
 decided = verdict(outcomes) if lab is None else lab["verdict"]
@@ -1782,6 +1835,7 @@ else:
 # - Here, untrained networks are measured on eight photographs only, as they take long. Photographs
 #   differ by several dB, so a difference of two or three can be missed. "Like untrained" means that
 #   these photographs and twenty networks do not tell them apart.
+# - In claim six untrained networks differ most from each other. More photographs do not mend that.
 # - "Untrained" and "trained" are not the only pair. A network trained on other images would be
 #   another null.
 # - The quantities were chosen by people who had seen `tiny-x2`. Six others may say something else.

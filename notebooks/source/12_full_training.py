@@ -345,8 +345,7 @@ explore_shares(store)
 # </details>
 # <details><summary>Hint 3</summary>
 #
-# `start_new_session=True` gives the program its own session. With `stdin=subprocess.DEVNULL` it
-# never waits for the keyboard.
+# `start_new_session=True` gives the program its own session.
 #
 # </details>
 
@@ -360,7 +359,6 @@ def start(command, output):
     with Path(output).open("ab") as file:
         process = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,

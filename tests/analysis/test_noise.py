@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from glanet import GLANet, ModelConfig
-from glanet.analysis.noise import band_noise, noise_response, psnr_of
+from glanet.analysis.noise import band_noise, noise_response
 from glanet.analysis.probes import layers
 from glanet.analysis.spectrum import FREQUENCY, power_spectrum
 from glanet.errors import ArgumentError
@@ -79,7 +79,3 @@ def test_noise_at_one_branch_ends_with_the_measurement():
 def test_another_place_is_rejected():
     with pytest.raises(ArgumentError, match="where is 'inside'"):
         noise_response(Blur(), torch.rand(1, 3, 16, 16), BANDS, where="inside")
-
-
-def test_a_change_of_a_hundredth_is_40_decibels():
-    assert psnr_of(1e-4) == pytest.approx(40)

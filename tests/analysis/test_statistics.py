@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from glanet.analysis.statistics import Estimate, holm, p_member, p_zero, t_interval, welch
+from glanet.analysis.statistics import (
+    Estimate,
+    holm,
+    p_member,
+    p_zero,
+    prediction,
+    t_interval,
+    welch,
+)
 from glanet.errors import ArgumentError
 
 REPEATS = 2000
@@ -29,6 +37,14 @@ def test_the_interval_of_a_skewed_population_covers_nearly_as_often_from_40_phot
 
     assert covers(energy, 2, 40) > 0.93
     assert covers(energy, 2, 6) < 0.93  # so few do not show what is promised
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_one_more_network_lies_in_the_predicted_interval_95_times_in_100(n):
+    *networks, one_more = np.random.default_rng(0).normal(3, 2, (n + 1, REPEATS))
+    found = prediction(networks)
+    inside = np.mean((found.low <= one_more) & (one_more <= found.high))
+    assert inside == pytest.approx(0.95, abs=0.015)
 
 
 def test_a_percentile_bootstrap_of_seven_covers_less_than_promised():

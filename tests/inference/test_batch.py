@@ -177,6 +177,18 @@ def test_a_folder_that_cannot_be_written_is_named_before_any_work(here, monkeypa
     assert "file is a file" in plan(["in/a.png"], out=batch.Path("file/x.png"))[0].reason
 
 
+def test_a_folder_of_results_that_cannot_be_looked_into_is_named(here, monkeypatch):
+    def is_dir(path):
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    look = batch.Path.is_dir
+    monkeypatch.setattr(batch.Path, "is_dir", is_dir)
+    (outcome,) = plan(["in/a.png"], out=batch.Path("closed"))
+    assert outcome.reason == "closed: Permission denied. Check the path."
+
+
 # Carrying it out
 
 
@@ -253,7 +265,7 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_rest(here, monkeypatch)
     monkeypatch.setattr("glanet.data.images.write_bytes", full)
     outcomes = carried_out("in")
     assert [outcome.state for outcome in outcomes] == [FAILED, DONE]
-    assert outcomes[0].reason.endswith("a-x2.png: cannot be written (No space left on device).")
+    assert "a-x2.png: cannot be written (No space left on device). Make" in outcomes[0].reason
 
 
 def test_a_size_that_a_format_cannot_hold_is_named_before_any_work(here, monkeypatch):

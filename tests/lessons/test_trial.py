@@ -120,6 +120,25 @@ def with_forward(cls, forward):
     return type("Mine", (cls,), {"forward": forward})
 
 
+def windows_by(cut, join):
+    """W-MSA by two patterns for einops."""
+    reference = EXERCISES["window_attention.WindowAttention"].reference
+
+    class Mine(reference):
+        def forward(self, tokens):
+            height, width = tokens.shape[1:3]
+            sizes = {"i": self.window, "j": self.window}
+            query, key, value = rearrange(
+                self.qkv(tokens), f"b {cut}", three=3, heads=self.heads, **sizes
+            )
+            bias = self.bias_table[self.bias_index].permute(2, 0, 1)
+            mixed = scores(query, key, bias).softmax(-1) @ value
+            sizes |= {"h": height // self.window, "w": width // self.window}
+            return self.proj(rearrange(mixed, f"b (h w) heads (i j) d -> b {join}", **sizes))
+
+    return Mine
+
+
 def masked_by(mask):
     """SW-MSA step by step, with another mask."""
     reference = EXERCISES["shifted_windows.WindowAttention"].reference
@@ -316,6 +335,16 @@ def turned_by_default(model, image):
     return torch.stack([model(image.rot90(turns)).rot90(-turns) for turns in range(4)]).mean(0)
 
 
+def divided(weights):
+    return weights / weights.sum(-1, keepdim=True)
+
+
+def bootstrap(ours, theirs, draws=10_000):
+    differences = ours - theirs
+    means = np.random.default_rng().choice(differences, (draws, len(differences))).mean(1)
+    return differences.mean(), *np.quantile(means, (0.025, 0.975))
+
+
 def interval(order):
     right = EXERCISES["your_own_layer.t_interval"].reference
     return lambda ours, theirs: tuple(right(ours, theirs)[place] for place in order)
@@ -396,6 +425,51 @@ TRIAL = [
         "no gradient passes through to each of its inputs",
     ),
     (
+        "window_attention.attend",
+        lambda q, k, v, b: scores(q, k, b).relu() @ v,
+        "from a ReLU: a softmax",
+    ),
+    (
+        "window_attention.attend",
+        lambda q, k, v, b: divided(scores(q, k, b).relu()) @ v,
+        "from a ReLU, divided by their sum",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(i h) (w j) (three heads d) -> three b (h w) heads (i j) d", "(h i) (w j) (heads d)"
+        ),
+        "split as (i h), but joined as (h i)",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(h i) (w j) (three heads d) -> three b (h w) heads (i j) d", "(h i) (j w) (heads d)"
+        ),
+        "split as (w j), but joined as (j w)",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(i h) (w j) (three heads d) -> three b (h w) heads (i j) d", "(i h) (w j) (heads d)"
+        ),
+        "split and joined as (i h)",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(i h) (j w) (three heads d) -> three b (h w) heads (i j) d", "(h i) (w j) (heads d)"
+        ),
+        "split as (i h) (j w)",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(h i) (w j) (heads three d) -> three b (h w) heads (i j) d", "(h i) (w j) (d heads)"
+        ),
+        "split as (heads three d) and joined as (d heads)",
+    ),
+    (
         "window_attention.cut_windows",
         lambda t, m: rearrange(t, "b (h i) (w j) c -> b (h w) (i j) c", h=m, w=m),
         "give einops i=window",
@@ -454,6 +528,16 @@ TRIAL = [
         "shifted_windows.WindowAttention",
         masked_by(lambda h, w, m, s, *form: shift_mask(h, w, m, m - s, *form)),
         "the mask is that of window - shift",
+    ),
+    (
+        "shifted_windows.WindowAttention",
+        masked_by(lambda *sizes: shift_mask(*sizes) / 100),
+        "the mask is too weak, -1 for -100",
+    ),
+    (
+        "shifted_windows.WindowAttention",
+        masked_by(lambda *sizes: shift_mask(*sizes) / -100),
+        "the mask holds 1",
     ),
     ("gla_layer.contributions", lambda v, w: cut_v(v, w, torch.matmul), "W_b is not transposed"),
     (
@@ -614,6 +698,15 @@ TRIAL = [
     ),
     ("your_own_layer.t_interval", interval((1, 0, 2)), "the low end comes first"),
     ("your_own_layer.t_interval", interval((0, 2, 1)), "before the low one"),
+    ("your_own_layer.t_interval", bootstrap, "not equally far from the mean"),
+    (
+        "your_own_layer.t_interval",
+        lambda ours, theirs: (
+            np.mean(ours - theirs),
+            *np.percentile(ours - theirs, (2.5, 97.5)),
+        ),
+        "not equally far from the mean",
+    ),
     ("your_own_layer.verdict", trusting, "control and weaker are ignored"),
     ("your_own_layer.verdict", doubting_only_nothing, "only where it finds nothing"),
     ("your_own_layer.verdict", lambda *sides: "better", "returns 'better', expected 'broken'"),

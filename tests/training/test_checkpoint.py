@@ -102,27 +102,26 @@ def test_a_checkpoint_to_look_at_replaces_no_other(run, path, state):
     }
 
 
-def test_a_full_disk_leaves_the_old_ones_intact(run, path, state, fresh, monkeypatch):
-    def full(tensors, file, metadata):
-        file.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(checkpoint, "save_file", full)
+def test_a_full_disk_leaves_the_old_ones_intact(run, path, state, fresh, fill_disk):
     state.step += 1
+    fill_disk(path.stat().st_size // 2)
     with pytest.raises(TrainError, match=r"step-00000003\.safetensors: cannot be written .*room"):
         checkpoint.save_next(run, state, ABOUT)
     assert list(run.checkpoints.iterdir()) == [path]
     checkpoint.load(path, fresh, ABOUT)
 
 
-def test_a_full_disk_under_the_best_checkpoint_is_named(run, state, monkeypatch):
-    def full(path, part):
-        raise OSError(28, "No space left on device")
+def test_a_full_disk_under_the_best_checkpoint_is_named(run, state, fresh, fill_disk, monkeypatch):
+    def save_and_fill_disk(path, *arguments):
+        save(path, *arguments)
+        fill_disk(path.stat().st_size // 2)
 
-    monkeypatch.setattr(checkpoint.shutil, "copyfile", full)
+    save = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", save_and_fill_disk)
     with pytest.raises(TrainError, match=r"best\.safetensors: cannot be written .*make room"):
         checkpoint.save_next(run, state, ABOUT, best=True)
-    assert not run.best.exists()
+    assert list(run.checkpoints.iterdir()) == [run.checkpoint(2)]
+    checkpoint.load(run.checkpoint(2), fresh, ABOUT)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other tensors"])

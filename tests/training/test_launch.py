@@ -105,8 +105,12 @@ def test_two_processes_on_a_cpu_train_what_one_does(config, recipe, run, tmp_pat
     settings = recipe(steps=60, save_every=5, validate_every=60)
     launch.detach(plain, settings, run, device="cpu", processes=2)
     wait_for(lambda: follow.status(run).saved >= 5)
-    trainers = psutil.Process(follow.status(run).pid).children()
+    launcher = psutil.Process(follow.status(run).pid)
+    trainers = launcher.children()
     assert len(trainers) == 2
+    sockets = [used for one in (launcher, *trainers) for used in one.net_connections()]
+    listening = {used.laddr.ip for used in sockets if used.status == psutil.CONN_LISTEN}
+    assert listening == {"127.0.0.1"}
     stopped = follow.stop(run)
     assert stopped.state == follow.STOPPED
     assert 5 <= stopped.saved < 60

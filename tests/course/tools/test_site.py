@@ -57,6 +57,16 @@ def test_formulas_are_drawn_without_scripts(site_pages):
     assert not re.search(r"<script[^>]*mathjax", text, re.IGNORECASE)
 
 
+def test_tables_that_cells_display_are_tables(site_pages):
+    for stem, cell in (
+        ("13_evaluation", "<strong>tiny-x2</strong>"),
+        ("16_your_own_layer", "control"),
+    ):
+        text = read(site_pages / "notebooks" / f"{stem}.html")
+        assert re.search(rf"<td[^>]*><p>{cell}</p></td>", text)
+        assert not re.search(r"<p>\| ", text)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A site of one page without faults."""

@@ -754,6 +754,25 @@ def test_window_seams_show_the_square_with_the_borders_of_windows():
     assert first.get_yticks().tolist() == [16, 32, 48]
 
 
+def test_even_weights_differ_from_every_branch_also_in_a_grey_print():
+    for name, look in figures.LOOKS.items():
+        for part in ("color", "linestyle"):
+            assert look[part] != figures.EVEN[part], (name, part)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_maps_beside_a_photograph_fit_900_pixels(count):
+    image = RNG.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    maps = {str(n): Attribution(RNG.normal(size=(12, 12)), 0.0) for n in range(count)}
+    effects = {str(n): RNG.normal(size=(3, 3)) for n in range(count)}
+    place = {"top": 4, "left": 4, "side": 4}
+    for drawn in (
+        figures.attributions(image, maps, **place),
+        figures.causes(image, effects, **place, block=4),
+    ):
+        assert drawn.get_size_inches()[0] * drawn.dpi <= 900
+
+
 def test_even_weights_and_the_floor_are_drawn_beside_attention():
     found = Coherence(FREQUENCY, np.full(BANDS, 0.25), np.full(BANDS, 2.0))
     floor = Coherence(FREQUENCY, np.full(BANDS, 0.01), np.full(BANDS, 2.0))

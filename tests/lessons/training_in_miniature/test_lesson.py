@@ -651,7 +651,16 @@ def test_schedules_and_scores_draw_what_they_get():
     axes = drawn(figures.scores([1, 2], {"a": [30, 31], "b": [29, 32]}, bicubic=28))[0]
     assert np.allclose(line(axes, 1), [[1, 29], [2, 32]])
     assert np.allclose(axes.lines[2].get_ydata(), 28)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b", "bicubic"]
+
+
+def test_the_legend_of_scores_lies_above_the_curves():
+    lines = {"the weights": [30, 31], "their average, decay 0.95": [29, 32]}
+    figure = figures.scores([1, 2], lines, bicubic=28)
+    figure.draw_without_rendering()  # lays out
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*lines, "bicubic"]
+    assert figure.axes[0].bbox.y1 < legend.get_window_extent().y0
+    assert figure.bbox.x0 < legend.get_window_extent().x0
 
 
 ENTRIES = [

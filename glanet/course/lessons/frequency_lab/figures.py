@@ -20,7 +20,7 @@ from glanet.evaluation.metrics import psnr_y, rgb_to_y
 
 TOGETHER = {"color": "black", "linestyle": "-", "linewidth": 1.0}
 NETWORK = {"color": "#5D3A9B", "linestyle": "-"}
-EVEN = {"color": "#D55E00", "linestyle": "--"}
+EVEN = {"color": "#56B4E9", "linestyle": (0, (9, 2))}
 CROSS = "cross-terms"
 COLOURS = {name: look["color"] for name, look in LOOKS.items()} | {CROSS: "#B0B0B0"}
 HATCHES = {"attention": "", "max": "//", "3": "..", "5": "xx", "7": "\\\\", CROSS: "--"}
@@ -316,7 +316,7 @@ def attributions(image, maps, *, top, left, side):
     ``image`` is uint8 (H, W, 3); ``maps`` maps a title to an `Attribution`. The square is in LR
     pixels. All maps share one scale around 0.
     """
-    figure = drawing(2.3 * (1 + len(maps)) + 0.8, 2.7, colours=128)
+    figure = drawing(2.0 * (1 + len(maps)) + 0.8, 2.4, colours=128)
     panels = _row(figure, 1 + len(maps))
     height, width = image.shape[:2]
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}
@@ -448,7 +448,7 @@ def causes(image, effects, *, top, left, side, block):
     ``image`` is uint8 (H, W, 3) at LR; ``effects`` maps a title to dB, (H / block, W / block). Red
     blocks help, blue ones mislead. All maps share one scale around 0.
     """
-    figure = drawing(2.3 * (1 + len(effects)) + 0.8, 2.7, colours=128)
+    figure = drawing(2.0 * (1 + len(effects)) + 0.8, 2.4, colours=128)
     panels = _row(figure, 1 + len(effects))
     height, width = image.shape[:2]
     place = {"extent": (0, width, height, 0), "interpolation": "nearest"}

@@ -221,9 +221,7 @@ def start_mistaken(*, mode="ab", own_session=True, wait=False, answer="pid", **s
     def mistaken(command, output):
         with Path(output).open(mode) as file:
             options = {"stdout": file, "stderr": subprocess.STDOUT} | streams
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, start_new_session=own_session, **options
-            )
+            process = subprocess.Popen(command, start_new_session=own_session, **options)
         if wait:
             process.wait()
         return process.pid if answer == "pid" else process

@@ -617,6 +617,17 @@ window_attention = Exercise(
         "the tokens are added: the residual belongs to the layer around attention": _with(
             forward=lambda self, tokens: tokens + _Steps.forward(self, tokens)
         ),
+        **{
+            f"the mask is too weak, {value} for -100: forbidden pairs still see each other": _with(
+                mask=lambda self, height, width, value=value: (
+                    _Steps.mask(self, height, width) * (value / -100)
+                )
+            )
+            for value in (-1, -10)
+        },
+        "the mask holds 1 where pairs are forbidden: it is added to the scores, so use -100": _with(
+            mask=lambda self, height, width: _Steps.mask(self, height, width) / -100
+        ),
         "the mask is subtracted: it is negative, so add it": _with(
             mask=lambda self, height, width: -_Steps.mask(self, height, width)
         ),

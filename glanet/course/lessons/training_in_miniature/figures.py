@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from glanet.course.kit.style import new_figure
+from glanet.course.kit.style import new_figure, shared_legend
 
 # lines in one figure differ in colour (Okabe and Ito's) and in dash
 LINES = (
@@ -152,7 +152,7 @@ def scores(steps, by_name, *, bicubic=None):
     axes.set_xlabel(STEP)
     axes.set_ylabel("PSNR on Y (dB)")
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(frameon=False)
+    shared_legend(figure, "upper", ncols=2)  # curves that jitter leave no room inside
     return figure
 
 

@@ -52,6 +52,10 @@ def _weights(query, key, bias):
     return (_scores(query, key) + bias).softmax(-1)
 
 
+def _divided_by_sum(weights, more):
+    return weights / (weights.sum(-1, keepdim=True) + more)
+
+
 def _scaled_by(d):
     return lambda q, k, v, bias: (q @ k.mT * d**-0.5 + bias).softmax(-1) @ v
 
@@ -130,6 +134,17 @@ attend = Exercise(
         "this is a sigmoid: a softmax divides each weight by the sum of its row": (
             lambda q, k, v, bias: (_scores(q, k) + bias).sigmoid() @ v
         ),
+        "the weights come from a ReLU: a softmax makes all of them positive, and their sum 1": (
+            lambda q, k, v, bias: (_scores(q, k) + bias).relu() @ v
+        ),
+        **{
+            f"the weights come from a ReLU, divided by their sum{text}: use a softmax": (
+                lambda q, k, v, bias, more=more: (
+                    _divided_by_sum((_scores(q, k) + bias).relu(), more) @ v
+                )
+            )
+            for text, more in {"": 0, " + 1e-6": 1e-6, " + 1e-8": 1e-8}.items()
+        },
         "the weights are not divided by their sum: use a softmax": (
             lambda q, k, v, bias: (_scores(q, k) + bias).exp() @ v
         ),
@@ -489,6 +504,20 @@ def _with(**steps):
     return type("Mistaken", (_Steps,), steps)
 
 
+def _in_order(*order, where=("cut", "join")):
+    """W-MSA with parts of its patterns in another order, such as ("(h i)", "(i h)")."""
+
+    def reordered(pattern):
+        for right, wrong in order:
+            pattern = pattern.replace(right, wrong)
+        return pattern
+
+    return _with(**{step: reordered(getattr(_Steps, step)) for step in where})
+
+
+ROWS, COLUMNS = ("(h i)", "(i h)"), ("(w j)", "(j w)")
+
+
 def _split_channels(self, features):
     pattern = "b windows n (three heads d) -> three b windows heads n d"
     return rearrange(features, pattern, three=3, heads=self.heads)
@@ -587,13 +616,38 @@ window_attention = Exercise(
             join="b (w h) heads (i j) d -> b (h i) (w j) (heads d)"
         ),
         "the windows are made of distant pixels: split the image as (h i) (w j)": (
-            _with(
-                cut="b (i h) (j w) (three heads d) -> three b (h w) heads (i j) d",
-                join="b (h w) heads (i j) d -> b (i h) (j w) (heads d)",
-            )
+            _in_order(ROWS, COLUMNS)
         ),
         "the windows are not put back where they were cut: read the pattern of the cut backwards": (
-            _with(join="b (h w) heads (i j) d -> b (i h) (j w) (heads d)")
+            _in_order(ROWS, COLUMNS, where=["join"])
+        ),
+        "the image is split as (i h) (j w), but joined as (h i) (w j): use (h i) (w j) in both": (
+            _in_order(ROWS, COLUMNS, where=["cut"])
+        ),
+        **{
+            f"the {sides} are {how}: use {order[0]} in both": _in_order(order, where=where)
+            for sides, order in {"rows": ROWS, "columns": COLUMNS}.items()
+            for how, where in {
+                f"split as {order[1]}, but joined as {order[0]}": ["cut"],
+                f"split as {order[0]}, but joined as {order[1]}": ["join"],
+                f"split and joined as {order[1]}, so a window is made of distant pixels": [
+                    "cut",
+                    "join",
+                ],
+            }.items()
+        },
+        **{
+            f"the channels are split as {split} and joined as (d heads): use (three heads d), and "
+            "(heads d)": _in_order(("(three heads d)", split), ("(heads d)", "(d heads)"))
+            for split in (
+                "(heads three d)",
+                "(heads d three)",
+                "(d heads three)",
+                "(d three heads)",
+            )
+        },
+        "heads and d are exchanged in the axes: each head has a matrix of tokens, heads (i j) d": (
+            _in_order(("heads (i j) d", "d (i j) heads"))
         ),
         "the windows are strips: a reshape does not cut an image into windows": _with(
             forward=_on_strips

@@ -263,8 +263,38 @@ def _draw_pairs(rng):
     cases = []
     for count in (3, 5):
         theirs = np.round(rng.uniform(30, 40, count), 2)
-        cases.append((np.round(theirs + rng.normal(0.2, 0.1, count), 2), theirs))
+        differences = rng.normal(0.2, 0.1, count)
+        differences[0] += 0.5  # far from the others, so that percentiles are not even
+        cases.append((np.round(theirs + differences, 2), theirs))
     return cases
+
+
+UNEVEN = (
+    "the two ends are not equally far from the mean, as percentiles or a bootstrap give them: "
+    "return mean − t·s/√n and mean + t·s/√n"
+)
+ROUNDING = 1e-4  # 1.96 is rounded
+
+
+def judge_interval(interval, ours, theirs):
+    """Mean, low and high.
+
+    Raises:
+        AnswerError: the ends are not equally far from the mean. Those of a bootstrap are random, so
+            no listed mistake equals them.
+    """
+    answer = interval(ours, theirs)
+    try:
+        mean, low, high = np.asarray(answer, float)
+    except (TypeError, ValueError):
+        return answer
+    differences = ours - theirs
+    extremes = np.allclose((low, high), (differences.min(), differences.max()))
+    # each of three right numbers may be off by the tolerance, and the mean counts twice
+    uneven = abs(low + high - 2 * mean) > 4 * ROUNDING
+    if low < mean < high and uneven and not extremes:
+        raise AnswerError(UNEVEN)
+    return answer
 
 
 def _reaching(reach, mean=np.mean):
@@ -339,8 +369,13 @@ t_interval = Exercise(
         "the high end comes before the low one: return mean, low, high": lambda ours, theirs: (
             np.take(paired_interval(ours, theirs), (0, 2, 1))
         ),
+        UNEVEN: lambda ours, theirs: (
+            np.mean(ours - theirs),
+            *np.percentile(ours - theirs, (2.5, 97.5)),
+        ),
     },
-    tolerance=1e-4,  # 1.96 is rounded
+    run=judge_interval,
+    tolerance=ROUNDING,
 )
 
 
