@@ -5,6 +5,7 @@ time goes into moving memory. What the steps hand on inside a band stays in the 
 SW-MSA is a choice of slices, and only windows at the image's end see a mask.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
@@ -15,6 +16,7 @@ from glanet.fast import ALIGNED, cast, join
 from glanet.model.attention import shift_mask
 
 BAND = 8192  # pixels: the tokens of a band fit into the cache, and to start a step costs little
+SMALLEST = 1e-30  # sum of a softmax's exponentials that has all its digits
 ATTENDED = 32  # windows at a time: one head's scores fit into the cache of a core
 
 
@@ -30,14 +32,17 @@ class BandedLayer(nn.Module):
         self.heads, self.window, self.shift = attention.heads, attention.window, attention.shift
         self.norm1, self.norm2, self.dtype = layer.norm1, layer.norm2, dtype
         self.mlp = layer.mlp.to(dtype)
-        self.joined = cast(join(layer, 1 if dtype == torch.float32 else ALIGNED), dtype)
-        self.biases = _biases(attention, dtype)
+        joined, self.biases = join(layer, ALIGNED), _biases(attention, dtype)
+        if dtype == torch.float32:
+            joined = _for_exponentials(join(layer, 1), self.heads)
+            self.biases = [_factors(bias) for bias in self.biases]
+        self.joined, self.fuse_bias = cast(joined, dtype), joined.fuse_bias
 
     def forward(self, tokens):
         return torch.stack([self._one(image) for image in tokens.contiguous()])
 
     def _one(self, tokens):
-        x, out = self.norm1(tokens).to(self.dtype), tokens.clone()
+        x, out = self.norm1(tokens).to(self.dtype), tokens + self.fuse_bias
         for start, stop in pairwise(_bands(*tokens.shape[:2], self.window)):
             pieces = _wrapped(start + self.shift, stop + self.shift, len(tokens))
             if self.joined.branches is not None:
@@ -59,7 +64,7 @@ class BandedLayer(nn.Module):
                 continue
             columns = _wrapped(left + self.shift, right + self.shift, width)
             bias = self.biases[2 * (stop == height) + (right == width)]
-            part = torch.cat([torch.cat([x[r, c] for c in columns], 1) for r in rows])
+            part = _cat([_cat([x[r, c] for c in columns], 1) for r in rows], 0)
             mixed = self._attend(part, bias)
             for r, across in zip(rows, mixed.split([len(out[r]) for r in rows]), strict=True):
                 widths = [c.stop - c.start for c in columns]
@@ -70,7 +75,7 @@ class BandedLayer(nn.Module):
         """Attention in whole windows and its share of the fusion: (h, w, C) -> (h, w, C)."""
         height, width, channels = x.shape
         n = self.window
-        windows = x.view(height // n, n, width // n, n, channels).transpose(1, 2)
+        windows = x.unflatten(1, (-1, n)).unflatten(0, (-1, n)).transpose(1, 2)
         parts = windows.reshape(-1, n * n * channels).split(ATTENDED)
         mixed = torch.cat([self._mix(part.view(-1, channels), bias) for part in parts])
         mixed = mixed.view(height // n, width // n, n, n, channels).transpose(1, 2)
@@ -85,34 +90,81 @@ class BandedLayer(nn.Module):
             query, key, value = qkv.permute(2, 0, 3, 1, 4)
             mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
             mixed = mixed.transpose(1, 2).flatten(0, 1).flatten(1)
-            return F.linear(mixed, self.joined.fuse_attention, self.joined.fuse_bias)
+            return F.linear(mixed, self.joined.fuse_attention)
         # channels first, and pixels side by side: long rows, which products of 8 channels need
-        qkv = torch.addmm(self.joined.qkv_bias[:, None], self.joined.qkv, x.mT)
-        qkv = qkv.view(3, self.heads, -1, len(x) // pixels, pixels).transpose(2, 3)
-        mixed = [_attend(*parts, added) for *parts, added in zip(*qkv, bias[0], strict=True)]
-        mixed = torch.cat(mixed, dim=1).transpose(0, 1).flatten(1).mT
-        return F.linear(mixed, self.joined.fuse_attention, self.joined.fuse_bias)
+        width = self.joined.fuse_attention.shape[1]
+        qkv = self.joined.qkv @ x.mT
+        qkv[:width] += self.joined.qkv_bias[:, None]
+        qkv[2 * width :].unflatten(0, (self.heads, -1))[:, -1] = 1
+        qkv = qkv.unflatten(1, (-1, pixels)).transpose(0, 1)
+        query, key, value = (
+            part.unflatten(1, (self.heads, -1)).transpose(0, 1)
+            for part in qkv.split([width, width, width + self.heads], dim=1)
+        )
+        mixed = x.new_empty(self.heads, width // self.heads, len(x) // pixels, pixels)
+        for *parts, out in zip(query, key, value, bias[0], mixed, strict=True):
+            out.transpose(0, 1).copy_(_attend(*parts))
+        return mixed.view(width, -1).mT @ self.joined.fuse_attention.mT
 
     def _add_inception(self, x, rows, out):
         """Add the fused branches in these rows of the image."""
         branches, flat = self.joined.branches, out.view(-1, out.shape[-1])
         widest = max(column.shape[2] for column in branches.columns)
         seen, *_ = _with_margin(rows, widest // 2, len(x))
-        opened = F.linear(x[seen], branches.opening, branches.opening_bias)
-        for branch, part in enumerate(opened.chunk(len(branches.fuse), dim=-1)):
+        pixels = x[seen].view(-1, x.shape[-1])
+        opened = torch.addmm(branches.opening_bias[:, None], branches.opening, pixels.mT)
+        opened = opened.view(len(branches.fuse), -1, *x[seen].shape[:2])
+        filtered = []
+        for branch, part in enumerate(opened):
             near, above, below = _with_margin(rows, branches.columns[branch].shape[2] // 2, len(x))
-            part = part[near.start - seen.start : near.stop - seen.start]
-            filtered = _convolve(branches, branch, part, above, below)
-            _add_product(flat, filtered, branches.fuse[branch])
+            part = part[:, near.start - seen.start : near.stop - seen.start]
+            filtered.append(_convolve(branches, branch, part, above, below))
+        _add_product(flat, torch.cat(filtered).mT, torch.cat(branches.fuse, dim=1))
         near, above, below = _with_margin(rows, 1, len(x))
         _add_product(flat, _pool(x[near], above, below), branches.fuse_pooled)
 
 
-def _attend(query, key, value, bias):
-    """softmax(qᵀ k / √D + bias) vᵀ of one head: (windows, D, N) -> (windows, D, N)."""
-    scale = query.shape[1] ** -0.5
-    scores = torch.baddbmm(bias, query.mT, key, alpha=scale)  # (windows, N, N)
-    return value @ torch.softmax(scores, dim=-1, out=scores).mT
+def _attend(query, key, value, factors):
+    """softmax(qᵀ k + bias) vᵀ of one head, as exp(qᵀ k) · exp(bias), divided by its sum.
+
+    query, key (windows, D, N), value (windows, D + 1, N), whose last channel is 1 and sums up;
+    factors (keys, queries) -> (windows, D, N).
+    """
+    weights = (key.mT @ query).exp_().mul_(factors)  # (windows, keys, queries)
+    mixed, total = (value @ weights).split([query.shape[1], 1], dim=1)
+    lowest, highest = total.aminmax()
+    if lowest > SMALLEST and highest < torch.inf:
+        return mixed / total
+    # a softmax takes the largest score off first, which costs passes but keeps exp in range
+    scores = key.mT @ query + factors.log()
+    return value[:, :-1] @ scores.softmax(dim=1)
+
+
+def _factors(bias):
+    """What `_attend` multiplies by, (1, h, keys, queries), from a bias (1, h, queries, keys).
+
+    Exactly 0 where a mask of -100 stands: exp(-100) is no normal number, which slows a CPU down.
+    """
+    factors = bias.mT.contiguous().exp()
+    return factors.where(factors > torch.finfo(factors.dtype).tiny, 0)
+
+
+def _for_exponentials(joined, heads):
+    """The joined weights for `_attend`: queries divided by √D, room for ones behind the values.
+
+    Only queries keep a bias. A key's adds the same to all scores of a query, which a softmax does
+    not see. A value's comes out of the mean as it went in, and joins the bias of the fusion.
+    """
+    query, key, value = joined.qkv.chunk(3)
+    query_bias, _, value_bias = joined.qkv_bias.chunk(3)
+    scale = (len(query) // heads) ** -0.5
+    value = F.pad(value.unflatten(0, (heads, -1)), (0, 0, 0, 1)).flatten(0, 1)
+    return replace(
+        joined,
+        qkv=torch.cat([scale * query, key, value]),
+        qkv_bias=scale * query_bias,
+        fuse_bias=joined.fuse_bias + joined.fuse_attention @ value_bias,
+    )
 
 
 def _biases(attention, dtype):
@@ -133,6 +185,11 @@ def _bands(height, width, window):
     return [*range(0, height - window, rows), height - window, height]
 
 
+def _cat(parts, axis):
+    """The parts side by side; a single one is not copied."""
+    return torch.cat(parts, axis) if len(parts) > 1 else parts[0]
+
+
 def _wrapped(start, stop, size):
     """The slices that start ... stop means on an axis behind whose end it begins anew."""
     if stop <= size:
@@ -146,15 +203,16 @@ def _with_margin(rows, reach, size):
     return slice(max(first, 0), min(last, size)), max(-first, 0), max(last - size, 0)
 
 
-def _convolve(branches, branch, x, above, below):
-    """The row and the column convolution of a branch; the latter takes the margin away."""
+def _convolve(branches, branch, image, above, below):
+    """The row and the column convolution of a branch: (E, H, W) -> (E, h·W).
+
+    The latter takes the margin away.
+    """
     row, column = branches.rows[branch], branches.columns[branch]
-    image = x.permute(2, 0, 1)[None]
-    image = F.conv2d(image, row, branches.row_biases[branch], padding=(0, row.shape[3] // 2))
+    image = F.conv2d(image[None], row, branches.row_biases[branch], padding=(0, row.shape[3] // 2))
     if above or below:
         image = F.pad(image, (0, 0, above, below))
-    image = F.conv2d(image, column, branches.column_biases[branch])
-    return image[0].permute(1, 2, 0)
+    return F.conv2d(image, column, branches.column_biases[branch])[0].flatten(1)
 
 
 def _pool(x, above, below):

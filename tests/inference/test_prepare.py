@@ -102,6 +102,18 @@ def test_a_layer_computes_what_it_did(kind, inception, shift):
         torch.testing.assert_close(kind(layer, torch.float32)(tokens), expected)
 
 
+@pytest.mark.parametrize("strength", [30, 300])
+def test_scores_beyond_what_exp_can_hold_are_a_softmax_all_the_same(strength):
+    torch.manual_seed(0)
+    layer = GLALayer(20, 2, 8, 0).eval().double()
+    with torch.no_grad():
+        layer.attention.qkv.weight[:40] *= strength
+        tokens = torch.randn(1, 16, 24, 20)
+        expected = layer(tokens.double()).float()
+        found = BandedLayer(layer.float(), torch.float32)(tokens)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_gpu_gives_the_images(model, dtype):
