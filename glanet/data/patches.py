@@ -337,7 +337,9 @@ def _decode_all(pairs, scale, degrade, seed):
     chunk = 4 * workers  # no more than these wait in memory while the consumer writes
     with (
         ThreadPoolExecutor(workers) as pool,
-        tqdm(total=len(pairs), desc="decoding", unit=" images", leave=False) as progress,
+        tqdm(
+            total=len(pairs), desc="decoding", unit=" images", leave=False, disable=None
+        ) as progress,
     ):
         for start in range(0, len(pairs), chunk):
             for decoded in pool.map(
