@@ -8,8 +8,8 @@ Then what noise, lesions, training without a part, and the linear part do: the e
 ``frequency-lab-causes``.
 
 What was measured of a network is kept in ``--folder``, and is not measured again: start the same
-command again to add runs that have finished since. Networks of an entry that are not at hand any
-more stay in it, if the others are measured on the same photographs.
+command again to add runs that have finished since. Networks of an entry whose weights no longer
+exist stay in it, if the others are measured on the same photographs.
 """
 
 from dataclasses import dataclass, fields
@@ -91,7 +91,7 @@ def lr_images(photos):
 
 
 def stored(claim, design):
-    """The entry of that claim, whose networks may not be at hand any more; {} without one.
+    """The entry of that claim, whose networks may no longer exist; {} without one.
 
     Raises:
         ArgumentError: its ``design``, {name: value}, is another: its numbers do not belong beside
@@ -104,7 +104,7 @@ def stored(claim, design):
         if entry[name] != value:
             raise ArgumentError(
                 f"results/{claim}.json: {name} is {entry[name]}, and now {value}. Measure with "
-                f"{entry[name]}, or delete the file first: networks that are not at hand are lost."
+                f"{entry[name]}, or delete the file first and lose networks that no longer exist."
             )
     return entry
 

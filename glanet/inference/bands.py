@@ -32,11 +32,15 @@ class BandedLayer(nn.Module):
         self.heads, self.window, self.shift = attention.heads, attention.window, attention.shift
         self.norm1, self.norm2, self.dtype = layer.norm1, layer.norm2, dtype
         self.mlp = layer.mlp.to(dtype)
-        joined, self.biases = join(layer, ALIGNED), _biases(attention, dtype)
+        self.biases = _biases(attention, dtype)
         if dtype == torch.float32:
             joined = _for_exponentials(join(layer, 1), self.heads)
             self.biases = [_factors(bias) for bias in self.biases]
+        else:
+            joined = join(layer, ALIGNED)
         self.joined, self.fuse_bias = cast(joined, dtype), joined.fuse_bias
+        if self.joined.branches is not None:
+            self.fuse_branches = torch.cat(self.joined.branches.fuse, dim=1)
 
     def forward(self, tokens):
         return torch.stack([self._one(image) for image in tokens.contiguous()])
@@ -119,7 +123,7 @@ class BandedLayer(nn.Module):
             near, above, below = _with_margin(rows, branches.columns[branch].shape[2] // 2, len(x))
             part = part[:, near.start - seen.start : near.stop - seen.start]
             filtered.append(_convolve(branches, branch, part, above, below))
-        _add_product(flat, torch.cat(filtered).mT, torch.cat(branches.fuse, dim=1))
+        _add_product(flat, torch.cat(filtered).mT, self.fuse_branches)
         near, above, below = _with_margin(rows, 1, len(x))
         _add_product(flat, _pool(x[near], above, below), branches.fuse_pooled)
 
