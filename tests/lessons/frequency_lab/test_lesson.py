@@ -595,6 +595,12 @@ def test_the_menus_reach_every_operation_branch_and_layer(sweep):
     assert {branch for _, branch, _ in asked} == {"attention", "max"}
     assert {layer for _, _, layer in asked} == {None, "1.1", "1.2"}
 
+    menu = widget.children[2]
+    menu.value = "1.1"
+    menu.value = "all"
+    assert menu.index == 0  # shown, not empty
+    assert asked[-1][-1] is None
+
 
 def a_footprint(peak):
     folded = np.ones((8, 8))
