@@ -54,8 +54,13 @@ def attend(query, key, value, scores=SCORES):
     In chunks of queries, of at most ``scores`` numbers: the (M, N) matrix never exists as a whole.
     """
     chunk = max(1, scores // key.shape[1])
-    parts = [(part @ key.mT).softmax(dim=2) @ value for part in query.split(chunk, dim=1)]
-    return torch.cat(parts, dim=1)
+    # written in place: small results kept between freed scores would break up the memory, and the
+    # process would grow by the whole matrix
+    attended = value.new_empty(*query.shape[:2], value.shape[2])
+    for start in range(0, query.shape[1], chunk):
+        rows = slice(start, start + chunk)
+        attended[:, rows] = (query[:, rows] @ key.mT).softmax(dim=2) @ value
+    return attended
 
 
 class Upsampler(nn.Sequential):

@@ -169,7 +169,7 @@ class CSNLN(Frame):
 
         At least what tests/peak.py counts on 48×48 LR pixels; larger images need fewer for each.
         """
-        return 2000 + {2: 22, 3: 40, 4: 95}[self.config.scale] * self.config.channels
+        return 2100 + {2: 22, 3: 40, 4: 95}[self.config.scale] * self.config.channels
 
     def upscaled(self, image):
         features = self.shallow(image)

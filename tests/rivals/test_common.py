@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -17,3 +20,19 @@ def test_the_matrix_of_all_scores_never_exists():
     with peak._Alive() as alive:
         attend(query, key, value, scores=2**16)
     assert alive.peak < 4 * 5 * 2**16  # bytes; the matrix alone has 4 · 2**24
+
+
+def test_the_process_does_not_grow_by_the_matrix_either():
+    # in a process of its own, whose memory nothing has broken up before
+    asks = (
+        "import torch\n"
+        "from glanet.device import peak_memory\n"
+        "from glanet.rivals.common import attend\n"
+        "query, (key, value) = torch.randn(1, 5000, 8), torch.randn(2, 1, 2**16, 8)\n"
+        "before = peak_memory()\n"
+        "with torch.inference_mode():\n"
+        "    attend(query, key, value)\n"
+        "print(peak_memory() - before)"
+    )
+    run = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert int(run.stdout) < 200_000_000  # the matrix alone has 1.3 GB
