@@ -11,10 +11,10 @@ import pytest
 import torch
 from filelock import FileLock
 
-from glanet.course.tools import enlarge
-
 if not torch.cuda.is_available():  # before anything imports Triton, which reads it once
     os.environ.setdefault("TRITON_INTERPRET", "1")
+
+from glanet.course.tools import enlarge  # noqa: E402
 
 
 def _required_folder(variable, holds):
