@@ -14,7 +14,7 @@ from filelock import FileLock
 if not torch.cuda.is_available():  # before anything imports Triton, which reads it once
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-from glanet.course.tools import enlarge  # noqa: E402
+from glanet.course.tools import enlarge
 
 
 def _required_folder(variable, holds):

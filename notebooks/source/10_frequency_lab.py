@@ -1100,8 +1100,9 @@ for tool in TOOLS:
 # For the whole network there is a more precise question: *which LR pixels
 # contribute the detail in one square of the enlarged image?* A *local attribution map* (Gu, Dong,
 # CVPR 2021) starts from the blurred photograph, removes the blur step by step, and sums up what the
-# change of each pixel adds. Since it is a sum along a path, you can check it: the sum over all
-# pixels must equal the growth of the detail.
+# change of each pixel adds. Detail is the *total variation* of the square: the sum of all differences
+# between neighbours, with values from 0 to 1. Since an attribution is a sum along a path, you can
+# check it: the sum over all pixels must equal the growth of the detail.
 
 # %%
 from glanet.analysis.receptive import attribution, detail
@@ -1116,7 +1117,10 @@ steps = by_profile(smoke=2, learn=10, full=50)
 
 def without_attention():
     """What takes the work of attention away: all of it, or its weights alone."""
-    return {"attention: mean": operate(model, "mean", "attention"), "even": even_weights(model)}
+    return {
+        "attention: mean": operate(model, "mean", "attention"),
+        "even weights": even_weights(model),
+    }
 
 
 maps = {"whole network": attribution(detector, patch, steps=steps)}

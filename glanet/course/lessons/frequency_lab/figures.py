@@ -331,7 +331,7 @@ def attributions(image, maps, *, top, left, side):
     for axes in panels:
         axes.add_patch(Rectangle((left, top), side, side, fill=False, color="black", lw=1.5))
         axes.set_xlabel("column (pixels)")
-    figure.colorbar(drawn, ax=panels[1:], label="contribution", pad=0.01, extend="both")
+    figure.colorbar(drawn, ax=panels[1:], label="total variation added", pad=0.01, extend="both")
     return figure
 
 

@@ -210,7 +210,7 @@ def attributions(image, measured, *, top, left, side):
         axes.set_title(f"{name}, {found.diffusion():.1f}")
     for axes in panels[: 1 + len(measured)]:
         axes.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, lw=1.5))
-    figure.colorbar(drawn, ax=panels, label="contribution", pad=0.01, extend="both")
+    figure.colorbar(drawn, ax=panels, label="total variation added", pad=0.01, extend="both")
     return figure
 
 
