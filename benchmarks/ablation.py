@@ -140,7 +140,7 @@ def record(variant, seed, found, options):
 
 if __name__ == "__main__":
     if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
-        config, *settings = json.loads(sys.argv[1])
-        train_and_measure(ModelConfig.from_dict(config), *settings, images())
+        config, steps, seed, folder = json.loads(sys.argv[1])
+        train_and_measure(ModelConfig.from_dict(config), recipe(steps, seed), folder, images())
     else:
         main(tyro.cli(Options))

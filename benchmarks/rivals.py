@@ -199,9 +199,9 @@ def in_this_process(settings):
     if "time" in settings:
         print(json.dumps(enlarge(*settings["time"])))
     else:
-        config, *rest = settings["train"]
+        config, steps, seed, folder = settings["train"]
         images = {name: catalog.hr_images(name) for name in SETS}
-        train_and_measure(networks.from_dict(config), *rest, images)
+        train_and_measure(networks.from_dict(config), recipe(steps, seed), folder, images)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Short training runs by the ``tiny`` recipe, each in a process of its own on one core.
 
-What `benchmarks.ablation` and `benchmarks.rivals` share.
+What `benchmarks.ablation`, `benchmarks.rivals` and `benchmarks.shapes` share.
 """
 
 import json
@@ -84,13 +84,13 @@ def course(log, validation) -> dict:
     return found
 
 
-def train_and_measure(config, steps, seed, folder, images):
+def train_and_measure(config, recipe, folder, images):
     """Train into ``folder``, or resume there, and write PSNRs to ``scores.json`` in it.
 
     ``images``: {set: HR images}, measured whole.
     """
     started = time.monotonic()
-    weights = train(config, recipe(steps, seed), folder, device="cpu")
+    weights = train(config, recipe, folder, device="cpu")
     if weights is None:
         sys.exit(1)  # asked to stop
     trained = time.monotonic()

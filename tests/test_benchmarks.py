@@ -24,6 +24,7 @@ from benchmarks import (
     profile_step,
     rivals,
     scaling,
+    shapes,
     ship,
     short,
     train_step,
@@ -117,12 +118,11 @@ def test_every_rival_is_recorded_once_a_seed_before_the_next(results, monkeypatc
         assert asked == []
 
 
-def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path, monkeypatch):
+def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path):
     quick = replace(short.recipe(2, seed=3), data=("photos",), validation=(), batch=2, patch=8)
-    monkeypatch.setattr(short, "recipe", lambda steps, seed: quick)
     images = {"photos": catalog.hr_images("photos")[:1]}
     config = NETWORKS["rcan"].config.preset("tiny", 2, groups=1, blocks=1)
-    short.train_and_measure(config, 2, 3, tmp_path, images)
+    short.train_and_measure(config, quick, tmp_path, images)
     found = json.loads((tmp_path / "scores.json").read_text())["psnr_y"]
     model = load(tmp_path / "weights")
     assert model.config == config
@@ -155,6 +155,45 @@ def test_a_run_of_the_ablation_is_recorded_with_its_hours_and_curve(results, tmp
     assert (entry["network"], entry["seed"]) == ("without attention", 1)
     assert entry["training_hours"] == 0.01
     assert entry["curve"] == {"images": "Set5", "points": [[0.01, 30.0]]}
+
+
+def test_every_other_shape_of_light_is_aligned_and_no_larger():
+    today, *others = shapes.SHAPES.values()
+    assert today == ModelConfig.preset("light", 2)
+    for config in others:
+        widths = config.channels, config.channels // config.heads, config.channels // 4
+        assert all(width % 16 == 0 for width in widths)
+        assert networks.count_parameters(config) <= 1.03 * networks.count_parameters(today)
+
+
+def test_shapes_take_steps_for_the_same_minutes_and_each_run_is_recorded_once(results, monkeypatch):
+    names = list(shapes.SHAPES)
+    taken = {name: iter([100.0 * n, 400.0 * n, 200.0 * n]) for n, name in enumerate(names, 1)}
+    timed, trained = [], []
+
+    def time_one(command, **_):
+        timed.append(json.loads(command[-1])["time"])
+        return subprocess.CompletedProcess(command, 0, f"{next(taken[timed[-1]])}\n")
+
+    def train_one(module, settings, folder):
+        trained.append(settings["train"][:3])
+        return {"psnr_y": {"Set5": {"bird": 37.0}}, "seconds_of_last_start": 1.0}
+
+    monkeypatch.setattr(shapes.subprocess, "run", time_one)
+    monkeypatch.setattr(shapes, "in_its_own_process", train_one)
+    monkeypatch.setattr(ledger, "commit", lambda root: "0" * 12)
+    options = shapes.Options(minutes=1, seeds=(0, 1), rounds=3, folder=Path("nowhere"))
+    shapes.main(options)
+    assert timed == names * 3  # in turns
+    steps = [300, 150, 100, 75]  # of the medians: 200, 400, 600 and 800 ms
+    assert trained == [
+        [name, its, seed] for seed in (0, 1) for name, its in zip(names, steps, strict=True)
+    ]
+    entry = ledger.read(f"shapes/{names[1]}-seed1")
+    assert (entry["shape"], entry["steps"], entry["seed"]) == (names[1], 150, 1)
+    assert entry["learning_rate"] == Recipe.preset("light").learning_rate
+    shapes.main(options)
+    assert (len(timed), len(trained)) == (12, 8)  # what is known is not done again
 
 
 def test_the_ledger_keeps_the_hours_of_a_run_and_each_validation_once():
