@@ -361,7 +361,7 @@ def _model_for(weights, scale):
 def _run_by(engine, model, device):
     """The model on its device, as the engine runs it."""
     if engine == "torch":
-        return model.to(choose_device(device))
+        return inference.ready(model.to(choose_device(device)))
     if device not in (None, "cpu"):
         raise CommandError(
             f"--engine {engine} computes on the CPU; found --device {device}. "
@@ -443,7 +443,7 @@ def evaluate(
             )
         label, runs = str(images), _score_folders(images, hr_images, scale)
     else:
-        model = _load(weights, scale).to(choose_device(device))
+        model = inference.ready(_load(weights, scale).to(choose_device(device)))
         scale = model.config.scale
         label = f"{weights}, self-ensemble" if ensemble else weights
         cut_at = _cut_at(weights, model.config.network, tile) if protocol == "authors" else None
