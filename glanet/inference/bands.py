@@ -15,9 +15,8 @@ from torch import nn
 from glanet.fast import ALIGNED, cast, join
 from glanet.model.attention import shift_mask
 
-BAND = 8192  # pixels: the tokens of a band fit into the cache, and to start a step costs little
+BAND = 16384  # pixels: a band's tokens stay in the cache, and starting a step costs little
 SMALLEST = 1e-30  # sum of a softmax's exponentials that has all its digits
-ATTENDED = 32  # windows at a time: one head's scores fit into the cache of a core
 
 
 class BandedLayer(nn.Module):
@@ -80,8 +79,7 @@ class BandedLayer(nn.Module):
         height, width, channels = x.shape
         n = self.window
         windows = x.unflatten(1, (-1, n)).unflatten(0, (-1, n)).transpose(1, 2)
-        parts = windows.reshape(-1, n * n * channels).split(ATTENDED)
-        mixed = torch.cat([self._mix(part.view(-1, channels), bias) for part in parts])
+        mixed = self._mix(windows.reshape(-1, channels), bias)
         mixed = mixed.view(height // n, width // n, n, n, channels).transpose(1, 2)
         return mixed.reshape(height, width, channels)
 
