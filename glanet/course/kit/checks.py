@@ -99,7 +99,7 @@ class Exercise:
             except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, self._known(error, original) or _in_own_words(error))
             if answer is None or answer is ...:
-                nothing = f"for {_given(case)} it returns nothing, for other inputs it does"
+                nothing = f"for {_given(case)} it returns nothing, but a value for other inputs"
                 return Verdict(WRONG, nothing) if answers else Verdict(NOT_DONE)
             answers.append(answer)
         rights = [self.run(self.reference, *_copies(case)) for case in cases]
