@@ -697,17 +697,16 @@ transfers(
 
 # %%
 def floor_of(count):
-    """The gain above 1/4 that unrelated white noise reads in so many images."""
-    y, z = torch.randn(2, count, 48, 48, 4)
-    return coherence(y, z).gain[8:].mean()
+    """The gain above 1/4 that unrelated white noise reads in so many images, a mean of ten draws."""
+    draws = torch.randn(10, 2, count, 48, 48, 4)
+    return np.mean([coherence(y, z).gain[8:].mean() for y, z in draws])
 
 
 for count in (1, 6, 40):
-    print(f"{count:2} images of noise: gain {floor_of(count):.3f} where there is none")
+    print(f"images of noise: {count:2}, gain {floor_of(count):.3f} where there is none")
 end = slice(-4, None)
-print(
-    f"window means of photographs: {means_of_photos.gain[end].mean():.3f}, floor {floor.gain[end].mean():.3f}"
-)
+gain, lowest = (found.gain[end].mean() for found in (means_of_photos, floor))
+print(f"window means of photographs: {gain:.3f}, floor {lowest:.3f}")
 
 # %% [markdown]
 # Now measure attention itself, in all layers: $Y$ is its output, $Z$ its value path. Beside it
@@ -1444,9 +1443,9 @@ linear_shares(shares, scale=config.scale)
 # %%
 if causes_entry is not None:
     for name, by_part in causes_entry["linear"].items():
-        print(f"{name:18}", *(f"{title:>10}" for title in bands))
+        print(f"{name:19}", *(f"{title:>10}" for title in bands))
         for part, explains in by_part.items():
-            print(f"  {part:16}", *(f"{share:10.3f}" for share in explains))
+            print(f"  {part:17}", *(f"{share:10.3f}" for share in explains))
 
 # %% [markdown]
 # ## 11 · The table
