@@ -177,9 +177,9 @@ calibration({"power out / in": measured})
 # %% [markdown]
 # ## 2 · What would count?
 #
-# Who measures first and then looks for what fits always finds something. So write down beforehand
-# what would count for the sentence, and what against it. The sentence has six claims. Each has one
-# quantity, which is above 0 if the claim holds:
+# If you measure first and then look for what fits, you always find something. So write down
+# beforehand what would count for the sentence, and what against it. The sentence has six claims.
+# Each has one quantity, which is above 0 if the claim holds:
 
 # %% tags=["nbval-check-output"]
 import textwrap
@@ -199,24 +199,24 @@ for claim in CLAIMS:
 #
 # - **Two questions for each claim.** *Present*: does the mean over photographs differ from 0?
 #   *Learned*: does the network differ from *untrained* networks of its shape? Those have the same
-#   windows and kernels, and have learned nothing. What they show too is not the work of attention
-#   that was trained. A claim is **for** the sentence if both answers are yes, **against** it if both
-#   say the opposite, and **neither** in all other cases.
+#   windows and kernels, and have learned nothing. What they show, too, was not learned. A claim is
+#   **for** the sentence if both answers are yes, **against** it if both say the opposite, and
+#   **neither** in all other cases.
 # - **What one sample is.** A photograph is one sample, and so is a network. Layers, patches and
 #   channels are averaged first: they are not independent.
 # - **Twelve decisions.** Each has a risk of 5 %. Twelve independent ones would hold a false alarm in
 #   46 % of such tables. *Holm's* correction lowers the risk of the whole table to 5 %: it multiplies
 #   the smallest p-value by 12, the next by 11, and so on.
 # - **Three parts.** A part of the sentence (attention, convolutions, use) is for it if all its
-#   claims are; against it if one is and none is for; else neither. The sentence is *true* if all
-#   three parts are for it; *half true* if some are, and then the verdict names them; *false* if none
-#   is for it and one is against it; else it is *not shown*.
+#   claims are; against it if one is and none is for; otherwise neither. The sentence is *true* if
+#   all three parts are for it; *half true* if some are, and then the verdict names them; *false* if
+#   none is for it and one is against it; otherwise it is *not shown*.
 # - **Several networks.** Each has a table of its own. Together they are for a claim, or against it,
 #   if more than half of them are, and none says the opposite.
 # - **Windows are not attention.** A mean over a window is a low-pass and looks around, whatever
-#   attention does in it. So every statement on attention stands beside attention with *even weights*
-#   in the same windows. They do not decide, but they show what the windows alone do. Section 7
-#   takes the shifts away too. No claim is about shifts, so it decides nothing either.
+#   attention does in it. So every statement about attention stands beside attention with *even
+#   weights* in the same windows. They do not decide, but they show what the windows alone do.
+#   Section 7 takes the shifts away too. No claim is about shifts, so it decides nothing either.
 # - **How loud a tool is does not matter.** Attention starts with small weights, so its share of the
 #   energy is near 0 in every untrained network. No quantity of the table depends on it.
 # - **What was known.** Earlier versions of this notebook had measured `tiny-x2` when the table was
@@ -268,8 +268,8 @@ for count in (6, 40):
 # Student's t counts how few there are, and keeps its promise. So the lab uses t intervals. The last
 # number is the half-width, in standard deviations: 40 photographs show effects a third as large as
 # six do. If the set B100 lies in your data folder (`glanet data get B100`), the lab takes its first
-# 40 photographs. Else it takes the six that come with scikit-image, and then many an answer will be
-# *neither*.
+# 40 photographs. Otherwise it takes the six that come with scikit-image, and then many answers will
+# be *neither*.
 #
 # **Prediction.** Now commit yourself, before you see any measurement. By these rules, what will the
 # verdict on the sentence be: `"true"`, `"half true"`, `"false"` or `"not shown"`? The answer comes
@@ -466,7 +466,7 @@ reveal_choice(
 # %% [markdown]
 # The shares, layer by layer, and their mean. White noise has 0.75. The last two columns are the
 # lowest and the highest mean among the untrained networks. "Even" is attention with even weights in
-# its windows: what it has, the windows have made.
+# its windows: its share comes from the windows alone.
 
 # %%
 from glanet.analysis.surgery import even_weights
@@ -577,8 +577,8 @@ for name, y in {"half, moved": 0.5j * z, "unrelated": torch.tensor([1 + 0j, 2, 1
 # $$H_1 = \frac{E[Y \overline{Z}]}{E|Z|^2}, \qquad
 # \gamma^2 = \frac{\big|E[Y \overline{Z}]\big|^2}{E|Y|^2 \cdot E|Z|^2}$$
 #
-# They are the factor and the share from above, for complex numbers. By hand, with $z = 1, 1$ and $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and
-# $\gamma^2 = 2^2/(5 \cdot 1) = 0.8$.
+# They are the factor and the share from above, for complex numbers. By hand, with $z = 1, 1$ and
+# $y = 3, 1$: $H_1 = (3 + 1)/(1 + 1) = 2$ and $\gamma^2 = 2^2/(5 \cdot 1) = 0.8$.
 #
 # **Exercise 3 · Coherent gain** ★★☆, 10 minutes. `coherent(y, z, mean)` takes two complex tensors
 # of one shape, and a function that computes the expectation $E$. It returns $H_1$ and $\gamma^2$.
@@ -697,17 +697,16 @@ transfers(
 
 # %%
 def floor_of(count):
-    """The gain above 1/4 that unrelated white noise reads in so many images."""
-    y, z = torch.randn(2, count, 48, 48, 4)
-    return coherence(y, z).gain[8:].mean()
+    """The gain above 1/4 that unrelated white noise reads in so many images, a mean of ten draws."""
+    draws = torch.randn(10, 2, count, 48, 48, 4)
+    return np.mean([coherence(y, z).gain[8:].mean() for y, z in draws])
 
 
 for count in (1, 6, 40):
-    print(f"{count:2} images of noise: gain {floor_of(count):.3f} where there is none")
+    print(f"images of noise: {count:2}, gain {floor_of(count):.3f} where there is none")
 end = slice(-4, None)
-print(
-    f"window means of photographs: {means_of_photos.gain[end].mean():.3f}, floor {floor.gain[end].mean():.3f}"
-)
+gain, lowest = (found.gain[end].mean() for found in (means_of_photos, floor))
+print(f"window means of photographs: {gain:.3f}, floor {lowest:.3f}")
 
 # %% [markdown]
 # Now measure attention itself, in all layers: $Y$ is its output, $Z$ its value path. Beside it
@@ -1161,7 +1160,7 @@ for title, effect in effects.items():
 causes((patch[0].permute(1, 2, 0) * 255).byte().numpy(), effects, **square, block=block)
 
 # %% [markdown]
-# To look further is not always better: blue blocks mislead the network in this square. It is one
+# Looking further is not always better: blue blocks mislead the network in this square. It is one
 # square of one photograph, so it illustrates, and decides nothing.
 
 # %% [markdown]
@@ -1448,9 +1447,9 @@ linear_shares(shares, scale=config.scale)
 # %%
 if causes_entry is not None:
     for name, by_part in causes_entry["linear"].items():
-        print(f"{name:18}", *(f"{title:>10}" for title in bands))
+        print(f"{name:19}", *(f"{title:>10}" for title in bands))
         for part, explains in by_part.items():
-            print(f"  {part:16}", *(f"{share:10.3f}" for share in explains))
+            print(f"  {part:17}", *(f"{share:10.3f}" for share in explains))
 
 # %% [markdown]
 # ## 11 · The table
@@ -1491,8 +1490,8 @@ print("verdict on tiny-x2:", verdict(outcomes))
 
 # %% [markdown]
 # "Untrained" is the interval in which one more untrained network would lie, 95 times in 100. "Even"
-# is the same network with even weights in its windows. If it says as much as attention, windows do
-# it.
+# is the same network with even weights in its windows. If its number is as large as attention's,
+# the windows cause it.
 #
 # One figure for the frequencies: the energy of attention over that of Inception in each band, against
 # the mean of the three bands. If the sentence were true, the black line would lie above 0 on the
@@ -1773,7 +1772,7 @@ reveal_choice(
 #
 # ### Would an untrained network show this too?
 #
-# What `tiny-x2` shows as untrained networks do, training has not brought about.
+# Training did not cause what untrained networks show as well.
 
 # %%
 sides = {1: "more than untrained", 0: "like untrained", -1: "less than untrained"}

@@ -797,7 +797,7 @@ curve(read_log(folder / "log.jsonl"), bicubic=bicubic_whole)
 
 # %% [markdown]
 # The loss soon looks flat: it still falls, but by less than the loss of single batches varies. PSNR
-# keeps rising. So watch PSNR, which is always measured on the same images.
+# rises for longer. So watch PSNR, which is always measured on the same images.
 
 # %%
 from glanet.course.kit.photo import details

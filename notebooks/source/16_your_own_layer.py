@@ -13,10 +13,10 @@
 # 2023)](https://panpinchi.github.io/GLA-Net/): attention for what is far, convolutions for what is
 # near. Was it the best choice? Here you change it.
 #
-# A change takes a line. To know whether it helped takes an experiment, and most of this notebook is
-# about that. You plan it, you write the rule of judgement *before* you see a result, you train, you
-# judge, and you get a report of one page. The exercises check how the experiment is done. They do not
-# check whether your layer wins.
+# A change takes one line. Finding out whether it helped takes an experiment, and most of this
+# notebook is about that. You plan it, you write the rule of judgement *before* you see a result,
+# you train, you judge, and you get a report of one page. The exercises check how the experiment is
+# done. They do not check whether your layer wins.
 
 # %% [markdown]
 # ## 1 · The question
@@ -42,9 +42,9 @@ print(f"{original.parameters:,} parameters")
 
 # %% [markdown]
 # Now your layer. It is a `GLALayer` with one change, and a switch for that change. The example
-# replaces one of the four branches of Inception, the max-pooling over 3×3 pixels. In its place comes a
-# *dilated* convolution: its nine taps are four pixels apart, so it sees 9×9 pixels for the price of
-# 3×3. Run all cells with the example first. Then come back and put in your own idea.
+# replaces one of the four branches of Inception, the max-pooling over 3×3 pixels. A *dilated*
+# convolution takes its place: its nine taps are four pixels apart, so it sees 9×9 pixels for the
+# price of 3×3. Run all cells with the example first. Then come back and put in your own idea.
 
 # %%
 from glanet.model.layer import GLALayer
@@ -254,7 +254,7 @@ print(f"{example.network}: {example.recipe.steps} steps, seed {example.recipe.se
 # - all networks get the same recipe but for the seed;
 # - no image is both trained and measured on. The recipe may have such an image. Take it out of `data`;
 # - a network with over 3 % more or fewer parameters than `"original"` does not take part. Only
-#   `"weaker"` is let in with fewer.
+#   `"weaker"` may have fewer.
 #
 # <details><summary>Hint 1</summary>
 #
@@ -484,7 +484,7 @@ reveal_choice(
 )
 
 # %% [markdown]
-# Now the verdict, by your rule, and nobody's wish:
+# Now the verdict, by your rule:
 
 # %%
 from glanet.course.lessons.your_own_layer.experiment import VERDICTS
@@ -581,7 +581,7 @@ fields = {
 reaches(fields)
 
 # %% [markdown]
-# If "mine" differs from the original where the control does not, the change did something, also if
+# If "mine" differs from the original where the control does not, the change did something, even if
 # PSNR does not show it.
 
 # %% [markdown]

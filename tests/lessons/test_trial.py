@@ -2,6 +2,7 @@
 
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from einops import rearrange
+from scipy.stats import t
 from torch import nn
 
 from glanet.course import report
+from glanet.course.lessons.your_own_layer.experiment import Trial
 from glanet.model.attention import shift_mask
 from glanet.model.inception import Inception
 from glanet.model.layer import StochasticDepth
@@ -242,6 +245,20 @@ def rings(power, width):
     return torch.stack([power[ring == number].mean() for number in range(16)])
 
 
+def half_of_the_frequencies(power):
+    down, across = torch.fft.fftfreq(len(power)), torch.fft.rfftfreq(power.shape[1])
+    ring = (32 * torch.hypot(down[:, None], across)).long()
+    return torch.stack([power[ring == number].mean() for number in range(16)])
+
+
+def in_steps_of_a_window(values, m):
+    columns = [
+        torch.stack([values[:, row::m, column::m].mean((1, 2)) for row in range(m)], 1)
+        for column in range(m)
+    ]
+    return torch.stack(columns, 2)
+
+
 @contextmanager
 def returning(modules):
     """Hooks in a lambda, which returns what it records."""
@@ -339,15 +356,53 @@ def divided(weights):
     return weights / weights.sum(-1, keepdim=True)
 
 
-def bootstrap(ours, theirs, draws=10_000):
-    differences = ours - theirs
-    means = np.random.default_rng().choice(differences, (draws, len(differences))).mean(1)
-    return differences.mean(), *np.quantile(means, (0.025, 0.975))
+def bootstrap(seed=None, *, ends=lambda mean, means: np.quantile(means, (0.025, 0.975))):
+    def interval(ours, theirs):
+        differences = ours - theirs
+        draws = np.random.default_rng(seed).choice(differences, (2000, len(differences)))
+        return differences.mean(), *ends(differences.mean(), draws.mean(1))
+
+    return interval
+
+
+def both_sides(mean, means):
+    return mean - 1.96 * means.std(), mean + 1.96 * means.std()
+
+
+def reaching(reach, about=np.mean):
+    def interval(ours, theirs):
+        differences = ours - theirs
+        half = reach(differences, len(differences) ** 0.5)
+        return about(differences), about(differences) - half, about(differences) + half
+
+    return interval
+
+
+def every_seed_of(chosen):
+    """A plan of the networks that are ``chosen``, by their share of the original's parameters."""
+
+    def plan(parameters, recipe):
+        data = tuple(file for file in recipe.data if file not in recipe.validation)
+        return [
+            Trial(name, count, replace(recipe, data=data, seed=seed))
+            for name, count in parameters.items()
+            for seed in range(3)
+            if chosen(count / parameters["original"])
+        ]
+
+    return plan
+
+
+def hooks_stay(modules):
+    heard = {}
+    for name, module in modules.items():
+        module.register_forward_hook(lambda m, i, o: heard.update({name: (i[0], o)}))  # noqa: B023
+    yield heard
 
 
 def interval(order):
     right = EXERCISES["your_own_layer.t_interval"].reference
-    return lambda ours, theirs: tuple(right(ours, theirs)[place] for place in order)
+    return lambda ours, theirs: np.array([right(ours, theirs)[place] for place in order])
 
 
 def trusting(mine, control, weaker):
@@ -361,6 +416,8 @@ def doubting_only_nothing(mine, control, weaker):
         return "broken"
     return "undecided" if weaker == -1 else "insensitive"
 
+
+NAMES = ("undecided", "better", "worse")
 
 TRIAL = [
     ("start_here.nearest", lambda i, s: np.kron(i, np.ones((s, s), int)), "columns and colours"),
@@ -433,6 +490,45 @@ TRIAL = [
         "window_attention.attend",
         lambda q, k, v, b: divided(scores(q, k, b).relu()) @ v,
         "from a ReLU, divided by their sum",
+    ),
+    (
+        "window_attention.attend",
+        lambda q, k, v, b: (q @ k.transpose(-2, -1) + b).softmax(-2) @ v,
+        "two mistakes: (1) the softmax runs over the queries: each query's weights add up to 1, so "
+        "dim=-1; (2) the scores are not scaled",
+    ),
+    (
+        "window_attention.attend",
+        lambda q, k, v, b: (q @ k.transpose(-2, -1)).softmax(-1) @ v,
+        "two mistakes: (1) the scores are not scaled: multiply q kᵀ by d ** -0.5; (2) the bias is "
+        "missing",
+    ),
+    (
+        "window_attention.cut_windows",
+        lambda tokens, m: rearrange(tokens, "b (i h) (w j) c -> b (w h) (i j) c", i=m, j=m),
+        "two mistakes: (1) the windows are counted column by column: use (h w), not (w h); (2) the "
+        "rows are split as (i h)",
+    ),
+    (
+        "window_attention.join_windows",
+        lambda windows, m, height: rearrange(
+            windows, "b (h w) (j i) c -> b (h i) (j w) c", h=height // m, i=m, j=m
+        ),
+        "two mistakes: (1) the pixels of a window were counted row by row: use (i j), not (j i); "
+        "(2) the columns are joined as (j w)",
+    ),
+    (
+        "window_attention.relative_position_index",
+        offsets(lambda row, column, m: column * (2 * m - 1) + row),
+        "add window - 1 to both; (2) rows and columns are exchanged",
+    ),
+    (
+        "window_attention.WindowAttention",
+        windows_by(
+            "(h i) (w j) (heads three d) -> three b (h w) heads (i j) d", "(h i) (j w) (heads d)"
+        ),
+        "first, then heads, then d, so (three heads d); (2) the columns are split as (w j), but "
+        "joined as (j w)",
     ),
     (
         "window_attention.WindowAttention",
@@ -595,7 +691,22 @@ TRIAL = [
         lambda y, z, mean: coherence(y, z, mean, lambda y, z, mean: mean(y * z.conj()) ** 2),
         "a complex number is squared",
     ),
+    ("frequency_lab.by_ring", half_of_the_frequencies, "rfftfreq has half"),
+    (
+        "frequency_lab.record",
+        contextmanager(hooks_stay),
+        "two mistakes: (1) the hooks are still there at the end",
+    ),
+    (
+        "frequency_lab.coherent",
+        lambda y, z, mean: (
+            mean(y.conj() * z) / mean(abs(z) ** 2),
+            abs(mean(y.conj() * z)) / (mean(abs(y) ** 2) * mean(abs(z) ** 2)) ** 0.5,
+        ),
+        "two mistakes: (1) Y is conjugated",
+    ),
     ("frequency_lab.fold", lambda values, m: values[:, :m, :m], "the first window alone"),
+    ("frequency_lab.fold", in_steps_of_a_window, "incomplete windows count, too"),
     (
         "training_in_miniature.l1_gradient",
         lambda output, target: (output - target) / abs(output - target) / output.numel(),
@@ -698,7 +809,56 @@ TRIAL = [
     ),
     ("your_own_layer.t_interval", interval((1, 0, 2)), "the low end comes first"),
     ("your_own_layer.t_interval", interval((0, 2, 1)), "before the low one"),
-    ("your_own_layer.t_interval", bootstrap, "not equally far from the mean"),
+    ("your_own_layer.t_interval", bootstrap(seed=0), "not equally far from the mean"),
+    ("your_own_layer.t_interval", bootstrap(ends=both_sides), "differ from call to call"),
+    (
+        "your_own_layer.t_interval",
+        reaching(lambda d, root: 1.96 * d.std() / root),
+        "two mistakes: (1) you divide the squares by n: use std(ddof=1), which divides by n − 1; "
+        "(2) 1.96 holds for many values",
+    ),
+    (
+        "your_own_layer.t_interval",
+        reaching(lambda d, root: t.ppf(0.975, len(d) - 1) * d.var(ddof=1) / root),
+        "this is the variance",
+    ),
+    (
+        "your_own_layer.t_interval",
+        reaching(lambda d, root: t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / (len(d) - 1) ** 0.5),
+        "you divide by √(n − 1)",
+    ),
+    (
+        "your_own_layer.t_interval",
+        reaching(lambda d, root: t.ppf(0.95, len(d)) * d.std(ddof=1) / root),
+        "0.95 leaves 5 % at each side, and the mean uses up",
+    ),
+    (
+        "your_own_layer.t_interval",
+        reaching(lambda d, root: t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / root, np.median),
+        "around the median",
+    ),
+    (
+        "your_own_layer.t_interval",
+        lambda ours, theirs: (
+            np.mean(ours - theirs),
+            *(interval((1, 2))(ours, theirs) - np.mean(ours - theirs)),
+        ),
+        "an interval around 0",
+    ),
+    ("your_own_layer.t_interval", interval((1, 2)), "the two ends alone"),
+    ("your_own_layer.plan", every_seed_of(lambda share: share <= 1.03), "more or fewer parameters"),
+    (
+        "your_own_layer.hidden_width",
+        lambda count, target: max(1, int((target - count(1)) / (count(2) - count(1)))),
+        "two mistakes: (1) you round down",
+    ),
+    (
+        "your_own_layer.verdict",
+        lambda mine, control, weaker: (
+            "broken" if control > 0 else "insensitive" if weaker > 0 else NAMES[mine]
+        ),
+        "two mistakes: (1) a control that is worse counts as well",
+    ),
     (
         "your_own_layer.t_interval",
         lambda ours, theirs: (

@@ -188,9 +188,11 @@ def test_the_budget_is_read_from_the_head(tmp_path):
 
 def test_running_a_notebook_measures_it_and_leaves_no_trace(monkeypatch, tmp_path):
     monkeypatch.setenv("GLANET_PROGRESS", str(tmp_path / "mine.json"))
+    monkeypatch.setenv("GLANET_RUNS", str(tmp_path / "my_runs"))
     cell = nbformat.v4.new_code_cell(
-        "import os, time\nheld = b'1' * 300_000_000\ntime.sleep(1)\n"
-        "print(os.environ['GLANET_PROGRESS'], os.environ['GLANET_PROFILE'])"
+        "import os, time\nfrom glanet.course.kit.paths import RUNS\n"
+        "held = b'1' * 300_000_000\ntime.sleep(1)\n"
+        "print(RUNS, os.environ['GLANET_PROGRESS'], os.environ['GLANET_PROFILE'])"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
     usage = build.execute(notebook, "nn", GLANET_PROFILE="smoke")
@@ -198,6 +200,7 @@ def test_running_a_notebook_measures_it_and_leaves_no_trace(monkeypatch, tmp_pat
     assert 300e6 < usage.memory < 700e6
     assert notebook.cells == [cell]
     assert "mine.json" not in cell.outputs[0].text
+    assert "my_runs" not in cell.outputs[0].text
     assert cell.outputs[0].text.endswith("smoke\n")
 
 

@@ -13,6 +13,8 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
+from functools import wraps
+from itertools import combinations
 from numbers import Integral
 from pathlib import Path
 
@@ -57,12 +59,12 @@ class Exercise:
     ``lesson`` is the name of its lesson (``window_attention``). ``reference`` is the right function
     or class, the package's own if there is one. ``draw`` takes a numpy Generator and returns a list
     of argument tuples. ``mistakes`` maps a message to the learner to a function or class that makes
-    this mistake. ``run`` takes the candidate and the arguments of one tuple, and returns the answer
-    to compare; for classes it is `run_module`. It may raise `AnswerError`. ``also`` takes the
-    candidate, the reference and the arguments of one tuple once the answers are right, and raises
-    `AnswerError` for what they do not show; for classes it is `trains_alike`. ``tolerance`` is the
-    largest absolute difference that counts as equal. ``needs`` names a package without which it
-    cannot be judged, "" for none.
+    this mistake; those made `by_steps` are also recognised two at a time. ``run`` takes the
+    candidate and the arguments of one tuple, and returns the answer to compare; for classes it is
+    `run_module`. It may raise `AnswerError`. ``also`` takes the candidate, the reference and the
+    arguments of one tuple once the answers are right, and raises `AnswerError` for what they do not
+    show; for classes it is `trains_alike`. ``tolerance`` is the largest absolute difference that
+    counts as equal. ``needs`` names a package without which it cannot be judged, "" for none.
     """
 
     lesson: str
@@ -97,7 +99,7 @@ class Exercise:
             except Exception as error:  # any error of the learner's code becomes a verdict
                 return Verdict(WRONG, self._known(error, original) or _in_own_words(error))
             if answer is None or answer is ...:
-                nothing = f"for {_given(case)} it returns nothing, although it did before"
+                nothing = f"for {_given(case)} it returns nothing, but a value for other inputs"
                 return Verdict(WRONG, nothing) if answers else Verdict(NOT_DONE)
             answers.append(answer)
         rights = [self.run(self.reference, *_copies(case)) for case in cases]
@@ -112,6 +114,9 @@ class Exercise:
                 return Verdict(WRONG, message)
         if rounded := self._rounded(answers, rights):
             return Verdict(WRONG, rounded)
+        for message, mistaken in _two_at_once(self.mistakes):
+            if self._all_equal(answers, self._mistaken_answers(mistaken, cases)):
+                return Verdict(WRONG, message)
         return Verdict(WRONG, self._difference(cases, answers, rights))
 
     def check(self, candidate):
@@ -259,6 +264,29 @@ class Exercise:
                 f"every number is too {'large' if offset > 0 else 'small'} by {abs(offset):.4g}: "
             )
         return ""
+
+
+def by_steps(build):
+    """Decorate ``build(**steps)``, which makes an answer where these steps replace the right ones.
+
+    An answer may make two such mistakes at once, in different steps. A check then names both.
+    """
+
+    @wraps(build)
+    def remembering(**steps):
+        mistaken = build(**steps)
+        mistaken.made_by = remembering, steps
+        return mistaken
+
+    return remembering
+
+
+def _two_at_once(mistakes):
+    """Yield a message and an answer for every two mistakes that are made in different steps."""
+    made = [(text, *m.made_by) for text, m in mistakes.items() if hasattr(m, "made_by")]
+    for (first, build, steps), (second, other, more) in combinations(made, 2):
+        if build is other and not steps.keys() & more.keys():
+            yield f"two mistakes: (1) {first}; (2) {second}", build(**steps, **more)
 
 
 def run_module(cls, settings, weights, *inputs):

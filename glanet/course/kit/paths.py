@@ -1,6 +1,7 @@
 """The folders of the course and of its results."""
 
 import json
+import os
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[3]
@@ -14,7 +15,7 @@ else:  # a wheel, which brings the notebooks along; results go to the working di
     NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
     MY_WORK = HOME if HOME.name == "glanet-course" else HOME / "glanet-course"
 FIGURES = NOTEBOOKS / "figures"
-RUNS = HOME / "runs"
+RUNS = Path(os.environ.get("GLANET_RUNS") or HOME / "runs")
 
 
 def results(claim) -> dict | None:

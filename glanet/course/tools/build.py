@@ -138,8 +138,8 @@ class SilentOutput(OutputWidget):
 def execute(notebook, name, **environment) -> Usage:
     """Run all cells in the notebooks' folder, in the learn profile unless told otherwise.
 
-    ``environment``: further variables for the kernel. The learner's file of progress is neither
-    read nor written.
+    ``environment``: further variables for the kernel. The learner's file of progress and folder of
+    runs are neither read nor written.
 
     Raises:
         BuildError: a cell failed, or took longer than ``CELL_TIMEOUT``.
@@ -150,9 +150,9 @@ def execute(notebook, name, **environment) -> Usage:
     runner = Runner(notebook, timeout=CELL_TIMEOUT, resources=folder, record_timing=False)
     started = time.monotonic()
     with TemporaryDirectory() as empty:
-        progress = {"GLANET_PROGRESS": str(Path(empty) / "progress.json")}
+        own = {"GLANET_PROGRESS": f"{empty}/progress.json", "GLANET_RUNS": f"{empty}/runs"}
         try:
-            runner.execute(env={**os.environ, "GLANET_PROFILE": "learn", **progress, **environment})
+            runner.execute(env={**os.environ, "GLANET_PROFILE": "learn", **own, **environment})
         except (CellExecutionError, CellTimeoutError) as error:
             raise BuildError(f"{name}: a cell failed.\n{error}") from error
         finally:

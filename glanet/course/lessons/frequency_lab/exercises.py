@@ -9,7 +9,7 @@ from einops import reduce
 from torch import nn
 
 from glanet.analysis import coherence, footprint, probes, spectrum
-from glanet.course.kit.checks import AnswerError, Exercise
+from glanet.course.kit.checks import AnswerError, Exercise, by_steps
 
 BANDS = spectrum.BANDS
 
@@ -27,7 +27,16 @@ def _draw_powers(rng):
     return [(_normal(rng, *shape).square(),) for shape in ((37, 45), (51, 41))]
 
 
-def _rings(radius, *, mean=True, top=0.5, first=0, last=None):
+def _frequencies(height, width):
+    return torch.fft.fftfreq(height).double()[:, None], torch.fft.fftfreq(width).double()[None]
+
+
+def _radius(height, width):
+    return torch.hypot(*_frequencies(height, width))
+
+
+@by_steps
+def _rings(*, radius=_radius, mean=True, top=0.5, first=0, last=None):
     """`by_ring` with another ``radius``, a function of (H, W), or other rings."""
 
     def mistaken(power):
@@ -39,14 +48,6 @@ def _rings(radius, *, mean=True, top=0.5, first=0, last=None):
         return torch.stack(means) / torch.tensor(counts)
 
     return mistaken
-
-
-def _frequencies(height, width):
-    return torch.fft.fftfreq(height).double()[:, None], torch.fft.fftfreq(width).double()[None]
-
-
-def _radius(height, width):
-    return torch.hypot(*_frequencies(height, width))
 
 
 def _radius_from_corner(height, width):
@@ -76,45 +77,46 @@ by_ring = Exercise(
     _draw_powers,
     {
         "that is the sum over each ring: divide by the number of frequencies in it": (
-            _rings(_radius, mean=False)
+            _rings(mean=False)
         ),
         "the frequencies go from 0 to 1: in FFT order the second half is negative, as in "
-        "torch.fft.fftfreq": _rings(_radius_from_corner),
+        "torch.fft.fftfreq": _rings(radius=_radius_from_corner),
         "the zero frequency is taken to be in the middle: in FFT order it is in the corner": (
-            _rings(lambda *size: torch.fft.fftshift(_radius(*size)))
+            _rings(radius=lambda *size: torch.fft.fftshift(_radius(*size)))
         ),
         "the power is shifted, the radius is not: in FFT order both have the zero frequency in the "
-        "corner": _rings(lambda *size: torch.fft.ifftshift(_radius(*size))),
+        "corner": _rings(radius=lambda *size: torch.fft.ifftshift(_radius(*size))),
         "the frequencies run from -0.5 to 0.5: in FFT order they start at 0, as in "
-        "torch.fft.fftfreq": _rings(_radius_from_the_middle),
+        "torch.fft.fftfreq": _rings(radius=_radius_from_the_middle),
         "the borders of the rings are half a ring too low: ring n is from n to n + 1 ring widths": (
-            _rings(lambda *size: _radius(*size) + 0.25 / BANDS)
+            _rings(radius=lambda *size: _radius(*size) + 0.25 / BANDS)
         ),
         "the rings are square: the radius is the root of the sum of squares": (
-            _rings(lambda *size: torch.maximum(*(f.abs() for f in _frequencies(*size))))
+            _rings(radius=lambda *size: torch.maximum(*(f.abs() for f in _frequencies(*size))))
         ),
         "the two frequencies are added: the radius is the root of the sum of their squares": (
-            _rings(lambda *size: sum(f.abs() for f in _frequencies(*size)))
+            _rings(radius=lambda *size: sum(f.abs() for f in _frequencies(*size)))
         ),
         "the radius uses only the frequencies of rows: use those of columns too": (
-            _rings(lambda *size: _frequencies(*size)[0].abs().expand(size))
+            _rings(radius=lambda *size: _frequencies(*size)[0].abs().expand(size))
         ),
         "the radius uses only the frequencies of columns: use those of rows too": (
-            _rings(lambda *size: _frequencies(*size)[1].abs().expand(size))
+            _rings(radius=lambda *size: _frequencies(*size)[1].abs().expand(size))
         ),
         "frequencies are in cycles per map, so rows and columns differ if it is not square: divide "
-        "by each side": _rings(_radius_in_bins),
+        "by each side": _rings(radius=_radius_in_bins),
         "the rings reach to 0.707, into the corners: the last ring ends at 0.5": (
-            _rings(_radius, top=0.5**0.5)
+            _rings(top=0.5**0.5)
         ),
-        "frequencies beyond 0.5 are in the last ring: leave them out": (
-            _rings(_radius, last=BANDS - 1)
-        ),
-        "the first ring is missing: it begins at 0": _rings(_radius, first=1),
+        "frequencies beyond 0.5 are in the last ring: leave them out": (_rings(last=BANDS - 1)),
+        "the first ring is missing: it begins at 0": _rings(first=1),
         "the rings reach to 1, so each is twice as wide: the last ring ends at 0.5": (
-            _rings(_radius, top=1)
+            _rings(top=1)
         ),
         "this is a logarithm: return the means": lambda power: spectrum.by_ring(power).log(),
+        "rfftfreq has half of the frequencies, and the power all of them: use torch.fft.fftfreq": (
+            lambda power: power[torch.ones(len(power), power.shape[1] // 2 + 1) > 0]
+        ),
     },
     run=_as_tensor,
     tolerance=1e-5,
@@ -211,8 +213,15 @@ def _hooks(model):
     return sum(len(module._forward_hooks) for module in model.modules())
 
 
-def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(None), safely=True):
-    """`record` that keeps something else, or removes only some of its hooks."""
+@by_steps
+def _recorder(
+    *,
+    kept=lambda inputs, output: (inputs[0], output),
+    named=lambda names: names,
+    removed=slice(None),
+    safely=True,
+):
+    """`record` that keeps something else, by other names, or removes only some of its hooks."""
 
     @contextmanager
     def record(modules):
@@ -221,7 +230,11 @@ def _recorder(*, kept=lambda inputs, output: (inputs[0], output), removed=slice(
         def note(name, module, inputs, output):
             heard[name] = kept(inputs, output)
 
-        hooks = [module.register_forward_hook(partial(note, n)) for n, module in modules.items()]
+        names = named(list(modules))
+        hooks = [
+            module.register_forward_hook(partial(note, name))
+            for name, module in zip(names, modules.values(), strict=True)
+        ]
         went_well = False
         try:
             yield heard
@@ -246,21 +259,6 @@ def _returning(modules):
             hook.remove()
 
 
-@contextmanager
-def _last_name_for_all(modules):
-    def note(module, inputs, output):
-        heard[name] = inputs[0], output
-
-    heard, hooks = {}, []
-    for name, module in modules.items():  # noqa: B007 (the hooks look name up when they run)
-        hooks.append(module.register_forward_hook(note))
-    try:
-        yield heard
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 record = Exercise(
     "frequency_lab",
     "record",
@@ -276,7 +274,9 @@ record = Exercise(
             _recorder(removed=slice(-1, None))
         ),
         "all modules are recorded under the last name: a function defined in a loop looks `name` "
-        "up when it is called, so bind it, with partial or as name=name": _last_name_for_all,
+        "up when it is called, so bind it, with partial or as name=name": _recorder(
+            named=lambda names: names[-1:] * len(names)
+        ),
         "input and output are swapped: the input comes first": (
             _recorder(kept=lambda inputs, output: (output, inputs[0]))
         ),
@@ -334,17 +334,18 @@ def run_coherent(function, y, z, axis):
     return torch.stack([gain.real, gain.imag, share.double()])
 
 
-def _coherent(*, both=None, gain=None, share=None):
-    """`coherence.coherent` with another cross-power, gain or γ²."""
+@by_steps
+def _coherent(
+    both=lambda y, z, mean: mean(y * z.conj()),
+    power=lambda values, mean: mean(values.abs().square()),
+    gain=lambda cross, of_y, of_z: cross / of_z,
+    share=lambda cross, of_y, of_z: cross.abs().square() / (of_y * of_z),
+):
+    """`coherence.coherent`, with other steps for some of the right ones."""
 
     def mistaken(y, z, mean):
-        of_y, of_z = mean(y.abs().square()), mean(z.abs().square())
-        cross = mean(y * z.conj()) if both is None else both(y, z, mean)
-        right_gain, right_share = cross / of_z, cross.abs().square() / (of_y * of_z)
-        return (
-            right_gain if gain is None else gain(cross, of_y, of_z),
-            right_share if share is None else share(cross, of_y, of_z),
-        )
+        means = both(y, z, mean), power(y, mean), power(z, mean)
+        return gain(*means), share(*means)
 
     return mistaken
 
@@ -391,10 +392,7 @@ coherent = Exercise(
             lambda y, z, mean: coherence.coherent(y, z, lambda values: values.mean(0))
         ),
         "the amplitudes are not squared: the powers are E|Y|² and E|Z|²": (
-            lambda y, z, mean: (
-                mean(y * z.conj()) / mean(z.abs()),
-                mean(y * z.conj()).abs().square() / (mean(y.abs()) * mean(z.abs())),
-            )
+            _coherent(power=lambda values, mean: mean(values.abs()))
         ),
         "γ² is divided by E|Y|² alone: divide by the product of both powers": (
             _coherent(share=lambda cross, of_y, of_z: cross.abs().square() / of_y)
@@ -441,15 +439,15 @@ def _as_if_rows_were_windows(values, window):
     return cut.reshape(len(cut), -1, window, window).mean(1)
 
 
-def _padded(values, window):
-    height, width = (-size % window for size in values.shape[1:])
-    return reduce(
-        nn.functional.pad(values, (0, width, 0, height)),
-        "b (h i) (w j) -> b i j",
-        "mean",
-        i=window,
-        j=window,
-    )
+def _padded(fill, reduction):
+    """Incomplete windows are kept, with ``fill`` for what they lack."""
+
+    def mistaken(values, window):
+        height, width = (-size % window for size in values.shape[1:])
+        whole = nn.functional.pad(values, (0, width, 0, height), value=fill)
+        return reduce(whole, "b (h i) (w j) -> b i j", reduction, i=window, j=window)
+
+    return mistaken
 
 
 def run_fold(function, values, window):
@@ -501,7 +499,10 @@ fold = Exercise(
         "that is one number for each window: average over windows, not inside them": (
             _folded("b (h i) (w j) -> b h w")
         ),
-        "incomplete windows are filled up with zeros: cut them off": _padded,
+        "incomplete windows are filled up with zeros: cut them off": _padded(0.0, "mean"),
+        "the pixels of incomplete windows count, too: cut them off": (
+            _padded(torch.nan, lambda whole, axes: whole.nanmean(axes))
+        ),
         "the images are averaged too: keep the first axis": _folded("b (h i) (w j) -> i j"),
         "reshape alone splits the image row by row: rows and columns need axes of their own": (
             _as_if_rows_were_windows

@@ -7,6 +7,7 @@ from einops import rearrange
 from glanet.course.kit.checks import (
     AnswerError,
     Exercise,
+    by_steps,
     passes_gradients,
     random_weights,
     run_module,
@@ -48,16 +49,28 @@ def _scores(query, key):
     return query @ key.mT * query.shape[-1] ** -0.5
 
 
-def _weights(query, key, bias):
-    return (_scores(query, key) + bias).softmax(-1)
+@by_steps
+def _attend_with(
+    roles=lambda query, key, value: (query, key, value),
+    product=lambda query, key: query @ key.mT,
+    scale=lambda query: query.shape[-1] ** -0.5,
+    add=lambda scores, bias, scale: scores + bias,
+    weigh=lambda scores: scores.softmax(-1),
+    adjust=lambda weights, bias: weights,
+    mix=lambda weights, value: weights @ value,
+):
+    """Attention, with other steps for some of the right ones."""
+
+    def mistaken(query, key, value, bias):
+        query, key, value = roles(query, key, value)
+        scores = add(product(query, key) * scale(query), bias, scale(query))
+        return mix(adjust(weigh(scores), bias), value)
+
+    return mistaken
 
 
 def _divided_by_sum(weights, more):
     return weights / (weights.sum(-1, keepdim=True) + more)
-
-
-def _scaled_by(d):
-    return lambda q, k, v, bias: (q @ k.mT * d**-0.5 + bias).softmax(-1) @ v
 
 
 attend = Exercise(
@@ -67,110 +80,106 @@ attend = Exercise(
     _draw_attention,
     {
         "the softmax runs over the queries: each query's weights add up to 1, so dim=-1": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).softmax(-2) @ v
+            _attend_with(weigh=lambda scores: scores.softmax(-2))
         ),
         "the softmax runs over axis 0: with batch and heads in front, the keys are the last axis, "
-        "dim=-1": lambda q, k, v, bias: (_scores(q, k) + bias).softmax(0) @ v,
+        "dim=-1": _attend_with(weigh=lambda scores: scores.softmax(0)),
         "the softmax runs over axis 1: with batch and heads in front, the keys are the last axis, "
-        "dim=-1": lambda q, k, v, bias: (_scores(q, k) + bias).softmax(1) @ v,
+        "dim=-1": _attend_with(weigh=lambda scores: scores.softmax(1)),
         "the scores are not scaled: multiply q kᵀ by d ** -0.5": (
-            lambda q, k, v, bias: (q @ k.mT + bias).softmax(-1) @ v
+            _attend_with(scale=lambda query: 1)
         ),
         "the scores are divided by d, not by its square root": (
-            lambda q, k, v, bias: (q @ k.mT / q.shape[-1] + bias).softmax(-1) @ v
+            _attend_with(scale=lambda query: 1 / query.shape[-1])
         ),
         "the scores are multiplied by √d: divide by it": (
-            lambda q, k, v, bias: (q @ k.mT * q.shape[-1] ** 0.5 + bias).softmax(-1) @ v
+            _attend_with(scale=lambda query: query.shape[-1] ** 0.5)
         ),
         "the scale uses the number of tokens: d is the length of the last axis, query.shape[-1]": (
-            lambda q, k, v, bias: (q @ k.mT * q.shape[-2] ** -0.5 + bias).softmax(-1) @ v
+            _attend_with(scale=lambda query: query.shape[-2] ** -0.5)
         ),
         "the bias is missing: add it to the scaled scores, before the softmax": (
-            lambda q, k, v, bias: _scores(q, k).softmax(-1) @ v
+            _attend_with(add=lambda scores, bias, scale: scores)
         ),
         "the bias is scaled too: scale q kᵀ first, then add the bias": (
-            lambda q, k, v, bias: ((q @ k.mT + bias) * q.shape[-1] ** -0.5).softmax(-1) @ v
+            _attend_with(add=lambda scores, bias, scale: scores + bias * scale)
         ),
-        "the bias is added after the softmax: add it to the scores, before": (
-            lambda q, k, v, bias: (_scores(q, k).softmax(-1) + bias) @ v
+        "the bias is added after the softmax: add it to the scores, before": _attend_with(
+            add=lambda scores, bias, scale: scores, adjust=lambda weights, bias: weights + bias
         ),
         "queries and keys are exchanged: entry (i, j) is query i times key j": (
-            lambda q, k, v, bias: (_scores(k, q) + bias).softmax(-1) @ v
+            _attend_with(roles=lambda query, key, value: (key, query, value))
         ),
         "key and value are exchanged: the scores are query times key": (
-            lambda q, k, v, bias: package.attend(q, v, k, bias)
+            _attend_with(roles=lambda query, key, value: (query, value, key))
         ),
         "query and value are exchanged: the scores are query times key": (
-            lambda q, k, v, bias: package.attend(v, k, q, bias)
+            _attend_with(roles=lambda query, key, value: (value, key, query))
         ),
         "this is the weighted mean of the keys: average the values": (
-            lambda q, k, v, bias: _weights(q, k, bias) @ k
+            _attend_with(roles=lambda query, key, value: (query, key, key))
         ),
         "this is the weighted mean of the queries: average the values": (
-            lambda q, k, v, bias: _weights(q, k, bias) @ q
+            _attend_with(roles=lambda query, key, value: (query, key, query))
         ),
-        "the scale is always that of d = 2: d is the length of the last axis, query.shape[-1]": (
-            _scaled_by(2)
-        ),
-        "the scale is always that of d = 8: d is the length of the last axis, query.shape[-1]": (
-            _scaled_by(8)
-        ),
-        "the scale is always that of d = 64: d is the length of the last axis, query.shape[-1]": (
-            _scaled_by(64)
-        ),
+        **{
+            f"the scale is always that of d = {d}: d is the length of the last axis, "
+            "query.shape[-1]": _attend_with(scale=lambda query, d=d: d**-0.5)
+            for d in (2, 8, 64)
+        },
         "the output is scaled, too: scale the scores alone": lambda q, k, v, bias: (
             package.attend(q, k, v, bias) * q.shape[-1] ** -0.5
         ),
-        "the bias is subtracted: add it": lambda q, k, v, bias: package.attend(q, k, v, -bias),
-        "the bias is transposed: entry (i, j) is for query i, key j": lambda q, k, v, bias: (
-            package.attend(q, k, v, bias.mT if isinstance(bias, torch.Tensor) else bias)
+        "the bias is subtracted: add it": _attend_with(
+            add=lambda scores, bias, scale: scores - bias
+        ),
+        "the bias is transposed: entry (i, j) is for query i, key j": _attend_with(
+            add=lambda scores, bias, scale: (
+                scores + (bias.mT if isinstance(bias, torch.Tensor) else bias)
+            )
         ),
         "the bias is a factor: add it to the scaled scores": (
-            lambda q, k, v, bias: (_scores(q, k) * bias).softmax(-1) @ v
+            _attend_with(add=lambda scores, bias, scale: scores * bias)
         ),
         "the weights are transposed: weights @ value": (
-            lambda q, k, v, bias: _weights(q, k, bias).mT @ v
+            _attend_with(mix=lambda weights, value: weights.mT @ value)
         ),
         "this is a sigmoid: a softmax divides each weight by the sum of its row": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).sigmoid() @ v
+            _attend_with(weigh=torch.sigmoid)
         ),
         "the weights come from a ReLU: a softmax makes all of them positive, and their sum 1": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).relu() @ v
+            _attend_with(weigh=torch.relu)
         ),
         **{
             f"the weights come from a ReLU, divided by their sum{text}: use a softmax": (
-                lambda q, k, v, bias, more=more: (
-                    _divided_by_sum((_scores(q, k) + bias).relu(), more) @ v
-                )
+                _attend_with(weigh=lambda scores, more=more: _divided_by_sum(scores.relu(), more))
             )
             for text, more in {"": 0, " and a bit more": 1e-6}.items()
         },
-        "the weights are not divided by their sum: use a softmax": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).exp() @ v
-        ),
+        "the weights are not divided by their sum: use a softmax": (_attend_with(weigh=torch.exp)),
         "these are logarithms of the weights: use softmax, not log_softmax": (
-            lambda q, k, v, bias: (_scores(q, k) + bias).log_softmax(-1) @ v
+            _attend_with(weigh=lambda scores: scores.log_softmax(-1))
         ),
         "the query is added: attention has no residual": lambda q, k, v, bias: (
             q + package.attend(q, k, v, bias)
         ),
         NO_NUMBER: lambda q, k, v, bias: F.scaled_dot_product_attention(q, k, v, attn_mask=bias),
         "the softmax is missing: weights are positive and add up to 1": (
-            lambda q, k, v, bias: (_scores(q, k) + bias) @ v
+            _attend_with(weigh=lambda scores: scores)
         ),
         "these are the scores: take their softmax, and return weights @ value": (
             lambda q, k, v, bias: _scores(q, k) + bias
         ),
         "these are the weights: return the weighted mean of the values, weights @ value": (
-            lambda q, k, v, bias: _weights(q, k, bias)
+            _attend_with(mix=lambda weights, value: weights)
         ),
         "`*` multiplies number by number: matrices are multiplied by @, weights @ value": (
-            lambda q, k, v, bias: _weights(q, k, bias) * v
+            _attend_with(mix=lambda weights, value: weights * value)
         ),
         "`*` multiplies number by number: matrices are multiplied by @, query @ keyᵀ and weights @ "
-        "value": lambda q, k, v, bias: (q * k * q.shape[-1] ** -0.5 + bias).softmax(-1) @ v,
+        "value": _attend_with(product=lambda query, key: query * key),
         "weights and values are in the wrong order: weights @ value": (
-            lambda q, k, v, bias: v @ _weights(q, k, bias)
+            _attend_with(mix=lambda weights, value: value @ weights)
         ),
         "`.T` turns all axes round: exchange the last two, key.transpose(-2, -1)": (
             lambda q, k, v, bias: q @ k.permute(*range(k.ndim)[::-1])
@@ -230,8 +239,18 @@ def _cut_by(pattern):
     return lambda tokens, m: rearrange(tokens, pattern, i=m, j=m)
 
 
+@by_steps
+def _cut_with(rows="h i", columns="w j", windows="h w", pixels="i j"):
+    return _cut_by(f"b ({rows}) ({columns}) c -> b ({windows}) ({pixels}) c")
+
+
 def _join_by(pattern):
     return lambda windows, m, height: rearrange(windows, pattern, h=height // m, i=m, j=m)
+
+
+@by_steps
+def _join_with(windows="h w", pixels="i j", rows="h i", columns="w j"):
+    return _join_by(f"b ({windows}) ({pixels}) c -> b ({rows}) ({columns}) c")
 
 
 cut_windows = Exercise(
@@ -241,25 +260,23 @@ cut_windows = Exercise(
     _draw_images,
     {
         "every window is a small copy of the whole image: split the rows as (h i), window first, "
-        "not as (i h)": _cut_by("b (i h) (j w) c -> b (h w) (i j) c"),
+        "not as (i h)": _cut_with(rows="i h", columns="j w"),
         "these are strips, not windows: reshape does not reorder memory, and the rows of a window "
         "are not adjacent in it": (
             lambda tokens, m: tokens.reshape(len(tokens), -1, m * m, tokens.shape[-1])
         ),
-        "the windows are counted column by column: use (h w), not (w h)": _cut_by(
-            "b (h i) (w j) c -> b (w h) (i j) c"
+        "the windows are counted column by column: use (h w), not (w h)": _cut_with(windows="w h"),
+        "the pixels inside a window are counted column by column: use (i j), not (j i)": _cut_with(
+            pixels="j i"
         ),
-        "the pixels inside a window are counted column by column: use (i j), not (j i)": _cut_by(
-            "b (h i) (w j) c -> b (h w) (j i) c"
+        "windows and pixels are both counted column by column: use (h w) and (i j)": _cut_with(
+            windows="w h", pixels="j i"
         ),
-        "windows and pixels are both counted column by column: use (h w) and (i j)": _cut_by(
-            "b (h i) (w j) c -> b (w h) (j i) c"
+        "the rows are split as (i h): split both sides alike, (h i) and (w j)": _cut_with(
+            rows="i h"
         ),
-        "the rows are split as (i h): split both sides alike, (h i) and (w j)": _cut_by(
-            "b (i h) (w j) c -> b (h w) (i j) c"
-        ),
-        "the columns are split as (j w): split both sides alike, (h i) and (w j)": _cut_by(
-            "b (h i) (j w) c -> b (h w) (i j) c"
+        "the columns are split as (j w): split both sides alike, (h i) and (w j)": _cut_with(
+            columns="j w"
         ),
         "the channels come before the pixels: keep c last": _cut_by(
             "b (h i) (w j) c -> b (h w) c (i j)"
@@ -314,26 +331,24 @@ join_windows = Exercise(
     image_of,
     _draw_windows,
     {
-        "the windows are interleaved: join the rows as (h i), window first, not as (i h)": _join_by(
-            "b (h w) (i j) c -> b (i h) (j w) c"
+        "the windows are interleaved: join the rows as (h i), window first, not as (i h)": (
+            _join_with(rows="i h", columns="j w")
         ),
         "memory holds one window after the other: a reshape alone does not reorder it": (
             lambda windows, m, height: windows.reshape(len(windows), height, -1, windows.shape[-1])
         ),
-        "the windows were counted row by row: use (h w), not (w h)": _join_by(
-            "b (w h) (i j) c -> b (h i) (w j) c"
+        "the windows were counted row by row: use (h w), not (w h)": _join_with(windows="w h"),
+        "the pixels of a window were counted row by row: use (i j), not (j i)": _join_with(
+            pixels="j i"
         ),
-        "the pixels of a window were counted row by row: use (i j), not (j i)": _join_by(
-            "b (h w) (j i) c -> b (h i) (w j) c"
+        "windows and pixels were both counted row by row: use (h w) and (i j)": _join_with(
+            windows="w h", pixels="j i"
         ),
-        "windows and pixels were both counted row by row: use (h w) and (i j)": _join_by(
-            "b (w h) (j i) c -> b (h i) (w j) c"
+        "the rows are joined as (i h): join both sides alike, (h i) and (w j)": _join_with(
+            rows="i h"
         ),
-        "the rows are joined as (i h): join both sides alike, (h i) and (w j)": _join_by(
-            "b (h w) (i j) c -> b (i h) (w j) c"
-        ),
-        "the columns are joined as (j w): join both sides alike, (h i) and (w j)": _join_by(
-            "b (h w) (i j) c -> b (h i) (j w) c"
+        "the columns are joined as (j w): join both sides alike, (h i) and (w j)": _join_with(
+            columns="j w"
         ),
         "all windows stand below each other: join them in rows, too": (
             lambda windows, m, height: rearrange(windows, "b n (i j) c -> b (n i) j c", i=m)
@@ -380,6 +395,22 @@ def _index_by(number):
     return mistaken
 
 
+@by_steps
+def _index_with(
+    offset=lambda offset: offset,
+    row_start=lambda m: m - 1,
+    column_start=lambda m: m - 1,
+    factor=lambda m: 2 * m - 1,
+    number=lambda row, column, factor: row * factor + column,
+):
+    """The index, with other steps for some of the right ones."""
+    return _index_by(
+        lambda row, column, m: number(
+            offset(row) + row_start(m), offset(column) + column_start(m), factor(m)
+        )
+    )
+
+
 def _integers(candidate, window):
     answer = candidate(window)
     if isinstance(answer, torch.Tensor) and answer.is_floating_point():
@@ -395,37 +426,37 @@ relative_position_index = Exercise(
     package.relative_position_index,
     lambda rng: [(window,) for window in (2, 3, 5)],
     {
-        "the offsets have the wrong sign: entry (i, j) is pixel i minus pixel j": _index_by(
-            lambda row, column, m: (m - 1 - row) * (2 * m - 1) + m - 1 - column
+        "the offsets have the wrong sign: entry (i, j) is pixel i minus pixel j": (
+            _index_with(offset=lambda offset: -offset)
         ),
-        "an index starts at 0, offsets start at -(window - 1): add window - 1 to both": _index_by(
-            lambda row, column, m: row * (2 * m - 1) + column
+        "an index starts at 0, offsets start at -(window - 1): add window - 1 to both": (
+            _index_with(row_start=lambda m: 0, column_start=lambda m: 0)
         ),
-        "only one of the two offsets starts at 0: add window - 1 to both": _index_by(
-            lambda row, column, m: row * (2 * m - 1) + column + m - 1
+        "only one of the two offsets starts at 0: add window - 1 to both": (
+            _index_with(row_start=lambda m: 0)
         ),
         "there are 2·window - 1 column offsets: multiply the row offset by that, "
-        "not by window": _index_by(lambda row, column, m: (row + m - 1) * m + column + m - 1),
-        "the column offset starts below 0: add window - 1 to both": _index_by(
-            lambda row, column, m: (row + m - 1) * (2 * m - 1) + column
+        "not by window": _index_with(factor=lambda m: m),
+        "the column offset starts below 0: add window - 1 to both": _index_with(
+            column_start=lambda m: 0
         ),
-        "both offsets are 1 too large: add window - 1, not window": _index_by(
-            lambda row, column, m: (row + m) * (2 * m - 1) + column + m
+        "both offsets are 1 too large: add window - 1, not window": (
+            _index_with(row_start=lambda m: m, column_start=lambda m: m)
         ),
-        "there are 2·window - 1 column offsets, not 2·window + 1": _index_by(
-            lambda row, column, m: (row + m - 1) * (2 * m + 1) + column + m - 1
+        "there are 2·window - 1 column offsets, not 2·window + 1": _index_with(
+            factor=lambda m: 2 * m + 1
         ),
         "the row offset is always multiplied by 3, as for window 2: multiply by 2·window - 1": (
-            _index_by(lambda row, column, m: (row + m - 1) * 3 + column + m - 1)
+            _index_with(factor=lambda m: 3)
         ),
         "the row offset is always multiplied by 15, as for window 8: multiply by 2·window - 1": (
-            _index_by(lambda row, column, m: (row + m - 1) * 15 + column + m - 1)
+            _index_with(factor=lambda m: 15)
         ),
-        "opposite offsets get the same number: keep their signs, and add window - 1": _index_by(
-            lambda row, column, m: row.abs() * (2 * m - 1) + column.abs()
+        "opposite offsets get the same number: keep their signs, and add window - 1": _index_with(
+            offset=torch.abs, row_start=lambda m: 0, column_start=lambda m: 0
         ),
         "the column offset is missing: row offset times 2·window - 1, plus column offset": (
-            _index_by(lambda row, column, m: (row + m - 1) * (2 * m - 1))
+            _index_with(number=lambda row, column, factor: row * factor)
         ),
         "this is the row offset alone: multiply it by 2·window - 1 and add the column offset": (
             _index_by(lambda row, column, m: row + m - 1)
@@ -445,23 +476,22 @@ relative_position_index = Exercise(
         "the table is one long row: its shape is (N, N)": (
             lambda m: package.relative_position_index(m).flatten()
         ),
-        "there are 2·window - 1 column offsets, not 2·window": _index_by(
-            lambda row, column, m: (row + m - 1) * 2 * m + column + m - 1
+        "there are 2·window - 1 column offsets, not 2·window": _index_with(factor=lambda m: 2 * m),
+        "rows and columns are exchanged: multiply the row offset": _index_with(
+            number=lambda row, column, factor: column * factor + row
         ),
-        "rows and columns are exchanged: multiply the row offset": _index_by(
-            lambda row, column, m: (column + m - 1) * (2 * m - 1) + row + m - 1
-        ),
-        "opposite offsets get the same number: keep their signs": _index_by(
-            lambda row, column, m: (row.abs() + m - 1) * (2 * m - 1) + column.abs() + m - 1
-        ),
+        "opposite offsets get the same number: keep their signs": _index_with(offset=torch.abs),
         "different offsets share a number: multiply the row offset by 2·window - 1 before adding "
-        "the column offset": _index_by(lambda row, column, m: row + m - 1 + column + m - 1),
+        "the column offset": _index_with(number=lambda row, column, factor: row + column),
         "rows and columns of the pixels are still separate axes: merge them to (N, N)": (
             lambda m: package.relative_position_index(m).reshape(m, m, m, m)
         ),
         "opposite offsets get the same number, and the row offset is multiplied by window: keep "
-        "their signs, add window - 1, and multiply by 2·window - 1": _index_by(
-            lambda row, column, m: row.abs() * m + column.abs()
+        "their signs, add window - 1, and multiply by 2·window - 1": _index_with(
+            offset=torch.abs,
+            row_start=lambda m: 0,
+            column_start=lambda m: 0,
+            factor=lambda m: m,
         ),
         "these are the two offsets: make one number of them, row · (2·window - 1) + column": (
             _index_by(lambda row, column, m: torch.stack([row + m - 1, column + m - 1], -1))
@@ -500,6 +530,7 @@ class _Steps(package.WindowAttention):
         return self.proj(mixed)
 
 
+@by_steps
 def _with(**steps):
     return type("Mistaken", (_Steps,), steps)
 

@@ -3,6 +3,7 @@
 They judge how an experiment is done. None of them depends on its outcome.
 """
 
+import math
 from dataclasses import replace
 from itertools import product
 
@@ -10,7 +11,7 @@ import numpy as np
 from scipy.stats import norm, t
 
 from glanet.analysis.statistics import t_interval as package_interval
-from glanet.course.kit.checks import AnswerError, Exercise, returns_int
+from glanet.course.kit.checks import AnswerError, Exercise, by_steps, returns_int
 from glanet.course.lessons.your_own_layer.experiment import (
     RULES,
     TOLERANCE,
@@ -58,13 +59,20 @@ def _draw_width(rng):
     return [*cases, (_Count(900, 40), 700)]  # even one hidden channel is too many
 
 
-def _width(estimate, least=1):
-    """A ``hidden_width`` that estimates the width by ``estimate(count, target)``."""
-    return lambda count, target: max(least, estimate(count, target))
+@by_steps
+def _width_with(
+    left=lambda count, target: target - count(1),
+    price=lambda count: count(2) - count(1),
+    rounded=round,
+    first=1,
+    least=1,
+):
+    """A ``hidden_width``, with other steps for some of the right ones."""
 
+    def mistaken(count, target):
+        return max(least, first + rounded(left(count, target) / price(count)))
 
-def _exact(count, target):
-    return 1 + (target - count(1)) / (count(2) - count(1))
+    return mistaken
 
 
 hidden_width = Exercise(
@@ -74,23 +82,21 @@ hidden_width = Exercise(
     _draw_width,
     {
         "you round down: a width one larger may be nearer to the target": (
-            _width(lambda count, target: int(_exact(count, target) // 1))
+            _width_with(rounded=math.floor)
         ),
         "you round up: a width one smaller may be nearer to the target": (
-            _width(lambda count, target: int(-(-_exact(count, target) // 1)))
+            _width_with(rounded=math.ceil)
         ),
-        "a width is a whole number: round it": _width(_exact),
+        "a width is a whole number: round it": _width_with(rounded=float),
         "the network has parameters outside of the MLP: subtract count(1) from the target": (
-            _width(lambda count, target: round(target / (count(2) - count(1))))
+            _width_with(left=lambda count, target: target, first=0)
         ),
         "count(1) already has one hidden channel: add 1 to what is left over": (
-            _width(lambda count, target: round(_exact(count, target)) - 1)
+            _width_with(first=0)
         ),
-        "the width may be 0 or negative: take at least 1": (
-            _width(lambda count, target: round(_exact(count, target)), least=-(10**9))
-        ),
+        "the width may be 0 or negative: take at least 1": (_width_with(least=-(10**9))),
         "count(1) is more than one hidden channel: a channel costs count(2) − count(1)": (
-            _width(lambda count, target: 1 + round((target - count(1)) / count(1)))
+            _width_with(price=lambda count: count(1))
         ),
         "this is a ratio of parameters: the width is 1 + (target − count(1)) / (count(2) − "
         "count(1))": lambda count, target: target / count(1),
@@ -136,7 +142,8 @@ def _draw_plan(rng):
     letters = list(rng.permutation(list("abcdefghijkl")))
     data, validation = letters[:9], [*letters[9:], letters[int(rng.integers(9))]]
     size = int(rng.integers(10_000, 20_000))
-    sizes = {"original": 1, "mine": 1.01, "control": 1, "weaker": 0.5, "mine, larger": 1.05}
+    sizes = {"original": 1, "mine": 1.01, "control": 1, "weaker": 0.5}
+    sizes |= {"mine, larger": 1.05, "mine, smaller": 0.9}
     recipe = Recipe(
         data=_Files(f"{name}.png" for name in data),
         validation=_Files(f"{name}.png" for name in validation),
@@ -269,10 +276,12 @@ def _draw_pairs(rng):
     return cases
 
 
+FORMULA = "return mean − t·s/√n and mean + t·s/√n"
 UNEVEN = (
     "the two ends are not equally far from the mean, as percentiles or a bootstrap give them: "
-    "return mean − t·s/√n and mean + t·s/√n"
+    + FORMULA
 )
+RANDOM = f"the ends differ from call to call, as those of a bootstrap do: {FORMULA}"
 ROUNDING = 1e-4  # 1.96 is rounded
 
 
@@ -280,39 +289,45 @@ def judge_interval(interval, ours, theirs):
     """Mean, low and high.
 
     Raises:
-        AnswerError: the ends are not equally far from the mean. Those of a bootstrap are random, so
-            no listed mistake equals them.
+        AnswerError: the ends are random, or not equally far from the mean. No listed mistake equals
+            a bootstrap.
     """
+    copies = ours.copy(), theirs.copy()
     answer = interval(ours, theirs)
     try:
-        mean, low, high = np.asarray(answer, float)
+        mean, low, high = found = np.asarray(answer, float)
+        again = np.asarray(interval(*copies), float)
     except (TypeError, ValueError):
         return answer
+    if not np.array_equal(found, again, equal_nan=True):
+        raise AnswerError(RANDOM)
     differences = ours - theirs
     extremes = np.allclose((low, high), (differences.min(), differences.max()))
     # each of three right numbers may be off by the tolerance, and the mean counts twice
-    uneven = abs(low + high - 2 * mean) > 4 * ROUNDING
-    if low < mean < high and uneven and not extremes:
+    around_mean, around_zero = (abs(low + high - 2 * x) <= 4 * ROUNDING for x in (mean, 0))
+    if low < mean < high and not (around_mean or around_zero or extremes):
         raise AnswerError(UNEVEN)
     return answer
 
 
-def _reaching(reach, mean=np.mean):
-    """An interval of another reach: ``reach(differences)``, in dB to each side."""
+@by_steps
+def _interval_with(
+    differences=lambda ours, theirs: ours - theirs,
+    middle=np.mean,
+    quantile=lambda n: t.ppf(0.975, n - 1),
+    spread=lambda differences: differences.std(ddof=1),
+    root=lambda n: n**0.5,
+    share=1,
+    ends=lambda middle, reach: (middle, middle - reach, middle + reach),
+):
+    """A ``t_interval``, with other steps for some of the right ones."""
 
-    def interval(ours, theirs):
-        differences = ours - theirs
-        middle, half = mean(differences), reach(differences)
-        return middle, middle - half, middle + half
+    def mistaken(ours, theirs):
+        values = differences(ours, theirs)
+        reach = share * quantile(len(values)) * spread(values) / root(len(values))
+        return ends(middle(values), reach)
 
-    return interval
-
-
-def _half(differences, quantile=None, spread=None, root=None):
-    n = len(differences)
-    quantile = t.ppf(0.975, n - 1) if quantile is None else quantile
-    spread = differences.std(ddof=1) if spread is None else spread
-    return quantile * spread / (n**0.5 if root is None else root)
+    return mistaken
 
 
 def _unpaired(ours, theirs):
@@ -329,29 +344,44 @@ t_interval = Exercise(
     _draw_pairs,
     {
         "the differences are theirs − ours: subtract theirs from ours": (
-            lambda ours, theirs: paired_interval(theirs, ours)
+            _interval_with(differences=lambda ours, theirs: theirs - ours)
         ),
         "you divide the squares by n: use std(ddof=1), which divides by n − 1": (
-            _reaching(lambda d: _half(d, spread=d.std()))
+            _interval_with(spread=np.std)
+        ),
+        "this is the variance: take its root, std(ddof=1)": (
+            _interval_with(spread=lambda differences: differences.var(ddof=1))
         ),
         "this is the spread of single values: divide by √n for the mean of n": (
-            _reaching(lambda d: _half(d, root=1))
+            _interval_with(root=lambda n: 1)
         ),
-        "you divide by n: divide by √n": _reaching(lambda d: _half(d, root=len(d))),
+        "you divide by n: divide by √n": _interval_with(root=lambda n: n),
+        "you divide by √(n − 1): n − 1 belongs to the variance, divide by √n": (
+            _interval_with(root=lambda n: (n - 1) ** 0.5)
+        ),
         "1.96 holds for many values: for few, take t.ppf(0.975, n - 1)": (
-            _reaching(lambda d: _half(d, quantile=norm.ppf(0.975)))
+            _interval_with(quantile=lambda n: norm.ppf(0.975))
         ),
         "0.95 leaves 5 % at each side: take t.ppf(0.975, n - 1)": (
-            _reaching(lambda d: _half(d, quantile=t.ppf(0.95, len(d) - 1)))
+            _interval_with(quantile=lambda n: t.ppf(0.95, n - 1))
         ),
         "the mean uses up one degree of freedom: take t.ppf(0.975, n - 1)": (
-            _reaching(lambda d: _half(d, quantile=t.ppf(0.975, len(d))))
+            _interval_with(quantile=lambda n: t.ppf(0.975, n))
         ),
+        "0.95 leaves 5 % at each side, and the mean uses up one degree of freedom: take "
+        "t.ppf(0.975, n - 1)": _interval_with(quantile=lambda n: t.ppf(0.95, n)),
         "this interval reaches to one standard error: multiply by t.ppf(0.975, n - 1)": (
-            _reaching(lambda d: _half(d, quantile=1))
+            _interval_with(quantile=lambda n: 1)
         ),
         "each side reaches only half as far: low is mean − t·s/√n, high is mean + t·s/√n": (
-            _reaching(lambda d: _half(d) / 2)
+            _interval_with(share=0.5)
+        ),
+        "this is an interval around the median: take the mean": _interval_with(middle=np.median),
+        "this is an interval around 0: add the mean to both ends": (
+            _interval_with(ends=lambda middle, reach: (middle, -reach, reach))
+        ),
+        "these are the two ends alone: return mean, low, high": (
+            _interval_with(ends=lambda middle, reach: (middle - reach, middle + reach))
         ),
         "the pairs are torn apart: subtract first, then take the spread of the differences": (
             _unpaired
@@ -363,11 +393,11 @@ t_interval = Exercise(
                 np.max(ours - theirs),
             )
         ),
-        "the low end comes first: return mean, low, high": lambda ours, theirs: np.take(
-            paired_interval(ours, theirs), (1, 0, 2)
+        "the low end comes first: return mean, low, high": (
+            _interval_with(ends=lambda middle, reach: (middle - reach, middle, middle + reach))
         ),
-        "the high end comes before the low one: return mean, low, high": lambda ours, theirs: (
-            np.take(paired_interval(ours, theirs), (0, 2, 1))
+        "the high end comes before the low one: return mean, low, high": (
+            _interval_with(ends=lambda middle, reach: (middle, middle + reach, middle - reach))
         ),
         UNEVEN: lambda ours, theirs: (
             np.mean(ours - theirs),
@@ -400,20 +430,20 @@ def judge_verdict(function, *sides):
     return answer
 
 
-def _judging(broken=lambda mine, control: control != 0, sees=lambda weaker: weaker == -1):
+@by_steps
+def _judging(
+    broken=lambda control: control != 0,
+    sees=lambda weaker: weaker == -1,
+    words=("undecided", "better", "worse"),  # of the sides 0, 1 and -1
+):
+    """A ``verdict``, with other steps for some of the right ones."""
+
     def mistaken(mine, control, weaker):
-        if broken(mine, control):
+        if broken(control):
             return "broken"
-        if not sees(weaker):
-            return "insensitive"
-        return {1: "better", -1: "worse", 0: "undecided"}[mine]
+        return words[mine] if sees(weaker) else "insensitive"
 
     return mistaken
-
-
-def _instead(**words):
-    """A verdict that returns other words for some."""
-    return lambda *sides: words.get(package_verdict(*sides), package_verdict(*sides))
 
 
 def _weaker_first(mine, control, weaker):
@@ -434,21 +464,24 @@ verdict = Exercise(
     lambda rng: list(product((1, 0, -1), repeat=3)),
     {
         "the control is ignored: where it differs from the original, nothing else counts": (
-            _judging(broken=lambda mine, control: False)
+            _judging(broken=lambda control: False)
         ),
         "a control that is worse counts as well: anything but 0 is broken": (
-            _judging(broken=lambda mine, control: control == 1)
+            _judging(broken=lambda control: control == 1)
         ),
         "a control that is better counts as well: anything but 0 is broken": (
-            _judging(broken=lambda mine, control: control == -1)
+            _judging(broken=lambda control: control == -1)
         ),
         "a control of 0 is as it should be: broken is anything else": (
-            _judging(broken=lambda mine, control: control == 0)
+            _judging(broken=lambda control: control == 0)
         ),
         "the weaker baseline is ignored: where it is not found weaker, the experiment sees too "
         "little": _judging(sees=lambda weaker: True),
         "a weaker baseline that comes out better is no proof of sensitivity: only -1 is": (
             _judging(sees=lambda weaker: weaker != 0)
+        ),
+        "a weaker baseline of 0 was not found weaker, either: only -1 is": (
+            _judging(sees=lambda weaker: weaker != 1)
         ),
         "the weaker baseline must be found weaker: that is -1, not 1": (
             _judging(sees=lambda weaker: weaker == 1)
@@ -456,17 +489,23 @@ verdict = Exercise(
         "the control comes first: if it differs, the experiment is broken, whatever else": (
             _weaker_first
         ),
-        "better and worse are swapped: 1 is better": _instead(better="worse", worse="better"),
-        "no difference found is not worse: 0 is undecided": _instead(undecided="worse"),
-        "no difference found is not better: 0 is undecided": _instead(undecided="better"),
+        "better and worse are swapped: 1 is better": _judging(
+            words=("undecided", "worse", "better")
+        ),
+        "no difference found is not worse: 0 is undecided": _judging(
+            words=("worse", "better", "worse")
+        ),
+        "no difference found is not better: 0 is undecided": _judging(
+            words=("better", "better", "worse")
+        ),
         "worse is a finding as well: -1 is worse, and only 0 undecided": (
-            _instead(worse="undecided")
+            _judging(words=("undecided", "better", "undecided"))
         ),
         "you doubt the experiment only where the change wins: control and weaker count always": (
             _only_if_better
         ),
         "control and weaker are ignored: they say whether the experiment can be trusted": (
-            _judging(broken=lambda mine, control: False, sees=lambda weaker: True)
+            _judging(broken=lambda control: False, sees=lambda weaker: True)
         ),
         "you doubt the experiment only where it finds nothing: control and weaker count always": (
             lambda mine, control, weaker: (
