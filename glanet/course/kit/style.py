@@ -21,6 +21,8 @@ LOOKS = {
     "bicubic": {"color": "#7F7F7F", "linestyle": "--"},
 }
 
+KINDS = "Picture", "Plot"  # of panels
+
 
 class _DescribedFigure(Figure):
     """A Figure that notebooks store with a text for readers who do not see it."""
@@ -48,13 +50,14 @@ def alt_text(figure) -> str:
     title = figure.get_suptitle()
     texts = [title, *map(_panel, panels), *(f"colours: {bar.get_ylabel()}" for bar in bars)]
     texts = [_plain(text) for text in dict.fromkeys(texts) if text.strip(" :")]
+    texts = [text for text in texts if text not in KINDS] or texts  # the kind alone says little
     count = f"{len(panels)} panels. " if len(panels) > 1 else ""
     return count + ". ".join(texts)
 
 
 def _panel(axes):
     """The title of a panel, what its axes show, and the names of its lines."""
-    kind = "Picture" if axes.images else "Plot"
+    kind = KINDS[not axes.images]
     x, y = axes.get_xlabel(), axes.get_ylabel()
     shown = f"{y} against {x}" if x and y else x or y
     names = dict.fromkeys(axes.get_legend_handles_labels()[1])

@@ -191,6 +191,11 @@ def test_a_figure_is_displayed_with_a_text_that_says_what_it_shows():
     powers = new_figure(3, 2)
     powers.subplots().semilogy([0.01, 0.1])
     assert alt_text(powers) == "Plot"
+    pair = new_figure(3, 2)
+    for axes in pair.subplots(1, 2):
+        axes.imshow([[0, 1]])
+    pair.axes[0].set_title("LR")
+    assert alt_text(pair) == "2 panels. Picture: LR"
     assert metadata["image/png"]["alt"] == (
         "2 panels. Picture: base, I_{CSR}. Plot: loss (dB) against step: each step. colours: weight"
     )
