@@ -1408,10 +1408,10 @@ if causes_entry is not None:
     answers, shapes = causes_entry["noise"], causes_entry["networks"]
     for preset in [name.split()[1] for name in answers if name.startswith("untrained")]:
         alike = [name for name, shape in shapes.items() if shape == shapes[f"{preset}-x2"]]
-        print(f"{preset}: untrained, {', '.join(alike)}")
+        print(short_lines(f"{preset}: untrained, {', '.join(alike)}", hang="  "))
         for place, (_, lowest, highest) in answers[f"untrained {preset}"].items():
-            its = ", ".join(f"{answers[name][place]:.1f}" for name in alike)
-            print(f"  {place:18}{lowest:5.1f} to {highest:4.1f}, {its}")
+            its = "".join(f"{answers[name][place]:6.1f}" for name in alike)
+            print(f"  {place:17}{lowest:5.1f} to {highest:4.1f}{its}")
 
 # %% [markdown]
 # **What a fixed filter explains.** Deng and others (ICML 2024) split a network into two parts. One
