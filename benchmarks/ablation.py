@@ -23,12 +23,11 @@ from tqdm import tqdm
 
 from benchmarks import ledger
 from benchmarks.scores import SETS
-from benchmarks.short import course, in_its_own_process, recipe, train_and_measure
+from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
 from glanet import ModelConfig
 from glanet.data import catalog
 from glanet.data.images import find_images
 from glanet.networks import count_parameters
-from glanet.training.log import read_log
 
 SCALE = 2
 WHOLE = "GLA-Net"
@@ -128,13 +127,7 @@ def record(variant, seed, found, options):
         parameters=count_parameters(config),
         channels=config.channels,
         mlp_ratio=round(config.mlp_ratio, 4),
-        steps=options.steps,
-        data=list(training.data),
-        batch=training.batch,
-        patch=training.patch,
-        moving_average=round(training.average, 4),
-        seconds_of_last_start=found["seconds_of_last_start"],
-        **course(read_log(folder_of(variant, seed, options) / "log.jsonl"), training.validation),
+        **details(training, found, folder_of(variant, seed, options)),
     )
 
 

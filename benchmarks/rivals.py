@@ -32,13 +32,12 @@ from tqdm import tqdm
 from benchmarks import ledger
 from benchmarks.ablation import TOLERANCE
 from benchmarks.scores import SETS
-from benchmarks.short import course, in_its_own_process, recipe, train_and_measure
+from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
 from glanet import networks
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
 from glanet.inference import upscale
 from glanet.networks import NETWORKS
-from glanet.training.log import read_log
 
 SCALE = 2
 WHOLE = "gla-net"
@@ -133,14 +132,7 @@ def record(name, config, seed, found, options):
         network=name,
         parameters=networks.count_parameters(config),
         config=config.to_dict(),
-        steps=options.steps,
-        data=list(training.data),
-        batch=training.batch,
-        patch=training.patch,
-        learning_rate=training.learning_rate,
-        moving_average=round(training.average, 4),
-        seconds_of_last_start=found["seconds_of_last_start"],
-        **course(read_log(folder_of(name, seed, options) / "log.jsonl"), training.validation),
+        **details(training, found, folder_of(name, seed, options)),
     )
 
 

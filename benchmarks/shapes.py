@@ -1,10 +1,10 @@
-"""Which shape ``light`` should have: as it is, or with aligned widths at equal parameters.
+"""Which shape ``light`` should have: as it is, or aligned, with about as many parameters or fewer.
 
     GLANET_DATA=... python -m benchmarks.shapes      # hours
 
 Processors multiply matrices fastest where every width is a multiple of 8 or 16. ``light`` has 60
-channels, heads of 10 and Inception branches of 15. The other shapes have 64, and layers and heads
-so that the number of parameters stays within that of ``light``.
+channels, heads of 10 and Inception branches of 15. The other shapes have 64, and as many layers as
+leave the number of parameters at most 3 % above that of ``light``.
 
 First a training step of each shape is timed, in turns, so that other work on the machine costs all
 of them alike: the entry ``shapes/steps`` says how many steps each can take in the same minutes of
@@ -29,13 +29,12 @@ import tyro
 from tqdm import tqdm
 
 from benchmarks import ledger
-from benchmarks.short import course, in_its_own_process, recipe, train_and_measure
+from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
 from benchmarks.train_step import FORGOTTEN
 from glanet import ModelConfig
 from glanet.data import catalog
 from glanet.networks import count_parameters
 from glanet.training import Recipe
-from glanet.training.log import read_log
 from glanet.training.loop import Run
 
 SCALE = 2
@@ -146,13 +145,7 @@ def record(name, seed, steps, found, options):
         seed=seed,
         shape=name,
         parameters=count_parameters(SHAPES[name]),
-        steps=steps,
-        data=list(training.data),
-        batch=training.batch,
-        patch=training.patch,
-        learning_rate=training.learning_rate,
-        seconds_of_last_start=found["seconds_of_last_start"],
-        **course(read_log(folder_of(name, seed, options) / "log.jsonl"), training.validation),
+        **details(training, found, folder_of(name, seed, options)),
     )
 
 

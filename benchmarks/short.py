@@ -15,6 +15,7 @@ from glanet.files import write_text
 from glanet.inference import upscale
 from glanet.training import Recipe, train
 from glanet.training.card import names
+from glanet.training.log import read_log
 from glanet.weights import load
 
 SAVED_EVERY = 100  # steps; what a killed run loses at most
@@ -84,13 +85,30 @@ def course(log, validation) -> dict:
     return found
 
 
-def train_and_measure(config, recipe, folder, images):
+def details(training, found, folder) -> dict:
+    """What the ledger's entry of a run says of it: its recipe, and how it went.
+
+    ``found`` is what `in_its_own_process` returned, ``folder`` the run's.
+    """
+    return {
+        "steps": training.steps,
+        "data": list(training.data),
+        "batch": training.batch,
+        "patch": training.patch,
+        "learning_rate": training.learning_rate,
+        "moving_average": round(training.average, 4),
+        "seconds_of_last_start": found["seconds_of_last_start"],
+        **course(read_log(Path(folder) / "log.jsonl"), training.validation),
+    }
+
+
+def train_and_measure(config, training, folder, images):
     """Train into ``folder``, or resume there, and write PSNRs to ``scores.json`` in it.
 
-    ``images``: {set: HR images}, measured whole.
+    ``training``: a `Recipe`. ``images``: {set: HR images}, measured whole.
     """
     started = time.monotonic()
-    weights = train(config, recipe, folder, device="cpu")
+    weights = train(config, training, folder, device="cpu")
     if weights is None:
         sys.exit(1)  # asked to stop
     trained = time.monotonic()

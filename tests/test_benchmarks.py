@@ -157,13 +157,14 @@ def test_a_run_of_the_ablation_is_recorded_with_its_hours_and_curve(results, tmp
     assert entry["curve"] == {"images": "Set5", "points": [[0.01, 30.0]]}
 
 
-def test_every_other_shape_of_light_is_aligned_and_no_larger():
+def test_every_other_shape_of_light_is_aligned_and_at_most_a_tolerance_larger():
     today, *others = shapes.SHAPES.values()
     assert today == ModelConfig.preset("light", 2)
     for config in others:
         widths = config.channels, config.channels // config.heads, config.channels // 4
         assert all(width % 16 == 0 for width in widths)
-        assert networks.count_parameters(config) <= 1.03 * networks.count_parameters(today)
+        larger = networks.count_parameters(config) / networks.count_parameters(today) - 1
+        assert larger <= ablation.TOLERANCE
 
 
 def test_shapes_take_steps_for_the_same_minutes_and_each_run_is_recorded_once(results, monkeypatch):
