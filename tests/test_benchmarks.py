@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from benchmarks import (
     shapes,
     ship,
     short,
+    spin,
     train_step,
     window_attention,
 )
@@ -282,6 +284,48 @@ def test_scaling_is_measured_whole_and_in_tiles(results):
     assert set(ledger.read("scaling")["value"]) == {
         f"{quantity}, {way}" for quantity in ("seconds", "memory") for way in ("whole", "tiled")
     }
+
+
+def test_spinning_is_compared_alone_and_beside_other_programs(results, monkeypatch):
+    beside = []
+
+    @contextmanager
+    def loops(count):
+        beside.append(count)
+        yield
+        beside.append(0)
+
+    def in_its_own_process(spins, options):
+        return dict.fromkeys(spin.WORKS, 6.0 if beside[-1] and spins == spin.RUNTIMES else 2.0)
+
+    monkeypatch.setattr(spin, "loops", loops)
+    monkeypatch.setattr(spin, "in_its_own_process", in_its_own_process)
+    spin.main(spin.Options(rounds=1))
+    assert ledger.read("spin")["value"] == {
+        "alone": dict.fromkeys(spin.WORKS, 1.0),
+        "beside loops": dict.fromkeys(spin.WORKS, 3.0),
+    }
+    assert max(beside) == torch.get_num_threads()
+
+
+def test_other_programs_run_until_the_measurement_ends(monkeypatch):
+    started, start = [], subprocess.Popen
+
+    def watched(command, **options):
+        started.append(start(command, **options))
+        return started[-1]
+
+    monkeypatch.setattr(spin.subprocess, "Popen", watched)
+    with spin.loops(2):
+        assert [program.poll() for program in started] == [None, None]
+    assert all(program.poll() is not None for program in started)
+
+
+def test_the_works_of_spinning_run(monkeypatch):
+    monkeypatch.setattr(spin, "LEAST", 0.0)
+    found = spin.measure("tiny-x2", 24)
+    assert set(found) == set(spin.WORKS)
+    assert all(ms > 0 for ms in found.values())
 
 
 # Curves

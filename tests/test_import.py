@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import glanet
+from glanet.__main__ import SPINS, SPINS_VARIABLE
 
 MODULES = [
     module.name
@@ -88,3 +89,20 @@ def test_no_setting_of_the_process_changes(effects):
 
 def test_no_other_program_and_no_connection_is_started(effects):
     assert effects["started"] == []
+
+
+def test_the_command_shortens_spinning_before_torch_reads_for_how_long():
+    # which value holds at the moment when torch begins to be imported
+    code = f"""
+import json, os, sys
+from glanet import __main__ as entry
+os.environ.pop({SPINS_VARIABLE!r}, None)
+class Finder:
+    def find_spec(name, *_):
+        if name == "torch":
+            print(json.dumps(os.environ.get({SPINS_VARIABLE!r})))
+            sys.exit()
+sys.meta_path.insert(0, Finder)
+entry.main()
+"""
+    assert run(code) == str(SPINS)

@@ -1,4 +1,4 @@
-"""`make lab` tells root how to start it, before it installs anything."""
+"""What `make` does before it installs anything."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from glanet.__main__ import SPINS, SPINS_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,3 +42,13 @@ def test_as_root_lab_asks_to_be_told_so(make_as):
 @pytest.mark.parametrize(("number", "options"), [(0, "--port 1 --allow-root"), (1000, "")])
 def test_who_is_not_root_or_says_so_may_start_it(make_as, number, options):
     assert make_as(number, options).returncode == 0
+
+
+@pytest.mark.parametrize(("before", "inside"), [({}, SPINS), ({SPINS_VARIABLE: "7"}, 7)])
+def test_threads_spin_as_long_as_under_the_command_unless_somebody_says_otherwise(before, inside):
+    others = {name: value for name, value in os.environ.items() if name != SPINS_VARIABLE}
+    show = f"--eval=show: ; @printenv {SPINS_VARIABLE}"
+    done = subprocess.run(
+        ["make", show, "show"], cwd=ROOT, env=others | before, capture_output=True, text=True
+    )
+    assert int(done.stdout) == inside
