@@ -6,7 +6,7 @@ SW-MSA is a choice of slices, and only windows at the image's end see a mask.
 """
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 import torch
 import torch.nn.functional as F
@@ -38,41 +38,56 @@ class BandedLayer(nn.Module):
         else:
             joined = join(layer, ALIGNED)
         self.joined, self.fuse_bias = cast(joined, dtype), joined.fuse_bias
+        self.reach = 0  # rows that a pixel sees above and below, besides its window
         if self.joined.branches is not None:
             self.fuse_branches = torch.cat(self.joined.branches.fuse, dim=1)
+            self.reach = max(1, *(column.shape[2] // 2 for column in self.joined.branches.columns))
 
     def forward(self, tokens):
-        return torch.stack([self._one(image) for image in tokens.contiguous()])
-
-    def _one(self, tokens):
-        x, out = self.norm1(tokens).to(self.dtype), tokens + self.fuse_bias
-        for start, stop in pairwise(_bands(*tokens.shape[:2], self.window)):
-            pieces = _wrapped(start + self.shift, stop + self.shift, len(tokens))
-            if self.joined.branches is not None:
-                for rows in pieces:
-                    self._add_inception(x, rows, out[rows])
-            self._add_attention(x, start, stop, out)
-            for rows in pieces:
-                hidden = self.mlp(self.norm2(out[rows]).to(self.dtype))
-                out[rows] += hidden
+        tokens = tokens.contiguous()
+        out = torch.empty_like(tokens)
+        for image, result in zip(tokens, out, strict=True):
+            for start, stop in pairwise(_bands(*image.shape[:2], self.window)):
+                self._band(image, start, stop, result)
         return out
 
+    def _band(self, tokens, start, stop, out):
+        """What the layer returns, into ``out``, in rows start ... stop of the rolled image."""
+        pieces = _wrapped(start + self.shift, stop + self.shift, len(tokens))
+        x = _cat([self._begin(tokens, rows, out[rows]) for rows in pieces], 0)
+        self._add_attention(x, start, stop, out)
+        for rows in pieces:
+            out[rows] += self.mlp(self.norm2(out[rows]).to(self.dtype))
+
+    def _begin(self, tokens, rows, out):
+        """These rows normalised; into ``out``: the tokens, and what the branches add to them."""
+        torch.add(tokens[rows], self.fuse_bias, out=out)
+        seen, *_ = _with_margin(rows, self.reach, len(tokens))
+        x = self.norm1(tokens[seen]).to(self.dtype)
+        rows = slice(rows.start - seen.start, rows.stop - seen.start)
+        if self.joined.branches is not None:
+            self._add_inception(x, rows, out)
+        return x[rows]
+
     def _add_attention(self, x, start, stop, out):
-        """Add fused attention of the windows in rows start ... stop of the rolled image."""
-        height, width, _ = x.shape
-        last = width - self.window
-        rows = _wrapped(start + self.shift, stop + self.shift, height)
-        for left, right in ((0, last), (last, width)) if self.shift else ((0, width),):
-            if left == right:
-                continue
+        """Add fused attention of the windows in rows start ... stop, x, of the rolled image."""
+        height, width, _ = out.shape
+        edges = self._edges(start, stop, height), self._edges(0, width, width)
+        for (top, bottom), (left, right) in product(*map(pairwise, edges)):
+            rows = _wrapped(top + self.shift, bottom + self.shift, height)
             columns = _wrapped(left + self.shift, right + self.shift, width)
-            bias = self.biases[2 * (stop == height) + (right == width)]
-            part = _cat([_cat([x[r, c] for c in columns], 1) for r in rows], 0)
+            bias = self.biases[2 * (bottom == height) + (right == width)]
+            part = _cat([x[top - start : bottom - start, c] for c in columns], 1)
             mixed = self._attend(part, bias)
             for r, across in zip(rows, mixed.split([len(out[r]) for r in rows]), strict=True):
                 widths = [c.stop - c.start for c in columns]
                 for c, piece in zip(columns, across.split(widths, 1), strict=True):
                     out[r, c] += piece
+
+    def _edges(self, start, stop, size):
+        """Where windows with another mask begin between start and stop; and both of these."""
+        last = size - self.window
+        return [start, *([last] if self.shift and start < last < stop else []), stop]
 
     def _attend(self, x, bias):
         """Attention in whole windows and its share of the fusion: (h, w, C) -> (h, w, C)."""
@@ -109,18 +124,15 @@ class BandedLayer(nn.Module):
         return mixed.view(width, -1).mT @ self.joined.fuse_attention.mT
 
     def _add_inception(self, x, rows, out):
-        """Add the fused branches in these rows of the image."""
+        """Add the fused branches in these rows of x, which ends where the image ends or later."""
         branches, flat = self.joined.branches, out.view(-1, out.shape[-1])
-        widest = max(column.shape[2] for column in branches.columns)
-        seen, *_ = _with_margin(rows, widest // 2, len(x))
-        pixels = x[seen].view(-1, x.shape[-1])
+        pixels = x.view(-1, x.shape[-1])
         opened = torch.addmm(branches.opening_bias[:, None], branches.opening, pixels.mT)
-        opened = opened.view(len(branches.fuse), -1, *x[seen].shape[:2])
+        opened = opened.view(len(branches.fuse), -1, *x.shape[:2])
         filtered = []
         for branch, part in enumerate(opened):
             near, above, below = _with_margin(rows, branches.columns[branch].shape[2] // 2, len(x))
-            part = part[:, near.start - seen.start : near.stop - seen.start]
-            filtered.append(_convolve(branches, branch, part, above, below))
+            filtered.append(_convolve(branches, branch, part[:, near], above, below))
         _add_product(flat, torch.cat(filtered).mT, self.fuse_branches)
         near, above, below = _with_margin(rows, 1, len(x))
         _add_product(flat, _pool(x[near], above, below), branches.fuse_pooled)
@@ -182,9 +194,9 @@ def _biases(attention, dtype):
 
 
 def _bands(height, width, window):
-    """Where bands of whole windows begin, and the image's height; the last window is a band."""
+    """Where bands of whole windows begin, and the image's height."""
     rows = max(1, BAND // (width * window)) * window
-    return [*range(0, height - window, rows), height - window, height]
+    return [*range(0, height, rows), height]
 
 
 def _cat(parts, axis):
