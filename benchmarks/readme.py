@@ -15,7 +15,9 @@ from benchmarks import curves, photo_variants
 from benchmarks.ablation import VARIANTS, WHOLE
 from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
+from benchmarks.scaling import WHOLE as WHOLE_IMAGE
 from benchmarks.scores import SETS
+from benchmarks.spin import WORKS
 from glanet.analysis import ablation as analysis
 from glanet.course.kit.lessons import LESSONS, lesson
 from glanet.course.report import all_exercises
@@ -374,6 +376,46 @@ def inference():
     return markdown(rows)
 
 
+def spin():
+    """How much sooner work is done when threads spin less; no rows before it is measured."""
+    rows = [("", *WORKS)]
+    if (RESULTS / "spin.json").exists():
+        for beside, found in ledger("spin")["value"].items():
+            rows.append((beside, *(f"**{found[work]:.2f}×**" for work in WORKS)))
+    return markdown(rows)
+
+
+def scaling():
+    """Time and memory of the largest image, and how both grow; no rows before it is measured."""
+    rows = [("", "LR image", "seconds", "memory, GB", "seconds grow by", "memory grows by")]
+    if (RESULTS / "scaling.json").exists():
+        entry = ledger("scaling")
+        for way, measured in entry["measured"].items():
+            largest, value = measured[-1], entry["value"]
+            name = way if way == WHOLE_IMAGE else f"in tiles of {entry['tile']}"
+            rows.append(
+                (
+                    name,
+                    f"{largest['side']} × {largest['side']}",
+                    f"{largest['seconds']:.1f}",
+                    f"{largest['memory'] / 1e9:.2f}",
+                    *(f"pixels^{value[f'{of}, {way}']}" for of in ("seconds", "memory")),
+                )
+            )
+    return markdown(rows)
+
+
+def in_browser():
+    """How long a browser takes to enlarge a photograph; no rows before it is measured."""
+    rows = [("photograph", "weights", "seconds", "of which loading", "browser", "device")]
+    if (RESULTS / "in-browser.json").exists():
+        entry = ledger("in-browser")
+        loading = f"{statistics.median(entry['loading']):.1f}"
+        browser = f"Chromium {entry['chromium'].partition('.')[0]}", entry["device"]
+        rows.append((entry["image"], entry["weights"], f"{entry['value']:.1f}", loading, *browser))
+    return markdown(rows)
+
+
 def division():
     """What the frequency lab found on the paper's sentence, as a sentence."""
     entry = ledger("frequency-lab")
@@ -405,6 +447,9 @@ TABLES = {
     "ablation": ablation,
     "division": division,
     "inference": inference,
+    "spin": spin,
+    "scaling": scaling,
+    "in-browser": in_browser,
     "ablation-differences": ablation_differences,
     "ablation-sentences": ablation_sentences,
     "ablation-summary": ablation_summary,

@@ -56,8 +56,12 @@ class BandedLayer(nn.Module):
         pieces = _wrapped(start + self.shift, stop + self.shift, len(tokens))
         x = _cat([self._begin(tokens, rows, out[rows]) for rows in pieces], 0)
         self._add_attention(x, start, stop, out)
+        opening, activation, closing = self.mlp
         for rows in pieces:
-            out[rows] += self.mlp(self.norm2(out[rows]).to(self.dtype))
+            flat = out[rows].view(-1, out.shape[-1])
+            hidden = activation(opening(self.norm2(flat).to(self.dtype)))
+            flat += closing.bias
+            _add_product(flat, hidden, closing.weight)
 
     def _begin(self, tokens, rows, out):
         """These rows normalised; into ``out``: the tokens, and what the branches add to them."""
@@ -120,7 +124,7 @@ class BandedLayer(nn.Module):
         )
         mixed = x.new_empty(self.heads, width // self.heads, len(x) // pixels, pixels)
         for *parts, out in zip(query, key, value, bias[0], mixed, strict=True):
-            out.transpose(0, 1).copy_(_attend(*parts))
+            _attend(*parts, out.transpose(0, 1))
         return mixed.view(width, -1).mT @ self.joined.fuse_attention.mT
 
     def _add_inception(self, x, rows, out):
@@ -134,24 +138,26 @@ class BandedLayer(nn.Module):
             near, above, below = _with_margin(rows, branches.columns[branch].shape[2] // 2, len(x))
             filtered.append(_convolve(branches, branch, part[:, near], above, below))
         _add_product(flat, torch.cat(filtered).mT, self.fuse_branches)
-        near, above, below = _with_margin(rows, 1, len(x))
-        _add_product(flat, _pool(x[near], above, below), branches.fuse_pooled)
+        near, *_ = _with_margin(rows, 1, len(x))
+        pooled = _pool(x[near])[rows.start - near.start :][: rows.stop - rows.start]
+        _add_product(flat, pooled, branches.fuse_pooled)
 
 
-def _attend(query, key, value, factors):
-    """softmax(qᵀ k + bias) vᵀ of one head, as exp(qᵀ k) · exp(bias), divided by its sum.
+def _attend(query, key, value, factors, out):
+    """Write softmax(qᵀ k + bias) vᵀ of one head, as exp(qᵀ k) · exp(bias), divided by its sum.
 
-    query, key (windows, D, N), value (windows, D + 1, N), whose last channel is 1 and sums up;
-    factors (keys, queries) -> (windows, D, N).
+    query, key, out (windows, D, N), value (windows, D + 1, N), whose last channel is 1 and sums up;
+    factors (keys, queries).
     """
     weights = (key.mT @ query).exp_().mul_(factors)  # (windows, keys, queries)
     mixed, total = (value @ weights).split([query.shape[1], 1], dim=1)
     lowest, highest = total.aminmax()
     if lowest > SMALLEST and highest < torch.inf:
-        return mixed / total
+        torch.div(mixed, total, out=out)
+        return
     # a softmax takes the largest score off first, which costs passes but keeps exp in range
     scores = key.mT @ query + factors.log()
-    return value[:, :-1] @ scores.softmax(dim=1)
+    torch.matmul(value[:, :-1], scores.softmax(dim=1), out=out)
 
 
 def _factors(bias):
@@ -229,11 +235,19 @@ def _convolve(branches, branch, image, above, below):
     return F.conv2d(image, column, branches.column_biases[branch])[0].flatten(1)
 
 
-def _pool(x, above, below):
-    """The maximum of 3×3 pixels, first down and then across: six comparisons instead of nine."""
-    x = F.pad(x, (0, 0, 1, 1, above, below), value=-torch.inf)
-    x = torch.maximum(torch.maximum(x[:-2], x[1:-1]), x[2:])
-    return torch.maximum(torch.maximum(x[:, :-2], x[:, 1:-1]), x[:, 2:])
+def _pool(x):
+    """The maximum of 3×3 pixels, of those that are in the image: first down, then across."""
+    return _maximum_of_three(_maximum_of_three(x, 0), 1)
+
+
+def _maximum_of_three(x, axis):
+    """Of each value, the one before it and the one after it, where there are such."""
+    last = x.shape[axis] - 1
+    out = x.clone()
+    for here, there in ((1, 0), (0, 1)):
+        part = out.narrow(axis, here, last)
+        torch.maximum(part, x.narrow(axis, there, last), out=part)
+    return out
 
 
 def _add_product(total, x, weight):
