@@ -9,13 +9,11 @@ import json
 import platform
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from glanet.files import atomic_path
 from glanet.training.errors import TrainError
@@ -38,28 +36,7 @@ MAY_CHANGE = HARMLESS | {
     "recipe.accumulate",
     "precision",
 }
-
-
-@dataclass
-class State:
-    """A run between two steps.
-
-    ``average`` is torch's AveragedModel of ``model``. ``step`` counts the steps done, ``skipped``
-    those among them that changed nothing because a loss was not finite, ``seconds`` the time in
-    training. ``best`` is the highest validation PSNR so far in dB, None before the first.
-    """
-
-    model: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    skipped: int = 0
-    seconds: float = 0.0
-    best: float | None = None
-    scores: dict[str, float] = field(default_factory=dict)  # of the last validation, set -> dB
-
-
-NUMBERS = ("step", "skipped", "seconds", "best", "scores")
+NUMBERS = ("step", "skipped", "seconds", "best", "scores")  # of a `State`, besides its tensors
 
 
 def save(path, state, about):

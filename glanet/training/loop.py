@@ -7,7 +7,6 @@ bit-identical to an uninterrupted run.
 
 import math
 import time
-import warnings
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
-from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from glanet import networks
@@ -33,7 +31,6 @@ from glanet.inference import upscale_within
 from glanet.training import checkpoint, images, losses
 from glanet.training.capture import Captured
 from glanet.training.card import model_card, names
-from glanet.training.checkpoint import State
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.guards import asked_to_stop, claimed, enough_memory
@@ -41,14 +38,13 @@ from glanet.training.log import Log
 from glanet.training.memory import recompute_layers, room_for_images
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
+from glanet.training.state import new_state
 from glanet.training.step import Outcome, Step
-from glanet.weights import load
-from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
 JOINED_ON = ("cuda",)  # devices on which a run computes GLA layers by joined products
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
-PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
+PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as in a validation
 
 
 def train(
@@ -100,7 +96,7 @@ def train(
         ...     weights.relative_to(folder).as_posix(), load(weights).config.channels
         ('weights', 32)
     """
-    with claimed(RunFolder(folder), by=PartialState(cpu=device == "cpu")):
+    with claimed(RunFolder(folder), by=joined(device)):
         run = Run(config, recipe, folder, init=init, log_with=log_with, device=device, watch=watch)
         try:
             return run.to_the_end()
@@ -413,6 +409,14 @@ class Run:
         self.accelerator.end_training()
 
 
+def joined(device) -> PartialState:
+    """This process among those that share a run; the first call joins them.
+
+    accelerate's own call would leave NCCL its limit of ten minutes.
+    """
+    return PartialState(cpu=device == "cpu", timeout=PATIENCE)
+
+
 def make_accelerator(recipe, log_with, device, folder):
     """accelerate's view of devices, processes, precision and trackers.
 
@@ -423,6 +427,7 @@ def make_accelerator(recipe, log_with, device, folder):
     # one process may train several models in turn, in another precision, on another device; only
     # the run that holds its folder comes here, so no run that is under way loses its state
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    joined(device)
     cpu = device == "cpu"
     has = has_bf16(cpu)
     if recipe.precision == "bf16" and not has:
@@ -435,11 +440,8 @@ def make_accelerator(recipe, log_with, device, folder):
             log_with=log_with,
             project_dir=str(folder),
             kwargs_handlers=[
-                InitProcessGroupKwargs(timeout=PATIENCE),
                 # all buffers are constants
-                DistributedDataParallelKwargs(
-                    broadcast_buffers=False, gradient_as_bucket_view=True
-                ),
+                DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
             ],
         )
         if log_with:
@@ -457,46 +459,3 @@ def has_bf16(cpu=False) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def new_state(config, recipe, device, init=None) -> State:
-    """A run before its first step.
-
-    Raises:
-        WeightsError: ``init`` cannot be read.
-        TrainError: ``init`` has another config.
-    """
-    torch.manual_seed(recipe.seed)
-    model = empty_model(config)
-    if init is not None:
-        _take_over(load(init), model, init)
-    model.to(device)
-    average = AveragedModel(model, device=device)
-    # it is also right that first steps, and those of short runs, are not captured
-    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        recipe.learning_rate,
-        recipe.betas,
-        fused=device.type != "mps",
-        capturable=device.type == "cuda",
-    )
-    return State(model, average, optimizer)
-
-
-def _take_over(source, model, name):
-    """Copy weights; at another scale the head has other shapes, and stays as it is."""
-    theirs, ours = networks.to_dict(source.config), networks.to_dict(model.config)
-    for field in theirs:
-        if field not in ("scale", "stochastic_depth") and theirs[field] != ours.get(field):
-            raise TrainError(
-                f"{name}: {field} is {theirs[field]}, and {ours.get(field)} in the model to train. "
-                "Start from weights with the same config; only the scale may differ."
-            )
-    state = model.state_dict()
-    state |= {
-        key: tensor
-        for key, tensor in source.state_dict().items()
-        if state[key].shape == tensor.shape
-    }
-    model.load_state_dict(state)

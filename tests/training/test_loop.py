@@ -17,6 +17,7 @@ from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 from glanet.training import NotFiniteError, Recipe, TrainError, checkpoint, loop, losses, train
 from glanet.training.log import read_log
+from glanet.training.state import new_state
 from glanet.weights import WeightsError
 
 # What a run leaves
@@ -93,7 +94,7 @@ def test_a_clipped_gradient_has_the_maximum_norm(config, recipe, tmp_path):
 def test_init_at_another_scale_leaves_the_head_random(config, recipe, tmp_path):
     first = train(config, recipe(), tmp_path / "x2")
     target = ModelConfig(**{**config.to_dict(), "scale": 3})
-    start = loop.new_state(target, recipe(), torch.device("cpu"), first).model.state_dict()
+    start = new_state(target, recipe(), torch.device("cpu"), first).model.state_dict()
     source = GLANet.from_pretrained(first).state_dict()
     fresh = {name for name, tensor in source.items() if not torch.equal(start[name], tensor)}
     assert fresh == {
