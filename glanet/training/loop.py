@@ -166,7 +166,7 @@ class Run:
 
     def _compile(self):
         """Compile the gradient, and capture the step if this process need not wait for others."""
-        from torch._dynamo.exc import ShortenTraceback  # takes a second to import
+        from torch._dynamo.exc import TorchDynamoException  # takes a second to import
 
         self.log.say("compiling, which takes a minute or two")
         lr, hr, *rest = self._inputs(asked=False)
@@ -174,7 +174,7 @@ class Run:
         try:
             with enough_memory(self.recipe, self.accelerator.device):
                 self.compute.gradient(lr, hr)
-        except ShortenTraceback as error:  # for example without Triton, or without a C compiler
+        except TorchDynamoException as error:  # for example without Triton, or without a C compiler
             # the stance holds inside ``gradient`` alone: other models may compile
             eager = torch.compiler.set_stance("force_eager")
             self.compute.gradient = eager(self.compute.gradient)

@@ -63,8 +63,8 @@ def _take_over(source, model, name):
     for setting in theirs:
         if setting not in ("scale", "stochastic_depth") and theirs[setting] != ours.get(setting):
             raise TrainError(
-                f"{name}: {setting} is {theirs[setting]}, and {ours.get(setting)} in the model to train. "
-                "Start from weights with the same config; only the scale may differ."
+                f"{name}: {setting} is {theirs[setting]}, and {ours.get(setting)} in the model to "
+                "train. Start from weights with the same config; only the scale may differ."
             )
     state = model.state_dict()
     state |= {
