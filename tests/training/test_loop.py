@@ -218,6 +218,21 @@ def every_second(rng, hr):
 
 def too_large(rng, hr):
     return hr
+
+def gray(rng, hr):
+    return hr[::2, ::2, 0]
+
+def a_list(rng, hr):
+    return hr[::2, ::2].tolist()
+
+def for_each_pixel(sr, hr):
+    return (sr - hr).abs()
+
+def a_number(sr, hr):
+    return (sr - hr).abs().mean().item()
+
+def detached(sr, hr):
+    return (sr - hr).abs().mean().detach()
 """
 
 
@@ -235,7 +250,8 @@ def test_a_users_loss_and_degradation_are_used(config, recipe, photos, tmp_path,
     chosen = recipe(loss=f"{mine}:squared", degradation=f"{mine}:every_second")
     run = loop.Run(config, chosen, tmp_path / "run", device="cpu")
     lr, hr = run._batch()
-    assert run.loss(hr, 0 * hr).item() == pytest.approx(hr.square().mean().item())
+    found = run.loss(hr.clone().requires_grad_(), 0 * hr)
+    assert found.item() == pytest.approx(hr.square().mean().item())
     upright = run.store.plan(0, 0, 4).orientation == 0
     assert torch.equal(lr[upright], hr[upright][..., ::2, ::2])
 
@@ -243,6 +259,27 @@ def test_a_users_loss_and_degradation_are_used(config, recipe, photos, tmp_path,
 def test_a_degradation_that_keeps_the_size_is_rejected(config, recipe, tmp_path, mine):
     with pytest.raises(GlanetError, match=r"the degraded image is 44×36 pixels; expected 22×18"):
         loop.Run(config, recipe(degradation=f"{mine}:too_large"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(("name", "made"), [("gray", r"uint8 \(18, 22\)"), ("a_list", "list")])
+def test_a_degradation_that_makes_no_image_is_rejected(config, recipe, tmp_path, mine, name, made):
+    says = rf"the degradation made {made} of .*\.png; expected an array uint8 \(H, W, 3\)"
+    with pytest.raises(GlanetError, match=says):
+        loop.Run(config, recipe(degradation=f"{mine}:{name}"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "returned"),
+    [
+        ("for_each_pixel", r"a tensor of shape \(4, 3, 16, 16\) with a gradient"),
+        ("a_number", "float"),
+        ("detached", r"a tensor of shape \(\) without a gradient"),
+    ],
+)
+def test_a_loss_that_is_none_is_rejected(config, recipe, tmp_path, mine, name, returned):
+    run = loop.Run(config, recipe(loss=f"{mine}:{name}"), tmp_path / "run", device="cpu")
+    with pytest.raises(GlanetError, match=f"'{mine}:{name}', which returned {returned}; expected"):
+        run.step()
 
 
 @pytest.mark.parametrize("name", ["bicubic+noise", "photo"])
