@@ -29,7 +29,7 @@ from glanet.fast import fast_layers
 from glanet.files import write_text
 from glanet.inference import upscale_within
 from glanet.training import checkpoint, images, losses
-from glanet.training.capture import Captured
+from glanet.training.capture import Captured, WaitsError
 from glanet.training.card import model_card, names
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
@@ -183,8 +183,14 @@ class Run:
             return
         # a layer that is computed again reads the state of random numbers, which a graph cannot
         if self.accelerator.num_processes == 1 and not self.recipe.checkpointing:
-            with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
-                self.compute = Captured(self.compute, lr, hr, *rest)
+            try:
+                with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
+                    self.compute = Captured(self.compute, lr, hr, *rest)
+            except WaitsError:
+                self.log.say(
+                    "training goes on without a CUDA graph, which is slower: something in a step "
+                    "waits for the GPU, such as a loss that calls .item() or print()"
+                )
 
     def _memory_for_images(self):
         """Bytes of a GPU's memory that a step leaves to the images; None elsewhere."""
