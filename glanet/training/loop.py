@@ -35,7 +35,7 @@ from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
 from glanet.training.guards import asked_to_stop, claimed, enough_memory
 from glanet.training.log import Log
-from glanet.training.memory import recompute_layers, room_for_images
+from glanet.training.memory import needed_for_step, recompute_layers
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
 from glanet.training.state import new_state
@@ -135,6 +135,7 @@ class Run:
             self.about["lr_images"] = images.fingerprint([lr for lr, _ in source])
         self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
+        memory = self._memory_of_step()
         self.store = PatchStore.from_images(
             source,
             config.scale,
@@ -142,7 +143,7 @@ class Run:
             self.accelerator.device,
             degradation=recipe.degradation,
             seed=recipe.seed,
-            memory=self._memory_for_images(),
+            memory=memory and max(0, memory.free - memory.needed),
         )
         if self.accelerator.device.type in JOINED_ON:
             fast_layers(self.state.model)
@@ -159,8 +160,8 @@ class Run:
             mute=not self.accelerator.is_main_process,
         )
         self.log.note(f"{self.store}; {self.accelerator.device}, {self.about['precision']}")
-        if note:
-            self.log.note(note)
+        for line in filter(None, (memory, note)):
+            self.log.note(str(line))
         if self.accelerator.device.type == "cuda" and recipe.steps >= COMPILED_FROM:
             self._compile()
 
@@ -192,12 +193,12 @@ class Run:
                     "waits for the GPU, such as a loss that calls .item() or print()"
                 )
 
-    def _memory_for_images(self):
-        """Bytes of a GPU's memory that a step leaves to the images; None elsewhere."""
+    def _memory_of_step(self):
+        """The memory that a step needs on this process's GPU, a `Need`; None elsewhere."""
         device = self.accelerator.device
         if device.type != "cuda":
             return None
-        return room_for_images(
+        return needed_for_step(
             self.state.model.config,
             self.recipe,
             free_memory(device),
