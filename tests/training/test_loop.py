@@ -1,7 +1,9 @@
 import json
 import math
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -254,6 +256,25 @@ def test_a_users_loss_and_degradation_are_used(config, recipe, photos, tmp_path,
     assert found.item() == pytest.approx(hr.square().mean().item())
     upright = run.store.plan(0, 0, 4).orientation == 0
     assert torch.equal(lr[upright], hr[upright][..., ::2, ::2])
+
+
+def test_the_functions_in_the_documents_train(config, recipe, tmp_path, monkeypatch):
+    text = (Path(loop.__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    of_a_user = (
+        r"```python\n# mine.py in the working directory: glanet train --(\w+) (\S+)\n(.+?)```"
+    )
+    found = re.findall(of_a_user, text, re.DOTALL)
+    assert [option for option, _, _ in found] == ["loss", "degradation"]
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    for option, name, code in found:
+        folder = tmp_path / option
+        folder.mkdir()
+        (folder / "mine.py").write_text(code, encoding="utf-8")
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+        monkeypatch.delitem(sys.modules, "mine", raising=False)
+        loss, _, _ = loop.Run(config, recipe(**{option: name}), "run", device="cpu").step()
+        assert 0 < loss < 1
 
 
 def test_a_degradation_that_keeps_the_size_is_rejected(config, recipe, tmp_path, mine):
