@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from glanet.files import atomic_path
 from glanet.training.errors import TrainError
+from glanet.training.guards import writing
 from glanet.training.recipe import Recipe
 from glanet.weights.trained import with_config
 
@@ -52,15 +53,10 @@ def save(path, state, about):
         "about": json.dumps(about),
         "versions": json.dumps(_versions()),
     }
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             save_file(_tensors(state), part, metadata)
-    except (OSError, SafetensorError) as error:
-        raise TrainError(
-            f"{path}: cannot be written ({error}). Older checkpoints are intact: make room, and "
-            "start the same command again."
-        ) from error
 
 
 def save_next(files, state, about, *, best=False):
@@ -78,14 +74,8 @@ def save_next(files, state, about, *, best=False):
     for old in files.saved()[:-KEPT]:
         old.unlink()
     if best:
-        try:
-            with atomic_path(files.best) as part:
-                shutil.copyfile(path, part)
-        except OSError as error:
-            raise TrainError(
-                f"{files.best}: cannot be written ({error}). All other checkpoints are intact: "
-                "make room, and start the same command again."
-            ) from error
+        with writing(files.best), atomic_path(files.best) as part:
+            shutil.copyfile(path, part)
 
 
 def read(path) -> dict:

@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from glanet.device import is_out_of_memory
 from glanet.training.errors import TrainError
@@ -53,6 +54,18 @@ def claimed(files, by):
         with suppress(OSError):  # a file left there would look like a lock still held
             files.lock.unlink()
         lock.release()
+
+
+@contextmanager
+def writing(path):
+    """Inside, a file or folder of a run that cannot be written is a TrainError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise TrainError(
+            f"{path}: cannot be written ({error}). All older checkpoints are intact: make room, "
+            "and start the same command again."
+        ) from error
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from glanet.training.capture import Captured, WaitsError
 from glanet.training.card import model_card, names
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
-from glanet.training.guards import asked_to_stop, claimed, enough_memory
+from glanet.training.guards import asked_to_stop, claimed, enough_memory, writing
 from glanet.training.log import Log
 from glanet.training.memory import needed_for_step, recompute_layers
 from glanet.training.recipe import Recipe
@@ -382,9 +382,10 @@ class Run:
         """Write the averaged weights and their card, also as the best so far."""
         if self.accelerator.is_main_process:
             for folder in (self.files.weights, *([self.files.best_weights] if best else [])):
-                folder.mkdir(parents=True, exist_ok=True)
-                write_text(folder / "README.md", self._card())
-                self.state.average.module.save_pretrained(folder)
+                with writing(folder):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    write_text(folder / "README.md", self._card())
+                    self.state.average.module.save_pretrained(folder)
         self.accelerator.wait_for_everyone()
         return self.files.weights
 
