@@ -74,7 +74,8 @@ def enough_memory(recipe, device):
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        # a capture that ran out of memory ends with an error of its own
+        if not (is_out_of_memory(error) or is_out_of_memory(error.__context__)):
             raise
         raise TrainError(
             f"{device}: out of memory with {recipe.batch} patches of {recipe.patch}×{recipe.patch} "

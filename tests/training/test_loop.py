@@ -18,6 +18,7 @@ from glanet.errors import GlanetError
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 from glanet.training import NotFiniteError, Recipe, TrainError, checkpoint, loop, losses, train
+from glanet.training.guards import enough_memory
 from glanet.training.log import read_log
 from glanet.training.state import new_state
 from glanet.weights import WeightsError
@@ -160,6 +161,15 @@ def test_out_of_memory_while_compiling_or_capturing_says_it_too(
     monkeypatch.setattr(*((run.compute, where) if where == "gradient" else (loop, where)), full)
     with pytest.raises(TrainError, match=r"4 patches of 8×8 pixels.*--accumulate 2 computes"):
         run._compile()
+
+
+def test_a_capture_that_ran_out_of_memory_ends_with_another_error(recipe):
+    says = pytest.raises(TrainError, match="out of memory with 4 patches")
+    with says, enough_memory(recipe(), "cuda"):
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:  # as torch.cuda.graph does
+            raise RuntimeError("operation failed due to a previous error during capture")
 
 
 # What may be chosen
