@@ -21,7 +21,7 @@ def choose_device(name=None) -> torch.device:
     Raises:
         ArgumentError: this machine has no such device.
     """
-    accelerator = torch.accelerator.current_accelerator()
+    accelerator = _accelerator()
     if name is None:
         return accelerator or torch.device("cpu")
     try:
@@ -35,6 +35,14 @@ def choose_device(name=None) -> torch.device:
             "`glanet doctor` says more."
         ) from error
     return device
+
+
+def _accelerator():
+    """The accelerator of this machine, or None."""
+    # asked first: without one, torch 2.6 raises an error, and later a build for CUDA names CUDA
+    if not torch.accelerator.is_available():
+        return None
+    return torch.accelerator.current_accelerator()
 
 
 def gpu_count(device=None) -> int:
@@ -104,7 +112,7 @@ def peak_memory(device="cpu") -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
-def is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether an error says that memory ran out, on any device."""
     kinds = (MemoryError, torch.OutOfMemoryError)
     return isinstance(error, kinds) or any(words in str(error) for words in OUT_OF_MEMORY)

@@ -11,10 +11,16 @@ from glanet.device import choose_device, free_memory, peak_memory
 
 def test_a_device_is_had_by_name_or_chosen():
     assert choose_device("cpu") == torch.device("cpu")
-    assert (
-        choose_device().type
-        == (torch.accelerator.current_accelerator() or choose_device("cpu")).type
+    there = torch.accelerator.is_available()
+    assert choose_device() == (
+        torch.accelerator.current_accelerator() if there else choose_device("cpu")
     )
+
+
+def test_a_build_for_cuda_on_a_machine_without_a_gpu_takes_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    assert choose_device() == torch.device("cpu")
 
 
 @pytest.mark.parametrize("name", ["cuda:99", "toaster", "meta"])
@@ -28,6 +34,7 @@ def test_a_device_that_is_not_here_is_named(name):
     [(None, "cpu"), (torch.device("mps"), "cpu and mps")],
 )
 def test_a_wrong_name_gets_those_that_are_here(monkeypatch, accelerator, there):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: accelerator is not None)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: accelerator)
     with pytest.raises(ValueError, match=rf"'toaster' is not .*; this machine has {there}\. `gl"):
         choose_device("toaster")

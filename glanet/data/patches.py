@@ -317,9 +317,11 @@ def _decode(pair, scale, degrade, rng):
     hr = modcrop(read_rgb(hr_path), scale)
     lr = degrade(rng, hr) if lr_path is None else read_rgb(lr_path)
     expected = (hr.shape[0] // scale, hr.shape[1] // scale)
-    if lr.dtype != np.uint8 or lr.shape[2:] != (CHANNELS,):
+    is_array = isinstance(lr, np.ndarray)
+    if not is_array or lr.dtype != np.uint8 or lr.shape[2:] != (CHANNELS,):
+        made = f"{lr.dtype} {lr.shape}" if is_array else type(lr).__name__
         raise ArgumentError(
-            f"the degradation made {lr.dtype} {lr.shape} of {hr_path}; expected uint8 (H, W, 3)"
+            f"the degradation made {made} of {hr_path}; expected an array uint8 (H, W, 3)"
         )
     if lr.shape[:2] != expected:
         raise ArgumentError(

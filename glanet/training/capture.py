@@ -5,9 +5,17 @@ as the GPU takes to run them. `glanet.compile` fuses many of them; the remaining
 once, and from then on launched as a whole.
 """
 
+import warnings
+from contextlib import contextmanager
+
 import torch
 
 WARM_UP = 3  # runs before a capture, as PyTorch demands: they allocate memory, choose kernels
+WAITS = "called a synchronizing CUDA operation"  # what torch says of it
+
+
+class WaitsError(RuntimeError):
+    """A function waits for the GPU, so no graph can hold it."""
 
 
 class Captured:
@@ -17,6 +25,10 @@ class Captured:
     result of the call before, and every ``grad`` that the function left. The function's Python code
     runs only for the capture, so it must not depend on the values of its inputs. It runs `WARM_UP`
     times before that, with all its effects.
+
+    Raises:
+        WaitsError: the function waits for the GPU, for example to look at a value. It is found in
+            the last of these runs, because after a capture that failed no random number can be had.
     """
 
     def __init__(self, function, *inputs):
@@ -26,10 +38,14 @@ class Captured:
         aside.wait_stream(torch.cuda.current_stream())
         # all shapes are fixed, so trying out cuDNN's kernels once pays
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
-            with torch.cuda.stream(aside):
-                for _ in range(WARM_UP):
-                    function(*self.inputs)
-            torch.cuda.current_stream().wait_stream(aside)
+            try:
+                with torch.cuda.stream(aside):
+                    for _ in range(WARM_UP - 1):
+                        function(*self.inputs)
+                    with _not_waiting():
+                        function(*self.inputs)
+            finally:
+                torch.cuda.current_stream().wait_stream(aside)
             with torch.cuda.graph(self.graph):
                 self.result = function(*self.inputs)
 
@@ -38,3 +54,19 @@ class Captured:
             mine.copy_(given)
         self.graph.replay()
         return self.result
+
+
+@contextmanager
+def _not_waiting():
+    """Inside, it is a WaitsError to wait for the GPU."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls this mode a prototype
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    except RuntimeError as error:
+        if WAITS in str(error):
+            raise WaitsError(str(error)) from error
+        raise
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

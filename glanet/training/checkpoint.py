@@ -9,16 +9,15 @@ import json
 import platform
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from glanet.files import atomic_path
 from glanet.training.errors import TrainError
+from glanet.training.guards import writing
 from glanet.training.recipe import Recipe
 from glanet.weights.trained import with_config
 
@@ -38,28 +37,7 @@ MAY_CHANGE = HARMLESS | {
     "recipe.accumulate",
     "precision",
 }
-
-
-@dataclass
-class State:
-    """A run between two steps.
-
-    ``average`` is torch's AveragedModel of ``model``. ``step`` counts the steps done, ``skipped``
-    those among them that changed nothing because a loss was not finite, ``seconds`` the time in
-    training. ``best`` is the highest validation PSNR so far in dB, None before the first.
-    """
-
-    model: nn.Module
-    average: nn.Module
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    skipped: int = 0
-    seconds: float = 0.0
-    best: float | None = None
-    scores: dict[str, float] = field(default_factory=dict)  # of the last validation, set -> dB
-
-
-NUMBERS = ("step", "skipped", "seconds", "best", "scores")
+NUMBERS = ("step", "skipped", "seconds", "best", "scores")  # of a `State`, besides its tensors
 
 
 def save(path, state, about):
@@ -75,15 +53,10 @@ def save(path, state, about):
         "about": json.dumps(about),
         "versions": json.dumps(_versions()),
     }
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as part:
             save_file(_tensors(state), part, metadata)
-    except (OSError, SafetensorError) as error:
-        raise TrainError(
-            f"{path}: cannot be written ({error}). Older checkpoints are intact: make room, and "
-            "start the same command again."
-        ) from error
 
 
 def save_next(files, state, about, *, best=False):
@@ -101,14 +74,8 @@ def save_next(files, state, about, *, best=False):
     for old in files.saved()[:-KEPT]:
         old.unlink()
     if best:
-        try:
-            with atomic_path(files.best) as part:
-                shutil.copyfile(path, part)
-        except OSError as error:
-            raise TrainError(
-                f"{files.best}: cannot be written ({error}). All other checkpoints are intact: "
-                "make room, and start the same command again."
-            ) from error
+        with writing(files.best), atomic_path(files.best) as part:
+            shutil.copyfile(path, part)
 
 
 def read(path) -> dict:

@@ -5,6 +5,7 @@ import threading
 from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 
 from glanet.device import is_out_of_memory
 from glanet.training.errors import TrainError
@@ -56,12 +57,25 @@ def claimed(files, by):
 
 
 @contextmanager
+def writing(path):
+    """Inside, a file or folder of a run that cannot be written is a TrainError."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise TrainError(
+            f"{path}: cannot be written ({error}). All older checkpoints are intact: make room, "
+            "and start the same command again."
+        ) from error
+
+
+@contextmanager
 def enough_memory(recipe, device):
     """Inside, running out of memory is a TrainError that says what to change."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        # a capture that ran out of memory ends with an error of its own
+        if not (is_out_of_memory(error) or is_out_of_memory(error.__context__)):
             raise
         raise TrainError(
             f"{device}: out of memory with {recipe.batch} patches of {recipe.patch}×{recipe.patch} "

@@ -31,7 +31,7 @@ from glanet.training.errors import LaunchError
 from glanet.training.folder import RunFolder, read_json
 from glanet.training.follow import FAILED, FINISHED, RUNNING, STOPPED, Status, status
 from glanet.training.guards import STOP_SIGNALS, STOPPED_EXIT
-from glanet.training.loop import train
+from glanet.training.loop import PATIENCE, train
 from glanet.training.recipe import Recipe
 from glanet.weights.trained import with_config
 
@@ -97,6 +97,7 @@ def _train(config, recipe, folder, init, device, meeting):
             init_method=meeting.as_uri(),
             rank=int(os.environ["RANK"]),
             world_size=world,
+            timeout=PATIENCE,
         )
     try:
         train(config, recipe, folder, init=init, device=device)

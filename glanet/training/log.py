@@ -4,6 +4,7 @@ import json
 import sys
 
 from glanet.files import write_text
+from glanet.training.guards import writing
 
 
 class Log:
@@ -25,7 +26,8 @@ class Log:
             path.parent.mkdir(parents=True, exist_ok=True)
             kept = [line for line in _lines(path) if line["step"] <= since]
             self._seconds = max((line.get("seconds", 0.0) for line in kept), default=0.0)
-            write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+            with writing(path):
+                write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
     def collect(self, loss, gradient):
         """Remember a step's loss and gradient norm until the next line."""
@@ -72,7 +74,7 @@ class Log:
             self._append({"step": self.since, "note": text})
 
     def _append(self, line):
-        with self.path.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 

@@ -7,7 +7,6 @@ bit-identical to an uninterrupted run.
 
 import math
 import time
-import warnings
 import zlib
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +14,9 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
-from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from glanet import networks
@@ -31,24 +29,22 @@ from glanet.fast import fast_layers
 from glanet.files import write_text
 from glanet.inference import upscale_within
 from glanet.training import checkpoint, images, losses
-from glanet.training.capture import Captured
+from glanet.training.capture import Captured, WaitsError
 from glanet.training.card import model_card, names
-from glanet.training.checkpoint import State
 from glanet.training.errors import NotFiniteError, TrainError
 from glanet.training.folder import RunFolder
-from glanet.training.guards import asked_to_stop, claimed, enough_memory
+from glanet.training.guards import asked_to_stop, claimed, enough_memory, writing
 from glanet.training.log import Log
-from glanet.training.memory import recompute_layers, room_for_images
+from glanet.training.memory import needed_for_step, recompute_layers
 from glanet.training.recipe import Recipe
 from glanet.training.schedule import learning_rate
+from glanet.training.state import new_state
 from glanet.training.step import Outcome, Step
-from glanet.weights import load
-from glanet.weights.pretrained import empty_model
 
 LOG_EVERY = 50  # steps
 JOINED_ON = ("cuda",)  # devices on which a run computes GLA layers by joined products
 COMPILED_FROM = 2_000  # steps of a run on a GPU; a shorter one ends before compiling pays
-PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as after a validation
+PATIENCE = timedelta(hours=1)  # of a process that waits for the others, as in a validation
 
 
 def train(
@@ -100,7 +96,7 @@ def train(
         ...     weights.relative_to(folder).as_posix(), load(weights).config.channels
         ('weights', 32)
     """
-    with claimed(RunFolder(folder), by=PartialState(cpu=device == "cpu")):
+    with claimed(RunFolder(folder), by=joined(device)):
         run = Run(config, recipe, folder, init=init, log_with=log_with, device=device, watch=watch)
         try:
             return run.to_the_end()
@@ -139,6 +135,7 @@ class Run:
             self.about["lr_images"] = images.fingerprint([lr for lr, _ in source])
         self.state = new_state(config, recipe, self.accelerator.device, init)
         note = self._resume()
+        memory = self._memory_of_step()
         self.store = PatchStore.from_images(
             source,
             config.scale,
@@ -146,7 +143,7 @@ class Run:
             self.accelerator.device,
             degradation=recipe.degradation,
             seed=recipe.seed,
-            memory=self._memory_for_images(),
+            memory=memory and max(0, memory.free - memory.needed),
         )
         if self.accelerator.device.type in JOINED_ON:
             fast_layers(self.state.model)
@@ -163,14 +160,14 @@ class Run:
             mute=not self.accelerator.is_main_process,
         )
         self.log.note(f"{self.store}; {self.accelerator.device}, {self.about['precision']}")
-        if note:
-            self.log.note(note)
+        for line in filter(None, (memory, note)):
+            self.log.note(str(line))
         if self.accelerator.device.type == "cuda" and recipe.steps >= COMPILED_FROM:
             self._compile()
 
     def _compile(self):
         """Compile the gradient, and capture the step if this process need not wait for others."""
-        from torch._dynamo.exc import ShortenTraceback  # takes a second to import
+        from torch._dynamo.exc import TorchDynamoException  # takes a second to import
 
         self.log.say("compiling, which takes a minute or two")
         lr, hr, *rest = self._inputs(asked=False)
@@ -178,7 +175,7 @@ class Run:
         try:
             with enough_memory(self.recipe, self.accelerator.device):
                 self.compute.gradient(lr, hr)
-        except ShortenTraceback as error:  # for example without Triton, or without a C compiler
+        except TorchDynamoException as error:  # for example without Triton, or without a C compiler
             # the stance holds inside ``gradient`` alone: other models may compile
             eager = torch.compiler.set_stance("force_eager")
             self.compute.gradient = eager(self.compute.gradient)
@@ -187,15 +184,21 @@ class Run:
             return
         # a layer that is computed again reads the state of random numbers, which a graph cannot
         if self.accelerator.num_processes == 1 and not self.recipe.checkpointing:
-            with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
-                self.compute = Captured(self.compute, lr, hr, *rest)
+            try:
+                with enough_memory(self.recipe, self.accelerator.device), self.compute.refusing():
+                    self.compute = Captured(self.compute, lr, hr, *rest)
+            except WaitsError:
+                self.log.say(
+                    "training goes on without a CUDA graph, which is slower: something in a step "
+                    "waits for the GPU, such as a loss that calls .item() or print()"
+                )
 
-    def _memory_for_images(self):
-        """Bytes of a GPU's memory that a step leaves to the images; None elsewhere."""
+    def _memory_of_step(self):
+        """The memory that a step needs on this process's GPU, a `Need`; None elsewhere."""
         device = self.accelerator.device
         if device.type != "cuda":
             return None
-        return room_for_images(
+        return needed_for_step(
             self.state.model.config,
             self.recipe,
             free_memory(device),
@@ -379,9 +382,10 @@ class Run:
         """Write the averaged weights and their card, also as the best so far."""
         if self.accelerator.is_main_process:
             for folder in (self.files.weights, *([self.files.best_weights] if best else [])):
-                folder.mkdir(parents=True, exist_ok=True)
-                write_text(folder / "README.md", self._card())
-                self.state.average.module.save_pretrained(folder)
+                with writing(folder):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    write_text(folder / "README.md", self._card())
+                    self.state.average.module.save_pretrained(folder)
         self.accelerator.wait_for_everyone()
         return self.files.weights
 
@@ -413,6 +417,14 @@ class Run:
         self.accelerator.end_training()
 
 
+def joined(device) -> PartialState:
+    """This process among those that share a run; the first call joins them.
+
+    accelerate's own call would leave NCCL its limit of ten minutes.
+    """
+    return PartialState(cpu=device == "cpu", timeout=PATIENCE)
+
+
 def make_accelerator(recipe, log_with, device, folder):
     """accelerate's view of devices, processes, precision and trackers.
 
@@ -423,6 +435,7 @@ def make_accelerator(recipe, log_with, device, folder):
     # one process may train several models in turn, in another precision, on another device; only
     # the run that holds its folder comes here, so no run that is under way loses its state
     AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    joined(device)
     cpu = device == "cpu"
     has = has_bf16(cpu)
     if recipe.precision == "bf16" and not has:
@@ -435,11 +448,8 @@ def make_accelerator(recipe, log_with, device, folder):
             log_with=log_with,
             project_dir=str(folder),
             kwargs_handlers=[
-                InitProcessGroupKwargs(timeout=PATIENCE),
                 # all buffers are constants
-                DistributedDataParallelKwargs(
-                    broadcast_buffers=False, gradient_as_bucket_view=True
-                ),
+                DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
             ],
         )
         if log_with:
@@ -457,46 +467,3 @@ def has_bf16(cpu=False) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = getattr(torch.cpu, "get_capabilities", dict)()
     return any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def new_state(config, recipe, device, init=None) -> State:
-    """A run before its first step.
-
-    Raises:
-        WeightsError: ``init`` cannot be read.
-        TrainError: ``init`` has another config.
-    """
-    torch.manual_seed(recipe.seed)
-    model = empty_model(config)
-    if init is not None:
-        _take_over(load(init), model, init)
-    model.to(device)
-    average = AveragedModel(model, device=device)
-    # it is also right that first steps, and those of short runs, are not captured
-    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        recipe.learning_rate,
-        recipe.betas,
-        fused=device.type != "mps",
-        capturable=device.type == "cuda",
-    )
-    return State(model, average, optimizer)
-
-
-def _take_over(source, model, name):
-    """Copy weights; at another scale the head has other shapes, and stays as it is."""
-    theirs, ours = networks.to_dict(source.config), networks.to_dict(model.config)
-    for field in theirs:
-        if field not in ("scale", "stochastic_depth") and theirs[field] != ours.get(field):
-            raise TrainError(
-                f"{name}: {field} is {theirs[field]}, and {ours.get(field)} in the model to train. "
-                "Start from weights with the same config; only the scale may differ."
-            )
-    state = model.state_dict()
-    state |= {
-        key: tensor
-        for key, tensor in source.state_dict().items()
-        if state[key].shape == tensor.shape
-    }
-    model.load_state_dict(state)

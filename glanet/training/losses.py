@@ -1,6 +1,7 @@
 """What training minimises: functions of (sr, hr), tensors (B, 3, H, W) in [0, 1], to a scalar."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -38,10 +39,26 @@ def find(name: str) -> Callable:
     """The loss of that name, or the user's function ``module:name``.
 
     Raises:
-        ArgumentError: there is none of that name.
+        ArgumentError: there is none of that name. A call of the user's function raises it, too, if
+            that returns something else than a loss.
     """
     if ":" in name:
-        return function_named(name, "loss")
+        return partial(_of_a_user, name, function_named(name, "loss"))
     if name not in LOSSES:
         raise ArgumentError(f"loss is {name!r}; expected {', '.join(LOSSES)}, or module:function")
     return LOSSES[name]
+
+
+def _of_a_user(name, function, sr, hr):
+    found = function(sr, hr)
+    is_tensor = isinstance(found, torch.Tensor)
+    if not is_tensor or found.ndim or not found.requires_grad:
+        what = type(found).__name__
+        if is_tensor:
+            gradient = "with" if found.requires_grad else "without"
+            what = f"a tensor of shape {tuple(found.shape)} {gradient} a gradient"
+        raise ArgumentError(
+            f"loss is {name!r}, which returned {what}; expected a scalar tensor with a gradient, "
+            "such as (sr - hr).abs().mean()"
+        )
+    return found

@@ -2,6 +2,7 @@
 
 import weakref
 from contextlib import nullcontext
+from dataclasses import dataclass
 from types import MethodType
 
 import torch
@@ -15,6 +16,7 @@ from glanet.config import ModelShape
 from glanet.fast import fast_layers
 from glanet.model.attention import WindowAttention
 from glanet.training import losses
+from glanet.training.guards import smaller
 from glanet.training.recipe import Recipe
 
 # of a GPU's memory: kernels' workspace, and holes between tensors
@@ -22,6 +24,27 @@ SPARE = 0.05
 # float32 values for each parameter: the weight, its gradient, Adam's two, its average and how far
 # the average moves
 KEPT_VALUES = 6
+
+
+@dataclass(frozen=True)
+class Need:
+    """Space that a run needs, and what is free, in bytes.
+
+    ``what`` names it; ``remedy`` says what helps where too little is free.
+    """
+
+    what: str
+    needed: int
+    free: int
+    remedy: str
+
+    @property
+    def lacking(self) -> bool:
+        return self.needed > self.free
+
+    def __str__(self):
+        line = f"{self.what}: {self.needed / 1e9:.2f} GB needed, {self.free / 1e9:.2f} free"
+        return f"! {line}\n  → {self.remedy}" if self.lacking else f"✓ {line}"
 
 
 def step_bytes(config: ModelShape, recipe: Recipe, *, bf16=True, processes=1) -> int:
@@ -62,9 +85,10 @@ def with_spare(count: int) -> int:
     return int(count * (1 + SPARE))
 
 
-def room_for_images(config: ModelShape, recipe: Recipe, free: int, **options) -> int:
-    """Bytes of ``free`` on a GPU that a step leaves to the images; ``options`` as `step_bytes`."""
-    return max(0, free - with_spare(step_bytes(config, recipe, **options)))
+def needed_for_step(config: ModelShape, recipe: Recipe, free: int, **options) -> Need:
+    """The memory that a step needs on a GPU, of which ``free`` bytes are free; see `step_bytes`."""
+    needed = with_spare(step_bytes(config, recipe, **options))
+    return Need("GPU memory, for a step", needed, free, smaller(recipe))
 
 
 def recompute_layers(model):

@@ -1,6 +1,5 @@
 """The memory and the disk space that a run needs, and what this machine has."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from glanet.config import ModelShape
@@ -14,33 +13,12 @@ from glanet.training import images
 from glanet.training.checkpoint import KEPT
 from glanet.training.guards import smaller
 from glanet.training.loop import has_bf16
-from glanet.training.memory import step_bytes, with_spare
+from glanet.training.memory import Need, step_bytes, with_spare
 from glanet.training.recipe import Recipe
 
 # sets that `catalog.get` downloads to train on: (height, width) that none of their images exceeds,
 # which is all that is known of them before the download
 DOWNLOADABLE = {"DIV2K": (2040, 2040)}
-
-
-@dataclass(frozen=True)
-class Need:
-    """Space that a run needs, and what is free, in bytes.
-
-    ``what`` names it; ``remedy`` says what helps where too little is free.
-    """
-
-    what: str
-    needed: int
-    free: int
-    remedy: str
-
-    @property
-    def lacking(self) -> bool:
-        return self.needed > self.free
-
-    def __str__(self):
-        line = f"{self.what}: {self.needed / 1e9:.2f} GB needed, {self.free / 1e9:.2f} free"
-        return f"! {line}\n  → {self.remedy}" if self.lacking else f"✓ {line}"
 
 
 def requirements(

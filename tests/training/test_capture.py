@@ -4,8 +4,10 @@ The light head starts at zero and hides what the layers do, so models here have 
 """
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +19,8 @@ from glanet import GLANet
 from glanet.compile import compile_repeated
 from glanet.fast import fast_layers
 from glanet.model.layer import StochasticDepth
-from glanet.training import checkpoint, loop, train
+from glanet.training import checkpoint, loop, losses, train
+from glanet.training.capture import Captured
 from glanet.training.log import read_log
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -214,6 +217,59 @@ def test_a_checkpoint_says_nothing_of_joined_products(config, recipe, tmp_path, 
     resumed = loop.Run(config, recipe(), tmp_path / "joined", device="cpu")
     assert resumed.state.step == 12
     assert not any("forward" in vars(layer) for layer in resumed.state.model.repeated())
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """In the place of `torch.cuda`: its graphs hold nothing. ``mode`` is what it does on a wait."""
+
+    class Cuda:
+        mode = "default"
+
+        def set_sync_debug_mode(self, mode):
+            self.mode = mode
+
+    cuda, stream = Cuda(), SimpleNamespace(wait_stream=lambda other: None)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", SimpleNamespace)
+    monkeypatch.setattr(torch.cuda, "graph", nullcontext)
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "stream", nullcontext)
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", cuda.set_sync_debug_mode)
+    return cuda
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_step_that_waits_for_the_gpu_is_not_captured(
+    config, recipe, tmp_path, monkeypatch, capsys, compiled, stand_in, waits
+):
+    def loss(sr, hr):
+        if waits and stand_in.mode == "error":  # as .item() does
+            raise RuntimeError("called a synchronizing CUDA operation")
+        return (sr - hr).abs().mean()
+
+    monkeypatch.setitem(losses.LOSSES, "l1", loss)
+    certain = replace(config, stochastic_depth=0.0)
+    plain = loop.Run(certain, recipe(), tmp_path / "plain", device="cpu")
+    run = loop.Run(certain, recipe(), tmp_path / "run", device="cpu")
+    run._compile()
+    assert stand_in.mode == "default"
+    assert isinstance(run.compute, Captured) is not waits
+    said = capsys.readouterr().err
+    assert ("goes on without a CUDA graph, which is slower: something" in said) is waits
+    if waits:
+        assert run.step() == pytest.approx(plain.step())
+
+
+@CUDA
+def test_a_run_whose_loss_waits_trains(config, recipe, tmp_path, monkeypatch, capsys):
+    def loss(sr, hr):
+        return (sr - hr).abs().mean() * (1 if sr.mean().item() > -1e9 else 0)
+
+    monkeypatch.setitem(losses.LOSSES, "l1", loss)
+    monkeypatch.setattr(loop, "COMPILED_FROM", 1)
+    assert train(config, recipe(), tmp_path)
+    assert "goes on without a CUDA graph" in capsys.readouterr().err
 
 
 @CUDA

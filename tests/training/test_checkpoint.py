@@ -7,7 +7,7 @@ from glanet import ModelConfig
 from glanet.training import checkpoint
 from glanet.training.errors import TrainError
 from glanet.training.folder import RunFolder
-from glanet.training.loop import new_state
+from glanet.training.state import new_state
 from glanet.weights import WeightsError, load
 from glanet.weights.trained import with_config
 from tests.weights.test_released import RunsCode

@@ -1,7 +1,9 @@
 import json
 import math
+import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +18,9 @@ from glanet.errors import GlanetError
 from glanet.evaluation.metrics import psnr_y
 from glanet.inference import upscale
 from glanet.training import NotFiniteError, Recipe, TrainError, checkpoint, loop, losses, train
+from glanet.training.guards import enough_memory
 from glanet.training.log import read_log
+from glanet.training.state import new_state
 from glanet.weights import WeightsError
 
 # What a run leaves
@@ -93,7 +97,7 @@ def test_a_clipped_gradient_has_the_maximum_norm(config, recipe, tmp_path):
 def test_init_at_another_scale_leaves_the_head_random(config, recipe, tmp_path):
     first = train(config, recipe(), tmp_path / "x2")
     target = ModelConfig(**{**config.to_dict(), "scale": 3})
-    start = loop.new_state(target, recipe(), torch.device("cpu"), first).model.state_dict()
+    start = new_state(target, recipe(), torch.device("cpu"), first).model.state_dict()
     source = GLANet.from_pretrained(first).state_dict()
     fresh = {name for name, tensor in source.items() if not torch.equal(start[name], tensor)}
     assert fresh == {
@@ -159,6 +163,15 @@ def test_out_of_memory_while_compiling_or_capturing_says_it_too(
         run._compile()
 
 
+def test_a_capture_that_ran_out_of_memory_ends_with_another_error(recipe):
+    says = pytest.raises(TrainError, match="out of memory with 4 patches")
+    with says, enough_memory(recipe(), "cuda"):
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:  # as torch.cuda.graph does
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+
 # What may be chosen
 
 
@@ -217,6 +230,21 @@ def every_second(rng, hr):
 
 def too_large(rng, hr):
     return hr
+
+def gray(rng, hr):
+    return hr[::2, ::2, 0]
+
+def a_list(rng, hr):
+    return hr[::2, ::2].tolist()
+
+def for_each_pixel(sr, hr):
+    return (sr - hr).abs()
+
+def a_number(sr, hr):
+    return (sr - hr).abs().mean().item()
+
+def detached(sr, hr):
+    return (sr - hr).abs().mean().detach()
 """
 
 
@@ -234,14 +262,55 @@ def test_a_users_loss_and_degradation_are_used(config, recipe, photos, tmp_path,
     chosen = recipe(loss=f"{mine}:squared", degradation=f"{mine}:every_second")
     run = loop.Run(config, chosen, tmp_path / "run", device="cpu")
     lr, hr = run._batch()
-    assert run.loss(hr, 0 * hr).item() == pytest.approx(hr.square().mean().item())
+    found = run.loss(hr.clone().requires_grad_(), 0 * hr)
+    assert found.item() == pytest.approx(hr.square().mean().item())
     upright = run.store.plan(0, 0, 4).orientation == 0
     assert torch.equal(lr[upright], hr[upright][..., ::2, ::2])
+
+
+def test_the_functions_in_the_documents_train(config, recipe, tmp_path, monkeypatch):
+    text = (Path(loop.__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    of_a_user = (
+        r"```python\n# mine.py in the working directory: glanet train --(\w+) (\S+)\n(.+?)```"
+    )
+    found = re.findall(of_a_user, text, re.DOTALL)
+    assert [option for option, _, _ in found] == ["loss", "degradation"]
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    for option, name, code in found:
+        folder = tmp_path / option
+        folder.mkdir()
+        (folder / "mine.py").write_text(code, encoding="utf-8")
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+        monkeypatch.delitem(sys.modules, "mine", raising=False)
+        loss, _, _ = loop.Run(config, recipe(**{option: name}), "run", device="cpu").step()
+        assert 0 < loss < 1
 
 
 def test_a_degradation_that_keeps_the_size_is_rejected(config, recipe, tmp_path, mine):
     with pytest.raises(GlanetError, match=r"the degraded image is 44×36 pixels; expected 22×18"):
         loop.Run(config, recipe(degradation=f"{mine}:too_large"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(("name", "made"), [("gray", r"uint8 \(18, 22\)"), ("a_list", "list")])
+def test_a_degradation_that_makes_no_image_is_rejected(config, recipe, tmp_path, mine, name, made):
+    says = rf"the degradation made {made} of .*\.png; expected an array uint8 \(H, W, 3\)"
+    with pytest.raises(GlanetError, match=says):
+        loop.Run(config, recipe(degradation=f"{mine}:{name}"), tmp_path / "run", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "returned"),
+    [
+        ("for_each_pixel", r"a tensor of shape \(4, 3, 16, 16\) with a gradient"),
+        ("a_number", "float"),
+        ("detached", r"a tensor of shape \(\) without a gradient"),
+    ],
+)
+def test_a_loss_that_is_none_is_rejected(config, recipe, tmp_path, mine, name, returned):
+    run = loop.Run(config, recipe(loss=f"{mine}:{name}"), tmp_path / "run", device="cpu")
+    with pytest.raises(GlanetError, match=f"'{mine}:{name}', which returned {returned}; expected"):
+        run.step()
 
 
 @pytest.mark.parametrize("name", ["bicubic+noise", "photo"])

@@ -7,11 +7,14 @@ import torch
 
 from benchmarks import ledger
 from glanet import GLANet, ModelConfig, networks
+from glanet.data.images import find_images, image_size
+from glanet.data.patches import decoded_bytes
 from glanet.fast import fast_layers
 from glanet.model.attention import WindowAttention, attend
 from glanet.networks import NETWORKS
 from glanet.training import Recipe, checkpoint, loop, memory, train
 from glanet.training.folder import RunFolder
+from glanet.training.log import read_notes
 
 
 def plain(model):
@@ -68,15 +71,32 @@ def test_the_memory_of_every_network_is_counted(name):
     assert memory.step_bytes(config, replace(recipe, checkpointing=True)) < found
 
 
-def test_images_stay_on_a_gpu_if_the_step_still_fits(config):
-    recipe = Recipe.preset("tiny", batch=4)
-    step = memory.with_spare(memory.step_bytes(config, recipe))
-    assert memory.room_for_images(config, recipe, step + 1000) == 1000
-    assert memory.room_for_images(config, recipe, step - 1) == 0
+@pytest.mark.parametrize("room", [0, -1])
+def test_images_stay_on_a_gpu_if_the_step_still_fits(
+    config, recipe, photos, tmp_path, monkeypatch, room
+):
+    step = memory.needed_for_step(config, recipe(), 0).needed
+    images = decoded_bytes(map(image_size, find_images(photos[0])), config.scale)
+    need = memory.needed_for_step(config, recipe(), step + images + room)
+    monkeypatch.setattr(loop.Run, "_memory_of_step", lambda run: need)  # as on a GPU
+    monkeypatch.setenv("GLANET_DATA", str(tmp_path / "data"))
+    run = loop.Run(config, recipe(), tmp_path / "run", device="cpu")
+    assert run.store.mapped is (room < 0)
+
+
+def test_the_log_says_before_the_first_step_what_it_needs(config, recipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("GLANET_DATA", str(tmp_path / "data"))
+    for free in (10**12, 1000):
+        need = memory.needed_for_step(config, recipe(), free)
+        monkeypatch.setattr(loop.Run, "_memory_of_step", lambda run, need=need: need)
+        run = loop.Run(config, recipe(), tmp_path / str(free), device="cpu")
+        note = read_notes(run.files.log)[1]["note"]
+        assert "GPU memory, for a step: " in note
+        assert ("--accumulate 2" in note) is need.lacking is (free == 1000)
 
 
 def test_on_a_cpu_half_of_the_memory_is_left_to_the_model(config, recipe, tmp_path):
-    assert loop.Run(config, recipe(), tmp_path, device="cpu")._memory_for_images() is None
+    assert loop.Run(config, recipe(), tmp_path, device="cpu")._memory_of_step() is None
 
 
 @pytest.mark.parametrize("joined", [False, True])

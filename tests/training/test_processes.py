@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from glanet.evaluation.benchmark import evaluate
 from glanet.inference import upscale_within
+from glanet.training import loop
 from glanet.training.log import read_log
 from glanet.weights import load
 
@@ -54,6 +55,39 @@ def test_two_processes_have_the_gradients_of_one(config, recipe, tmp_path):
         assert one.keys() == two.keys()
         assert max((one[name] - two[name]).abs().max() for name in one) <= 1e-6
         assert abs(loss_of_one - loss_of_two) <= 1e-6
+
+
+@pytest.mark.parametrize("started_by", ["torchrun", "launch"])
+def test_processes_wait_an_hour_for_each_other(photos, tmp_path, started_by):
+    loss = tmp_path / "patience.py"
+    loss.write_text(
+        "import torch\n"
+        "def l1(sr, hr):\n"
+        "    gloo = torch.distributed.group.WORLD._get_backend(torch.device('cpu'))\n"
+        "    print('waits', gloo.options._timeout)\n"
+        "    return (sr - hr).abs().mean()\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from glanet import ModelConfig\nfrom glanet.training import Recipe, launch, train\n"
+        f"recipe = Recipe(data=({str(photos[0])!r},), validation=(), steps=1, batch=2, patch=8, "
+        "loss='patience:l1')\n"
+        "run = ModelConfig.preset('tiny'), recipe, 'run'\n"
+        + {
+            "torchrun": "train(*run, device='cpu')\n",
+            "launch": "launch.launch(*run, device='cpu', processes=2)\n",
+        }[started_by]
+    )
+    launcher = ["-m", *TORCHRUN, "--nproc-per-node=2"] if started_by == "torchrun" else []
+    run = subprocess.run(
+        [sys.executable, *launcher, str(script)],
+        env=NO_GPU,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count(f"waits {loop.PATIENCE}\n") == 2  # torch's own is shorter on GPUs
 
 
 def train_in_two(photos, out, *options):

@@ -76,6 +76,23 @@ def test_a_stopped_run_saves_and_resumes(config, recipe, tmp_path, number, capsy
     assert_same_end(tmp_path / "straight", tmp_path / "stopped")
 
 
+@pytest.mark.parametrize("name", ["weights", "log.jsonl"])
+def test_what_a_validation_cannot_write_is_named(config, recipe, tmp_path, monkeypatch, name):
+    def validate(run):
+        path = tmp_path / name
+        if path.exists():
+            path.unlink()
+            path.mkdir()
+        else:
+            path.touch()
+        return False
+
+    monkeypatch.setattr(loop.Run, "_validate", validate)
+    with pytest.raises(TrainError, match=rf"{name}: cannot be written .* make room, and start"):
+        train(config, recipe(), tmp_path)
+    assert [path.stem for path in RunFolder(tmp_path).saved()] == ["step-00000003"]
+
+
 CHANGED = {
     "on_nan": "skip",
     "gradient_clip": 0.5,
