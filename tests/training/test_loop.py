@@ -3,6 +3,7 @@ import math
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from glanet.data.degradation import imresize, modcrop
 from glanet.data.images import read_rgb
 from glanet.errors import GlanetError
 from glanet.evaluation.metrics import psnr_y
-from glanet.inference import upscale
+from glanet.inference import upscale, upscale_within
 from glanet.training import NotFiniteError, Recipe, TrainError, checkpoint, loop, losses, train
 from glanet.training.guards import enough_memory
 from glanet.training.log import read_log
@@ -173,6 +174,15 @@ def test_a_capture_that_ran_out_of_memory_ends_with_another_error(recipe):
 
 
 # What may be chosen
+
+
+def test_a_validation_in_tiles_is_told(config, recipe, tmp_path, monkeypatch, capsys):
+    train(config, recipe(steps=1), tmp_path / "whole", device="cpu")
+    assert "tiles" not in capsys.readouterr().out
+    short = partial(upscale_within, tile=68)
+    monkeypatch.setattr(loop, "upscale_within", short)
+    train(config, recipe(steps=1), tmp_path / "tiled", device="cpu")
+    assert "in tiles, for lack of memory: 1 of 1 images" in capsys.readouterr().out
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(config, recipe, tmp_path):
