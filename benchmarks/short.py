@@ -20,6 +20,7 @@ from glanet.weights import load
 
 SAVED_EVERY = 100  # steps; what a killed run loses at most
 VALIDATION = ("Set5",)
+SCORES = "scores.json"  # in the folder of a run
 POINTS = 6  # of the curve of a short run
 MOST = 60  # points of a curve that the ledger keeps
 
@@ -30,7 +31,7 @@ def in_its_own_process(module, settings, folder):
     Raises:
         RuntimeError: the process failed or was asked to stop; the message ends with its output.
     """
-    scores = Path(folder) / "scores.json"
+    scores = Path(folder) / SCORES
     if not scores.exists():
         run = subprocess.run(
             [sys.executable, "-m", module, json.dumps(settings)],
@@ -103,7 +104,7 @@ def details(training, found, folder) -> dict:
 
 
 def train_and_measure(config, training, folder, images):
-    """Train into ``folder``, or resume there, and write PSNRs to ``scores.json`` in it.
+    """Train into ``folder``, or resume there, and write the scores to ``scores.json`` in it.
 
     ``training``: a `Recipe`. ``images``: {set: HR images}, measured whole.
     """
@@ -113,20 +114,18 @@ def train_and_measure(config, training, folder, images):
         sys.exit(1)  # asked to stop
     trained = time.monotonic()
     document = {
-        "psnr_y": measure(load(weights), images),
+        **measure(load(weights), images),
         "seconds_of_last_start": round(trained - started, 1),
     }
-    write_text(Path(folder) / "scores.json", json.dumps(document, indent=1))
+    write_text(Path(folder) / SCORES, json.dumps(document, indent=1))
 
 
 def measure(model, images):
-    """{set: {image: PSNR on Y, dB}}."""
-    return {
-        name: {
-            score.image: round(score.psnr_y, 4)
-            for score in evaluate(
-                lambda lr: (upscale(model, lr), None), name, files, model.config.scale
-            )
-        }
-        for name, files in images.items()
-    }
+    """{"psnr_y": {set: {image: dB}}, "ssim_y": {set: {image: SSIM}}}, both on Y."""
+    found = {"psnr_y": {}, "ssim_y": {}}
+    for name, files in images.items():
+        scores = evaluate(lambda lr: (upscale(model, lr), None), name, files, model.config.scale)
+        for score in scores:
+            found["psnr_y"].setdefault(name, {})[score.image] = round(score.psnr_y, 4)
+            found["ssim_y"].setdefault(name, {})[score.image] = round(score.ssim_y, 6)
+    return found
