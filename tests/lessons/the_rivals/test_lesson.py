@@ -398,17 +398,23 @@ def test_matrices_have_scales_of_their_own_around_0():
         assert axes.images[0].get_clim() == (-limit, limit)
 
 
-def test_roots_and_costs_are_lines_with_their_names():
+def test_roots_are_lines_with_their_steps():
     values = np.array([0.01, 0.1, 1.0])
     lines = figures.roots(values, {1: values, 5: values**0.5}).axes[0].lines
     assert [line.get_label() for line in lines] == ["steps: 1", "steps: 5", "exact root"]
     assert lines[1].get_ydata() == pytest.approx(lines[2].get_ydata())
 
-    flops = {"RNAN": {8: 1.0, 16: 16.0}, "NLSN": {8: 1.0, 16: 4.0}}
-    axes = figures.costs(flops, {"RNAN": 4.0, "NLSN": 2.0}).axes[0]
-    assert [line.get_label() for line in axes.lines] == ["RNAN: side^4.0", "NLSN: side^2.0"]
-    assert axes.lines[0].get_ydata() == pytest.approx([1, 16])
-    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+def test_every_cost_has_a_panel_with_a_line_a_mechanism():
+    measured = {"RNAN": np.arange(1.0, 7).reshape(2, 3), "NLSN": np.arange(7.0, 13).reshape(2, 3)}
+    panels = figures.costs((8, 16), measured).axes
+    assert [axes.get_title() for axes in panels] == ["operations", "time (s)", "memory (MB)"]
+    for number, axes in enumerate(panels):
+        assert axes.get_xscale() == axes.get_yscale() == "log"
+        for line, (name, found) in zip(axes.lines, measured.items(), strict=True):
+            assert line.get_label() == name
+            assert line.get_xdata() == pytest.approx([8, 16])
+            assert line.get_ydata() == pytest.approx(found[:, number])
 
 
 def test_every_network_of_the_register_has_a_look_of_its_own():

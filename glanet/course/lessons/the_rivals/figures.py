@@ -78,26 +78,21 @@ def roots(eigenvalues, found):
     return figure
 
 
-def costs(flops, slopes):
-    """Floating-point operations against the side of the image, both axes logarithmic.
+def costs(sides, measured):
+    """What mechanisms cost against the side of the image, a panel a cost, all axes logarithmic.
 
-    ``flops`` maps a mechanism to {side: operations}, ``slopes`` maps it to the fitted exponent.
+    ``measured`` maps a mechanism to (sides, 3): its operations, seconds and megabytes.
     """
-    figure = drawing(6.4, 4.0)
-    axes = figure.subplots()
-    for name, counts in flops.items():
-        axes.loglog(
-            list(counts),
-            list(counts.values()),
-            label=f"{name}: side^{slopes[name]:.1f}",
-            **NETWORKS[name],
-        )
-    sides = list(next(iter(flops.values())))
-    axes.set_xticks(sides, [str(side) for side in sides])
-    axes.minorticks_off()
-    axes.set(xlabel="side of the image (LR pixels)", ylabel="operations")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figure = drawing(8.4, 3.6)
+    for number, label in enumerate(("operations", "time (s)", "memory (MB)")):
+        axes = figure.add_subplot(1, 3, number + 1)
+        for name, found in measured.items():
+            axes.loglog(sides, found[:, number], label=name, ms=5, **NETWORKS[name])
+        axes.set_xticks(sides, [str(side) for side in sides])
+        axes.minorticks_off()
+        axes.set(title=label, xlabel="side (LR pixels)")
+        axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
