@@ -993,7 +993,7 @@ reveal(
 )
 
 # %%
-print(f"at side {sides[-1]}: million operations, milliseconds, megabytes; powers")
+print(f"side {sides[-1]}: million operations, milliseconds, MB; three powers")
 for name, found in measured.items():
     operations, seconds, megabytes = found[-1]
     print(f"{name:8}{operations / 1e6:12,.3f} {1e3 * seconds:8,.1f} {megabytes:6.1f}", end="   ")
