@@ -482,6 +482,7 @@ def test_fields_and_attributions_have_one_panel_a_network_and_one_scale(photo, c
 @pytest.mark.parametrize("count", [1, 5, 6, 8, 11])
 def test_the_lowest_panel_of_each_column_has_numbers_and_a_label(count):
     panels = figures._grid(count)[1]
+    assert len(panels) == count
     lowest = {}
     for axes in panels:
         lowest[axes.get_subplotspec().colspan.start] = axes
