@@ -1,11 +1,14 @@
-"""Where to compute, and how much memory is free there."""
+"""Where to compute, how much memory is free there, and how much is taken."""
 
 import math
 import sys
+import weakref
 from pathlib import Path
 
 import psutil
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from glanet.errors import ArgumentError
 
@@ -110,6 +113,37 @@ def peak_memory(device="cpu") -> int:
     import resource  # not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+class Alive(TorchDispatchMode):
+    """Counts the bytes of tensors made inside. ``most``: that lived at once.
+
+    Not counted is what a kernel takes for itself while it runs. So the count depends on shapes
+    alone, and tensors without values will do.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.now = self.most = 0
+        self._known = weakref.WeakSet()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        given = {id(t.untyped_storage()) for t in args if isinstance(t, torch.Tensor)}
+        tree_map_only(torch.Tensor, lambda t: self._count(t, given), made)
+        return made
+
+    def _count(self, tensor, given):
+        storage = tensor.untyped_storage()
+        if id(storage) in given or storage in self._known:
+            return
+        self._known.add(storage)
+        self.now += storage.nbytes()
+        self.most = max(self.most, self.now)
+        weakref.finalize(storage, self._free, storage.nbytes())
+
+    def _free(self, count):
+        self.now -= count
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:

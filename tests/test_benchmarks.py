@@ -125,10 +125,12 @@ def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path):
     images = {"photos": catalog.hr_images("photos")[:1]}
     config = NETWORKS["rcan"].config.preset("tiny", 2, groups=1, blocks=1)
     short.train_and_measure(config, quick, tmp_path, images)
-    found = json.loads((tmp_path / "scores.json").read_text())["psnr_y"]
+    found = json.loads((tmp_path / "scores.json").read_text())
     model = load(tmp_path / "weights")
     assert model.config == config
-    assert found == short.measure(model, images)
+    measured = short.measure(model, images)
+    assert {key: found[key] for key in measured} == measured
+    assert [*measured] == ["psnr_y", "ssim_y"]
 
 
 def test_what_a_run_found_is_not_measured_again(tmp_path):
@@ -441,14 +443,35 @@ def test_weights_for_photographs_stand_in_no_table_of_clean_scores(results, monk
     assert [*curves.shipped()] == ["tiny-x2"]
 
 
-def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatch):
+def test_weights_for_photographs_are_shipped_with_their_score_on_jpeg(monkeypatch, tmp_path):
     def measure(model, sets=("Set5", "Set14", "B100"), degradation="bicubic"):
         return {name: (len(degradation), 0.9) for name in sets}
 
     monkeypatch.setattr(ship, "measure", measure)
     clean = {"Set5": (7, 0.9), "Set14": (7, 0.9), "B100": (7, 0.9)}
-    assert ship.measured(None, "bicubic") == clean
-    assert ship.measured(None, "photo") == {**clean, "B100 by bicubic+jpeg70": (14, 0.9)}
+    files = RunFolder(tmp_path)
+    assert ship.measured(None, files, "bicubic") == clean
+    assert ship.measured(None, files, "photo") == {**clean, "B100 by bicubic+jpeg70": (14, 0.9)}
+
+
+def test_what_a_run_was_measured_on_is_not_measured_again_to_ship_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(ship, "measure", lambda model: "anew")
+    scores = {"Set5": 5, "Set14": 14, "B100": 100}
+    found = {
+        key: {of: {f"{i}": best - i % 2 for i in range(count)} for of, count in scores.items()}
+        for key, best in (("psnr_y", 31.0), ("ssim_y", 1.0))
+    }
+    (tmp_path / short.SCORES).write_text(json.dumps(found))
+    files = RunFolder(tmp_path)
+    assert ship.measured(None, files, "bicubic") == {
+        "Set5": (pytest.approx(30.6), pytest.approx(0.6)),
+        "Set14": (30.5, 0.5),
+        "B100": (30.5, 0.5),
+    }
+    for key, of in (("psnr_y", "B100"), ("ssim_y", "Set5")):  # an image less
+        less = {**found, key: {**found[key], of: dict([*found[key][of].items()][1:])}}
+        (tmp_path / short.SCORES).write_text(json.dumps(less))
+        assert ship.measured(None, files, "bicubic") == "anew"
 
 
 def test_shipped_weights_are_those_of_the_run_and_have_a_card(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from glanet import device
-from glanet.device import choose_device, free_memory, peak_memory
+from glanet.device import Alive, choose_device, free_memory, peak_memory
 
 
 def test_a_device_is_had_by_name_or_chosen():
@@ -64,6 +64,18 @@ def test_peak_memory_is_this_processes_own_and_remembers_what_was_freed():
 def test_peak_memory_grows_with_what_is_held():
     held = b"1" * 100_000_000
     assert peak_memory() > len(held)
+
+
+def test_what_lives_at_once_is_counted_and_what_was_there_before_is_not():
+    given = torch.zeros(1000)
+    with Alive() as alive:
+        for _ in range(3):
+            made = given + 1  # its predecessor lives until it is there
+            view = given[10:], made[10:]
+            made += 1
+        del made, view
+        assert alive.now == 0
+    assert alive.most == 2 * given.nbytes
 
 
 LIMITS = {

@@ -114,10 +114,11 @@ class Projection(nn.Module):
 
 
 class Cell(nn.Module):
-    """Self-exemplars mining (SEM) cell: features (B, C, H, W) -> those for the next, and H.
+    """Self-exemplars mining (SEM) cell: features (B, C, H, W) -> features, enlarged features.
 
-    H (B, C, scale·H, scale·W) are the features enlarged, corrected by what is lost when they are
-    shrunk again (back-projection). At ×4 they are enlarged by 2 twice.
+    The features (B, C, H, W) are for the next use of the cell. The enlarged ones (B, C, scale·H,
+    scale·W) are corrected by what is lost when they are shrunk again (back-projection). At ×4 they
+    are enlarged by 2 twice.
     """
 
     def __init__(self, channels, scale):
@@ -173,7 +174,7 @@ class CSNLN(Frame):
 
     def upscaled(self, image):
         features = self.shallow(image)
-        # the tail's convolution of all maps H side by side, as the sum of that of each
+        # the tail's convolution of all enlarged features side by side, one part after the other
         sr = self.tail[0].bias[:, None, None]
         for weight in self.tail[0].weight.split(self.config.channels, dim=1):
             features, enlarged = self.SEM(features)

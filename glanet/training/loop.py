@@ -344,8 +344,8 @@ class Run:
         tiled = sum(score.tile is not None for score in by_number.values())
         if tiled:
             self.log.say(
-                f"validation in tiles, for lack of memory: {tiled} of {len(by_number)} images. Their "
-                "PSNR may differ from that of whole images"
+                f"validation in tiles, for lack of memory: {tiled} of {len(by_number)} images. "
+                "Their PSNR may differ from that of whole images"
             )
         # in their order, so that the sum is the same however many processes there are
         score = mean_scores(by_number[i] for i in range(len(self.validation)))["all"][0]

@@ -1,18 +1,16 @@
 """The memory that a training step takes on a GPU: counted without one, and made smaller."""
 
-import weakref
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import MethodType
 
 import torch
 from torch._subclasses import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 from torch.utils.checkpoint import checkpoint
 
 from glanet import networks
 from glanet.config import ModelShape
+from glanet.device import Alive
 from glanet.fast import fast_layers
 from glanet.model.attention import WindowAttention
 from glanet.training import losses
@@ -70,7 +68,7 @@ def step_bytes(config: ModelShape, recipe: Recipe, *, bf16=True, processes=1) ->
         hr = torch.empty(part, 3, side, side)
         # a user's own loss may look at values, which these tensors lack
         loss = losses.find(recipe.loss if recipe.loss in losses.LOSSES else "l1")
-        with _Alive() as alive:
+        with Alive() as alive:
             with torch.autocast("cpu", torch.bfloat16) if bf16 else nullcontext():
                 sr = model(lr)
             loss(sr.float(), hr).backward()
@@ -135,30 +133,3 @@ class _Fused(torch.autograd.Function):
         if len(bias) == 1:
             summed = summed.sum(1)
         return *(torch.empty_like(t) for t in (query, key, value)), summed.reshape(bias.shape)
-
-
-class _Alive(TorchDispatchMode):
-    """Counts the bytes of tensors made inside. ``most``: that lived at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.now = self.most = 0
-        self._known = weakref.WeakSet()
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        given = {id(t.untyped_storage()) for t in args if isinstance(t, torch.Tensor)}
-        tree_map_only(torch.Tensor, lambda t: self._count(t, given), made)
-        return made
-
-    def _count(self, tensor, given):
-        storage = tensor.untyped_storage()
-        if id(storage) in given or storage in self._known:
-            return
-        self._known.add(storage)
-        self.now += storage.nbytes()
-        self.most = max(self.most, self.now)
-        weakref.finalize(storage, self._free, storage.nbytes())
-
-    def _free(self, count):
-        self.now -= count

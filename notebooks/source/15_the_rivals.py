@@ -655,9 +655,10 @@ look(lr, looks["CSNLN"](row, column), row=row, column=column, title="CSNLN: cros
 # %% [markdown]
 # ## 7 · NLSN: only pixels that hash alike
 #
-# Most shares in the picture of RNAN are next to nothing. NLSN (Mei et al., CVPR 2021) computes only
-# the large ones, and finds them by *hashing*. Turn the space of the features at random; then each of
-# its axes has two ends. The *bucket* of a pixel is the end that is nearest to its vector:
+# Most shares in the picture of RNAN are next to nothing. NLSN (Mei et al., CVPR 2021; Table 1 calls it
+# NLSA, after its attention) computes only the large ones, and finds them by *hashing*. Turn the space
+# of the features at random; then each of its axes has two ends. The *bucket* of a pixel is the end
+# that is nearest to its vector:
 #
 # $$\text{bucket}(x) = \operatorname{argmax}\,[R x; -R x]$$
 #
@@ -913,15 +914,20 @@ explore_looks(lr, looks, mechanism="RNAN", row=row, column=column)
 guess = ...
 
 # %% [markdown]
-# PyTorch can count the floating-point operations of all products of matrices and all convolutions,
-# so this measurement is the same on every machine. Each mechanism gets 32 channels and images of
-# growing side. If the operations grow as $\text{side}^p$, they lie on a line in a figure with two
-# logarithmic axes, and $p$ is its slope.
+# PyTorch can count the floating-point operations of all products of matrices and all convolutions.
+# `Alive` counts the bytes of all tensors that live at once. Both counts are the same on every machine.
+# The time is that of yours, the shortest of three passes. Each mechanism gets 32 channels and images
+# of growing side. A cost that grows as $\text{side}^p$ lies on a line in a figure with two
+# logarithmic axes, and $p$ is its slope. The slopes are fitted to the three largest sides: at small
+# ones, most of the time goes into starting operations.
 
 # %%
+import timeit
+
 from torch.utils.flop_counter import FlopCounterMode
 
 from glanet import rivals
+from glanet.device import Alive
 
 sides = by_profile(smoke=(16, 24, 32), learn=(16, 24, 32, 48, 64, 96), full=(16, 32, 64, 96, 128))
 
@@ -958,47 +964,58 @@ mechanisms = {
 }
 
 
-def operations(module, argument):
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module(argument)
-    return counter.get_total_flops()
+def cost(module, argument):
+    """Operations, seconds and megabytes of one pass."""
+    with torch.no_grad():
+        with FlopCounterMode(display=False) as counter:
+            module(argument)  # the first pass also finds memory, and is not timed
+        seconds = min(timeit.repeat(lambda: module(argument), number=1, repeat=3))
+        with Alive() as alive:
+            module(argument)
+    return counter.get_total_flops(), seconds, alive.most / 1e6
 
 
-flops = {
-    name: {side: operations(module, make(side)) for side in sides}
+measured = {
+    name: np.array([cost(module, make(side)) for side in sides])
     for name, (module, make) in mechanisms.items()
 }
 
 # %%
-slopes = {
-    name: np.polyfit(np.log(list(counts)), np.log(list(counts.values())), 1)[0]
-    for name, counts in flops.items()
+powers = {
+    name: np.polyfit(np.log(sides[-3:]), np.log(found[-3:]), 1)[0]
+    for name, found in measured.items()
 }
 reveal(
     guess,
-    round(2 ** slopes["NLSN"], 1),
+    round(2 ** powers["NLSN"][0], 1),
     unit="times as many",
     because="Four times the pixels, and each still attends to three chunks.",
 )
 
 # %%
-print(f"{'':9}million operations at side {sides[0]} and {sides[-1]}, power")
-for name, counts in flops.items():
-    first, last = (counts[side] / 1e6 for side in (sides[0], sides[-1]))
-    print(f"{name:9}{first:12,.3f} {last:14,.3f} {slopes[name]:10.1f}")
+print(f"side {sides[-1]}: million operations, milliseconds, MB; three powers")
+for name, found in measured.items():
+    operations, seconds, megabytes = found[-1]
+    print(f"{name:8}{operations / 1e6:12,.3f} {1e3 * seconds:8,.1f} {megabytes:6.1f}", end="   ")
+    print(*(f"{power:.1f}" for power in powers[name]), sep="  ")
 
 # %%
 from glanet.course.lessons.the_rivals.figures import costs
 
-costs(flops, slopes)
+costs(sides, measured)
 
 # %% [markdown]
-# There are three families. RNAN and CSNLN compare all pixels with all: the power is 4. NLSN, the
-# windows and HAN's layers give each pixel a fixed number of partners: the power is 2. RCAN works on one
-# number for each channel, whatever the size: the power is 0. (The counter does not see additions, so
-# RCAN's means are missing.) Two lie between. SAN's root costs the same for every image. IGNN's window
-# of 30×30 patches holds the whole shrunk image up to a side of 120 pixels; beyond, its power is 2. A
-# GLA layer costs about three times its attention, for images of any size.
+# By operations, there are three families. RNAN and CSNLN compare all pixels with all: the power is 4.
+# NLSN, the windows and HAN's layers give each pixel a fixed number of partners: the power is 2. RCAN
+# works on one number for each channel, whatever the size: the power is 0. (The counter does not see
+# additions, so RCAN's means are missing.) Two lie between. SAN's root costs the same for every image.
+# IGNN's window of 30×30 patches holds the whole shrunk image up to a side of 120 pixels; beyond, its
+# power is 2. A GLA layer needs about three times the operations of its attention, for images of any
+# size.
+#
+# Time follows the operations where there are many. RCAN has hardly any, so its time is that of
+# reading all pixels. Memory is different: that of RNAN and CSNLN hardly grows, because they compute
+# their scores in chunks of a fixed size. All scores at once would take memory with the power 4.
 
 # %% [markdown]
 # ## 12 · Trained, side by side

@@ -4,8 +4,8 @@ import sys
 import pytest
 import torch
 
+from glanet.device import Alive
 from glanet.rivals.common import attend
-from tests import peak
 
 
 @pytest.mark.parametrize("scores", [1, 35, 100, 10_000])
@@ -17,9 +17,9 @@ def test_attention_in_chunks_equals_all_at_once(scores):
 
 def test_the_matrix_of_all_scores_never_exists():
     query, key, value = torch.randn(3, 1, 64 * 64, 2)
-    with peak._Alive() as alive:
+    with Alive() as alive:
         attend(query, key, value, scores=2**16)
-    assert alive.peak < 4 * 5 * 2**16  # bytes; the matrix alone has 4 · 2**24
+    assert alive.most < 4 * 5 * 2**16  # bytes; the matrix alone has 4 · 2**24
 
 
 def test_the_process_does_not_grow_by_the_matrix_either():

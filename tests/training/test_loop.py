@@ -178,11 +178,11 @@ def test_a_capture_that_ran_out_of_memory_ends_with_another_error(recipe):
 
 def test_a_validation_in_tiles_is_told(config, recipe, tmp_path, monkeypatch, capsys):
     train(config, recipe(steps=1), tmp_path / "whole", device="cpu")
-    assert "tiles" not in capsys.readouterr().out
+    assert "tiles" not in capsys.readouterr().err
     short = partial(upscale_within, tile=68)
     monkeypatch.setattr(loop, "upscale_within", short)
     train(config, recipe(steps=1), tmp_path / "tiled", device="cpu")
-    assert "in tiles, for lack of memory: 1 of 1 images" in capsys.readouterr().out
+    assert "in tiles, for lack of memory: 1 of 1 images" in capsys.readouterr().err
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_whole(config, recipe, tmp_path):

@@ -9,6 +9,7 @@ from benchmarks import ledger
 from glanet import GLANet, ModelConfig, networks
 from glanet.data.images import find_images, image_size
 from glanet.data.patches import decoded_bytes
+from glanet.device import Alive
 from glanet.fast import fast_layers
 from glanet.model.attention import WindowAttention, attend
 from glanet.networks import NETWORKS
@@ -39,7 +40,7 @@ def test_what_is_counted_is_what_lives(config, monkeypatch):
     recipe = Recipe.preset("tiny", batch=3, patch=16)
     model = plain(GLANet(config)).train()
     lr, hr = torch.rand(3, 3, 16, 16), torch.rand(3, 3, 32, 32)
-    with memory._Alive() as alive:
+    with Alive() as alive:
         (model(lr) - hr).abs().mean().backward()
     kept = (memory.KEPT_VALUES - 1) * 4 * networks.count_parameters(config)
     real = alive.most + kept + lr.nbytes + hr.nbytes

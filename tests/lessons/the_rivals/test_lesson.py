@@ -305,7 +305,7 @@ def test_the_nearest_end_may_be_searched_in_a_list():
         (end_by_end(nearest=min), "farthest end"),
         (end_by_end(order=(-1, 1)), "in this order"),
         (lambda m, r: end_by_end()(m, r) % r.shape[2], "share a bucket"),
-        (lambda m, r: end_by_end()(m, r).movedim(1, 2), "(B, hashes, N)"),
+        (lambda m, r: end_by_end()(m, r).movedim(1, 2), "(B, rounds, N)"),
         (lambda m, r: end_by_end()(m, r[:, [0] * r.shape[1]]), "first rotation"),
     ],
 )
@@ -398,23 +398,31 @@ def test_matrices_have_scales_of_their_own_around_0():
         assert axes.images[0].get_clim() == (-limit, limit)
 
 
-def test_roots_and_costs_are_lines_with_their_names():
+def test_roots_are_lines_with_their_steps():
     values = np.array([0.01, 0.1, 1.0])
     lines = figures.roots(values, {1: values, 5: values**0.5}).axes[0].lines
     assert [line.get_label() for line in lines] == ["steps: 1", "steps: 5", "exact root"]
     assert lines[1].get_ydata() == pytest.approx(lines[2].get_ydata())
 
-    flops = {"RNAN": {8: 1.0, 16: 16.0}, "NLSN": {8: 1.0, 16: 4.0}}
-    axes = figures.costs(flops, {"RNAN": 4.0, "NLSN": 2.0}).axes[0]
-    assert [line.get_label() for line in axes.lines] == ["RNAN: side^4.0", "NLSN: side^2.0"]
-    assert axes.lines[0].get_ydata() == pytest.approx([1, 16])
-    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+def test_every_cost_has_a_panel_with_a_line_a_mechanism():
+    measured = {"RNAN": np.arange(1.0, 7).reshape(2, 3), "NLSN": np.arange(7.0, 13).reshape(2, 3)}
+    panels = figures.costs((8, 16), measured).axes
+    assert [axes.get_title() for axes in panels] == ["operations", "time (s)", "memory (MB)"]
+    for number, axes in enumerate(panels):
+        assert axes.get_xscale() == axes.get_yscale() == "log"
+        for line, (name, found) in zip(axes.lines, measured.items(), strict=True):
+            assert line.get_label() == name
+            assert line.get_xdata() == pytest.approx([8, 16])
+            assert line.get_ydata() == pytest.approx(found[:, number])
 
 
 def test_every_network_of_the_register_has_a_look_of_its_own():
     assert {network.title for network in NETWORKS.values()} <= set(figures.NETWORKS)
-    looks = [(v["color"], v["marker"]) for v in figures.NETWORKS.values()]
-    assert len(set(looks)) == len(looks)
+    looks = figures.NETWORKS.values()
+    for key in ("color", "marker"):
+        assert len({look[key] for look in looks}) == len(looks)
+    assert figures.LOOKS["bicubic"]["color"] not in {look["color"] for look in looks}
 
 
 def test_the_gain_of_bicubic_over_itself_is_0():
@@ -450,22 +458,35 @@ def test_learning_shows_each_band_beside_bicubics():
     assert all(line.get_ydata() == pytest.approx([-10, -10]) for line in lines[1::2])
 
 
-@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("count", [1, 6, 10])
 def test_fields_and_attributions_have_one_panel_a_network_and_one_scale(photo, count):
     rng = np.random.default_rng(2)
     names = list(figures.NETWORKS)[:count]
     seen = {name: ReceptiveField(rng.random((8, 9)), 4, 4) for name in names}
-    panels = [axes for axes in figures.fields(seen).axes[:-1] if axes.get_visible()]
+    panels = figures.fields(seen).axes[:-1]
     assert [axes.get_title() for axes in panels] == names
     shares = panels[0].images[0].get_array()
     assert shares.sum() == pytest.approx(1)
 
     maps = {name: Attribution(rng.normal(size=(8, 9)), 1.0) for name in names}
     figure = figures.attributions(photo, maps, top=1, left=2, side=3)
-    first, *panels = [axes for axes in figure.axes[:-1] if axes.get_visible()]
+    first, *panels = figure.axes[:-1]
     assert first.patches[0].get_xy() == (1.5, 0.5)
     assert len(panels) == count
     assert len({axes.images[0].get_clim() for axes in panels}) == 1
     for axes, (name, found) in zip(panels, maps.items(), strict=True):
         assert axes.get_title() == f"{name}, {found.diffusion():.1f}"
         assert np.array_equal(axes.images[0].get_array(), found.value)
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 8, 11])
+def test_the_lowest_panel_of_each_column_has_numbers_and_a_label(count):
+    panels = figures._grid(count)[1]
+    assert len(panels) == count
+    lowest = {}
+    for axes in panels:
+        lowest[axes.get_subplotspec().colspan.start] = axes
+    for axes in panels:
+        is_lowest = axes in lowest.values()
+        assert axes.xaxis.get_tick_params()["labelbottom"] == is_lowest
+        assert (axes.get_xlabel() == "column (pixels)") == is_lowest

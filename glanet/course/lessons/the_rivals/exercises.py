@@ -457,7 +457,7 @@ hash_buckets = Exercise(
         "bucket k and bucket k + buckets/2 are opposite": (
             _on_turned(lambda turned: torch.stack([turned, -turned], -1).flatten(-2).argmax(-1))
         ),
-        "the rounds are on the last axis: the result is (B, hashes, N)": (
+        "the rounds are on the last axis: the result is (B, rounds, N)": (
             lambda match, rotations: nlsn.hash_buckets(match, rotations).mT
         ),
         "these are the signs read as a binary number: take the nearest end, by argmax": _sign_bits,

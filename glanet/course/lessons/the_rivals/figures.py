@@ -20,7 +20,7 @@ NETWORKS = {
     "HAN": {"color": "#CC79A7", "linestyle": ":", "marker": "^"},
     "CSNLN": {"color": "#D55E00", "linestyle": "-", "marker": "v"},
     "IGNN": {"color": "#56B4E9", "linestyle": "--", "marker": "<"},
-    "NLSN": {"color": "#7F7F7F", "linestyle": "-.", "marker": ">"},
+    "NLSN": {"color": "#882255", "linestyle": "-.", "marker": ">"},
     "SwinIR": {"color": "#8B6F00", "linestyle": ":", "marker": "P"},
     "SwinIR-light": {"color": "#B0B000", "linestyle": "-", "marker": "X"},
     "GLA-Net": {"color": "#5D3A9B", "linestyle": "-", "marker": "*"},
@@ -78,26 +78,21 @@ def roots(eigenvalues, found):
     return figure
 
 
-def costs(flops, slopes):
-    """Floating-point operations against the side of the image, both axes logarithmic.
+def costs(sides, measured):
+    """What mechanisms cost against the side of the image, a panel a cost, all axes logarithmic.
 
-    ``flops`` maps a mechanism to {side: operations}, ``slopes`` maps it to the fitted exponent.
+    ``measured`` maps a mechanism to (sides, 3): its operations, seconds and megabytes.
     """
-    figure = drawing(6.4, 4.0)
-    axes = figure.subplots()
-    for name, counts in flops.items():
-        axes.loglog(
-            list(counts),
-            list(counts.values()),
-            label=f"{name}: side^{slopes[name]:.1f}",
-            **NETWORKS[name],
-        )
-    sides = list(next(iter(flops.values())))
-    axes.set_xticks(sides, [str(side) for side in sides])
-    axes.minorticks_off()
-    axes.set(xlabel="side of the image (LR pixels)", ylabel="operations")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
+    figure = drawing(8.4, 3.6)
+    for number, label in enumerate(("operations", "time (s)", "memory (MB)")):
+        axes = figure.add_subplot(1, 3, number + 1)
+        for name, found in measured.items():
+            axes.loglog(sides, found[:, number], label=name, ms=5, **NETWORKS[name])
+        axes.set_xticks(sides, [str(side) for side in sides])
+        axes.minorticks_off()
+        axes.set(title=label, xlabel="side (LR pixels)")
+        axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=5)
     return figure
 
 
@@ -186,7 +181,7 @@ def fields(measured):
     on one logarithmic scale; white is zero.
     """
     figure, panels = _grid(len(measured))
-    for axes, (name, field) in zip(panels, measured.items(), strict=False):
+    for axes, (name, field) in zip(panels, measured.items(), strict=True):
         squared = field.strength**2
         shares = np.ma.masked_equal(squared / squared.sum(), 0)
         drawn = axes.imshow(shares, cmap=COLOURS, norm=LogNorm(1e-8, 1), interpolation="nearest")
@@ -205,10 +200,10 @@ def attributions(image, measured, *, top, left, side):
     panels[0].imshow(rgb_to_y(image), cmap=GREY, vmin=16, vmax=235)
     panels[0].set_title("photograph (LR)")
     limit = np.quantile(np.abs(np.stack([found.value for found in measured.values()])), 0.995)
-    for axes, (name, found) in zip(panels[1:], measured.items(), strict=False):
+    for axes, (name, found) in zip(panels[1:], measured.items(), strict=True):
         drawn = axes.imshow(found.value, cmap=SIGNED, vmin=-limit, vmax=limit)
         axes.set_title(f"{name}, {found.diffusion():.1f}")
-    for axes in panels[: 1 + len(measured)]:
+    for axes in panels:
         axes.add_patch(Rectangle((left - 0.5, top - 0.5), side, side, fill=False, lw=1.5))
     figure.colorbar(drawn, ax=panels, label="total variation added", pad=0.01, extend="both")
     return figure
@@ -219,18 +214,20 @@ def _row(figure, count):
 
 
 def _grid(count):
-    """A figure and its panels for maps of LR pixels, five in a row; those beyond are hidden."""
-    columns = min(5, count)
-    rows = -(-count // columns)
+    """A figure and ``count`` panels for maps of LR pixels, at most five in a row."""
+    rows = -(-count // 5)
+    columns = -(-count // rows)
     figure = drawing(1.75 * columns + 0.9, 1.9 * rows + 0.4, colours=128)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("row (pixels)")
-    for axes in grid[-1]:
-        axes.set_xlabel("column (pixels)")
+    panels = list(grid.flat)[:count]
     for axes in grid.flat[count:]:
-        axes.set_visible(False)
-    return figure, list(grid.flat)
+        axes.remove()
+    for axes in panels[::columns]:
+        axes.set_ylabel("row (pixels)")
+    for axes in panels[-columns:]:  # the lowest of each column
+        axes.set_xlabel("column (pixels)")
+        axes.tick_params(labelbottom=True)
+    return figure, panels
 
 
 def _mark(axes, row, column):
