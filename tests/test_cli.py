@@ -228,7 +228,7 @@ def test_a_failure_is_in_the_report_and_in_the_exit_status(rejects, photo, tmp_p
 
 @pytest.mark.parametrize(
     ("scale", "size", "note"),
-    [(1.5, (96, 120), "×2 and resized to ×1.5"), (3, (192, 240), "×4 and")],
+    [(1.5, (96, 120), "×2 and resized to ×1.5"), (3.5, (224, 280), "×4 and")],
 )
 def test_a_scale_between_is_reached_by_a_network_and_bicubic(
     glanet, photo, tmp_path, scale, size, note
