@@ -68,7 +68,7 @@ class NonLocal(nn.Module):
         return features + self.out(rearrange(mixed, "b (h w) c -> b c h w", h=height, w=width))
 
 
-def sum_over_keys(query, key, value, scores=SCORES):
+def sum_over_keys(query, key, value, scores=SCORES // 4):
     """Σ_j softmax_i(q_i · k_j) v_j, three times (B, N, C) -> (B, N, C).
 
     A key's weights depend on no other key, so keys are taken in chunks of at most ``scores``
@@ -77,7 +77,8 @@ def sum_over_keys(query, key, value, scores=SCORES):
     chunk = max(1, scores // query.shape[1])
     mixed = torch.zeros_like(query)
     for keys, values in zip(key.split(chunk, 1), value.split(chunk, 1), strict=True):
-        mixed = mixed + (query @ keys.mT).softmax(dim=1) @ values
+        # queries side by side in memory: a softmax over them is several times as fast
+        mixed = mixed + (keys @ query.mT).softmax(dim=2).mT @ values
     return mixed
 
 
