@@ -72,12 +72,11 @@ def sum_over_keys(query, key, value, scores=SCORES // 4):
     """Σ_j softmax_i(q_i · k_j) v_j, three times (B, N, C) -> (B, N, C).
 
     A key's weights depend on no other key, so keys are taken in chunks of at most ``scores``
-    numbers: the (N, N) matrix never exists as a whole.
+    numbers, with queries side by side in memory: the (N, N) matrix never exists as a whole.
     """
     chunk = max(1, scores // query.shape[1])
     mixed = torch.zeros_like(query)
     for keys, values in zip(key.split(chunk, 1), value.split(chunk, 1), strict=True):
-        # queries side by side in memory: a softmax over them is several times as fast
         mixed = mixed + (keys @ query.mT).softmax(dim=2).mT @ values
     return mixed
 
