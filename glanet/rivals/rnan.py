@@ -149,7 +149,7 @@ class RNAN(Frame):
 
         Counted by tests/peak.py on 48×48 LR pixels; larger images need fewer for each pixel.
         """
-        return max(super().values_per_pixel, 913 + 7 * self.config.channels)
+        return max(super().values_per_pixel, 229 + 7 * self.config.channels)
 
     def repeated(self):
         """The groups."""
