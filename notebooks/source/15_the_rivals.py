@@ -1014,8 +1014,9 @@ costs(sides, measured)
 # size.
 #
 # Time follows the operations where there are many. RCAN has hardly any, so its time is that of
-# reading all pixels. Memory is different: that of RNAN and CSNLN hardly grows, because they compute
-# their scores in chunks of a fixed size. All scores at once would take memory with the power 4.
+# reading all pixels. Memory is different: that of RNAN and CSNLN grows more slowly than the side,
+# because they compute their scores in chunks of a fixed size. All scores at once would take memory
+# with the power 4.
 
 # %% [markdown]
 # ## 12 · Trained, side by side
