@@ -377,43 +377,37 @@ def inference():
 
 
 def spin():
-    """How much sooner work is done when threads spin less; no rows before it is measured."""
+    """How much sooner work is done when threads spin less."""
     rows = [("", *WORKS)]
-    if (RESULTS / "spin.json").exists():
-        for beside, found in ledger("spin")["value"].items():
-            rows.append((beside, *(f"**{found[work]:.2f}×**" for work in WORKS)))
+    for beside, found in ledger("spin")["value"].items():
+        rows.append((beside, *(f"**{found[work]:.2f}×**" for work in WORKS)))
     return markdown(rows)
 
 
 def scaling():
-    """Time and memory of the largest image, and how both grow; no rows before it is measured."""
+    """Time and memory of the largest image, and how both grow."""
     rows = [("", "LR image", "seconds", "memory, GB", "seconds grow by", "memory grows by")]
-    if (RESULTS / "scaling.json").exists():
-        entry = ledger("scaling")
-        for way, measured in entry["measured"].items():
-            largest, value = measured[-1], entry["value"]
-            name = way if way == WHOLE_IMAGE else f"in tiles of {entry['tile']}"
-            rows.append(
-                (
-                    name,
-                    f"{largest['side']} × {largest['side']}",
-                    f"{largest['seconds']:.1f}",
-                    f"{largest['memory'] / 1e9:.2f}",
-                    *(f"pixels^{value[f'{of}, {way}']}" for of in ("seconds", "memory")),
-                )
+    entry = ledger("scaling")
+    for way, (*_, largest) in entry["measured"].items():
+        rows.append(
+            (
+                way if way == WHOLE_IMAGE else f"in tiles of {entry['tile']}",
+                f"{largest['side']} × {largest['side']}",
+                f"{largest['seconds']:.1f}",
+                f"{largest['memory'] / 1e9:.2f}",
+                *(f"pixels^{entry['value'][f'{of}, {way}']}" for of in ("seconds", "memory")),
             )
+        )
     return markdown(rows)
 
 
 def in_browser():
-    """How long a browser takes to enlarge a photograph; no rows before it is measured."""
-    rows = [("photograph", "weights", "seconds", "of which loading", "browser", "device")]
-    if (RESULTS / "in-browser.json").exists():
-        entry = ledger("in-browser")
-        loading = f"{statistics.median(entry['loading']):.1f}"
-        browser = f"Chromium {entry['chromium'].partition('.')[0]}", entry["device"]
-        rows.append((entry["image"], entry["weights"], f"{entry['value']:.1f}", loading, *browser))
-    return markdown(rows)
+    """How long a browser takes to enlarge a photograph."""
+    head = ("photograph", "weights", "seconds", "of which loading", "browser", "device")
+    entry = ledger("in-browser")
+    seconds = (f"{each:.1f}" for each in (entry["value"], statistics.median(entry["loading"])))
+    browser = f"Chromium {entry['chromium'].partition('.')[0]}", entry["device"]
+    return markdown([head, (entry["image"], entry["weights"], *seconds, *browser)])
 
 
 def division():

@@ -3,8 +3,9 @@
     GLANET_DATA=... python -m benchmarks.ship runs/tiny-x2 --trained-on "one core of an AMD EPYC"
     ... runs/rivals/san-seed0 --name san-tiny-x2 --trained-on ...    # for notebook 15
 
-The run must be finished (``glanet train``). Its weights are measured on Set5, Set14
-and B100; the scores go into the model card and into ``results/scores-NAME.json``.
+The run must be finished (``glanet train``). Its weights are measured on Set5, Set14 and B100,
+unless the benchmark that trained them did so. The scores go into the model card and into
+``results/scores-NAME.json``.
 """
 
 import json

@@ -4,7 +4,7 @@ import os
 import signal
 
 # How often a thread of GNU's OpenMP, by which PyTorch computes, asks whether another one is ready
-# before it sleeps. 300,000 times, the default, waste time that the other may need.
+# before it sleeps. Its default is far more often, and wastes time that the other may need.
 SPINS_VARIABLE, SPINS = "GOMP_SPINCOUNT", 10_000
 
 

@@ -52,3 +52,8 @@ def test_threads_spin_as_long_as_under_the_command_unless_somebody_says_otherwis
         ["make", show, "show"], cwd=ROOT, env=others | before, capture_output=True, text=True
     )
     assert int(done.stdout) == inside
+
+
+def test_the_documents_name_how_long_threads_spin():
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert text.count(f"{SPINS_VARIABLE}={SPINS}") == text.count(f"{SPINS_VARIABLE}=") > 0

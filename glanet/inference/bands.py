@@ -128,7 +128,7 @@ class BandedLayer(nn.Module):
         return mixed.view(width, -1).mT @ self.joined.fuse_attention.mT
 
     def _add_inception(self, x, rows, out):
-        """Add the fused branches in these rows of x, which ends where the image ends or later."""
+        """Add the fused branches in these rows of x, whose margin ends where the image ends."""
         branches, flat = self.joined.branches, out.view(-1, out.shape[-1])
         pixels = x.view(-1, x.shape[-1])
         opened = torch.addmm(branches.opening_bias[:, None], branches.opening, pixels.mT)
