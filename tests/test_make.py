@@ -49,7 +49,11 @@ def test_threads_spin_as_long_as_under_the_command_unless_somebody_says_otherwis
     others = {name: value for name, value in os.environ.items() if name != SPINS_VARIABLE}
     show = f"--eval=show: ; @printenv {SPINS_VARIABLE}"
     done = subprocess.run(
-        ["make", show, "show"], cwd=ROOT, env=others | before, capture_output=True, text=True
+        ["make", "--no-print-directory", show, "show"],
+        cwd=ROOT,
+        env=others | before,
+        capture_output=True,
+        text=True,
     )
     assert int(done.stdout) == inside
 

@@ -959,8 +959,8 @@ for _ in range(1 + rounds):
 fastest = {name: min(values[1:]) for name, values in times.items()}
 
 # %% [markdown]
-# **Prediction.** GLA-Net has 18.1 million parameters and SwinIR has 11.8 million, a ratio of 1.54
-# (notebook 09). How many times as long as SwinIR does GLA-Net take on this machine?
+# **Prediction.** GLA-Net has 18.1 million parameters and SwinIR has 11.8 million (notebook 09).
+# How many times as long as SwinIR does GLA-Net take on this machine?
 
 # %%
 guess = ...
