@@ -11,8 +11,6 @@ Every run lives in a folder below ``runs/ablation`` and resumes where it was sto
 command again. A finished run is an entry of the ledger, ``ablation/NETWORK-seedN``.
 """
 
-import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
@@ -23,7 +21,7 @@ from tqdm import tqdm
 
 from benchmarks import ledger
 from benchmarks.scores import SETS
-from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
+from benchmarks.short import details, found_by, recipe, train_and_measure
 from glanet import ModelConfig
 from glanet.data import catalog
 from glanet.data.images import find_images
@@ -101,12 +99,16 @@ def matched(config):
 def run(variant, seed, options):
     """The scores of a run; what was done before is not done again."""
     folder = folder_of(variant, seed, options)
-    settings = [shape(variant).to_dict(), options.steps, seed, str(folder)]
-    return in_its_own_process(__spec__.name, settings, folder)
+    return found_by(train, shape(variant).to_dict(), options.steps, seed, folder=folder)
 
 
 def folder_of(variant, seed, options):
     return options.folder / claim(variant, seed).partition("/")[2]
+
+
+def train(config, steps, seed, folder):
+    """A run, in its own process."""
+    train_and_measure(ModelConfig.from_dict(config), recipe(steps, seed), folder, images())
 
 
 def images():
@@ -132,8 +134,4 @@ def record(variant, seed, found, options):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
-        config, steps, seed, folder = json.loads(sys.argv[1])
-        train_and_measure(ModelConfig.from_dict(config), recipe(steps, seed), folder, images())
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

@@ -14,9 +14,7 @@ process of its own, so that none inherits another's memory. The entry ``rivals-s
 peak memory as ratios to GLA-Net's.
 """
 
-import json
 import statistics
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -29,10 +27,10 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from benchmarks import ledger
+from benchmarks import apart, ledger
 from benchmarks.ablation import TOLERANCE
 from benchmarks.scores import SETS
-from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
+from benchmarks.short import details, found_by, recipe, train_and_measure
 from glanet import networks
 from glanet.data import catalog
 from glanet.device import choose_device, peak_memory
@@ -114,11 +112,16 @@ def folder_of(name, seed, options):
 def attempt(name, config, seed, options):
     """The scores of a run, or the error that ended it; what was done before is not done again."""
     folder = folder_of(name, seed, options)
-    settings = [networks.to_dict(config), options.steps, seed, str(folder)]
     try:
-        return in_its_own_process(__spec__.name, {"train": settings}, folder)
+        return found_by(train, networks.to_dict(config), options.steps, seed, folder=folder)
     except RuntimeError as error:
         return error
+
+
+def train(config, steps, seed, folder):
+    """A run, in its own process."""
+    images = {name: catalog.hr_images(name) for name in SETS}
+    train_and_measure(networks.from_dict(config), recipe(steps, seed), folder, images)
 
 
 def record(name, config, seed, found, options):
@@ -139,7 +142,7 @@ def record(name, config, seed, found, options):
 def measure_speed(options):
     found = {name: [] for name in NETWORKS}
     for _, name in tqdm([*product(range(options.rounds), found)], unit=" processes"):
-        found[name].append(timed_in_its_own_process(name, options))
+        found[name].append(apart.call(enlarge, name, options.preset, options.side))
     seconds = {name: statistics.median(r["seconds"] for r in rs) for name, rs in found.items()}
     memory = {name: max(r["memory"] for r in rs) for name, rs in found.items()}
     configs = {name: NETWORKS[name].config.preset(options.preset, SCALE) for name in found}
@@ -163,13 +166,6 @@ def measure_speed(options):
     )
 
 
-def timed_in_its_own_process(name, options):
-    settings = json.dumps({"time": [name, options.preset, options.side]})
-    command = [sys.executable, "-m", __spec__.name, settings]
-    process = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return json.loads(process.stdout.splitlines()[-1])
-
-
 def enlarge(name, preset, side):
     """Seconds for one image of ``side`` × ``side``, and bytes at the peak.
 
@@ -187,17 +183,5 @@ def enlarge(name, preset, side):
     return {"seconds": elapsed / count, "memory": peak_memory(device) - before}
 
 
-def in_this_process(settings):
-    if "time" in settings:
-        print(json.dumps(enlarge(*settings["time"])))
-    else:
-        config, steps, seed, folder = settings["train"]
-        images = {name: catalog.hr_images(name) for name in SETS}
-        train_and_measure(networks.from_dict(config), recipe(steps, seed), folder, images)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):  # a process of its own
-        in_this_process(json.loads(sys.argv[1]))
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

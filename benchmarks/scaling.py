@@ -7,15 +7,13 @@ log time and log memory over log pixels: 1 is proportional, 0 does not grow.
 """
 
 import json
-import subprocess
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import tyro
 
-from benchmarks import ledger
+from benchmarks import apart, ledger
 from glanet.device import peak_memory
 from glanet.inference import upscale
 from glanet.weights import load
@@ -34,8 +32,10 @@ class Options:
 def main(options: Options):
     ledger.started()
     found = {
-        way: [in_its_own_process(way, side, options) for side in options.sides]
-        for way in (WHOLE, TILED)
+        way: [
+            apart.call(measure, options.weights, side, tile, options.seed) for side in options.sides
+        ]
+        for way, tile in {WHOLE: None, TILED: options.tile}.items()
     }
     entry = record(found, options)
     print(json.dumps(entry, indent=2, ensure_ascii=False))
@@ -68,32 +68,17 @@ def slope(results, quantity):
     return round(float(np.polyfit(np.log(pixels), np.log(values), 1)[0]), 2)
 
 
-def in_its_own_process(way, side, options):
-    settings = json.dumps([way, side, asdict(options)])
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks.scaling", settings],
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    return json.loads(run.stdout.splitlines()[-1])
-
-
-def measure(way, side, options):
+def measure(weights, side, tile, seed):
     """Seconds of one image, and the bytes that its process held beyond those for a small one."""
-    model = load(options.weights)
-    rng = np.random.default_rng(options.seed)
+    model = load(weights)
+    rng = np.random.default_rng(seed)
     lr = rng.integers(0, 256, (side, side, 3), dtype=np.uint8)
     upscale(model, lr[:32, :32])  # memory is found, kernels are chosen
     before, started = peak_memory(), time.perf_counter()
-    upscale(model, lr, tile=options.tile if way == TILED else None)
+    upscale(model, lr, tile=tile)
     seconds = time.perf_counter() - started
     return {"side": side, "seconds": round(seconds, 3), "memory": peak_memory() - before}
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
-        way, side, settings = json.loads(sys.argv[1])
-        print(json.dumps(measure(way, side, Options(**settings))))
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

@@ -13,10 +13,7 @@ and is measured image by image: an entry ``shapes/SHAPE-seedN`` a run. Every run
 below ``runs/shapes`` and resumes where it was stopped: start the same command again.
 """
 
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +25,8 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from benchmarks import ledger
-from benchmarks.short import details, in_its_own_process, recipe, train_and_measure
+from benchmarks import apart, ledger
+from benchmarks.short import details, found_by, recipe, train_and_measure
 from benchmarks.train_step import FORGOTTEN
 from glanet import ModelConfig
 from glanet.data import catalog
@@ -87,9 +84,7 @@ def time_steps(options):
     """How many steps each shape can take in the same minutes: the entry ``shapes/steps``."""
     ms = {name: [] for name in SHAPES}
     for _, name in tqdm([*product(range(options.rounds), SHAPES)], unit=" processes"):
-        command = [sys.executable, "-m", __spec__.name, json.dumps({"time": name})]
-        process = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-        ms[name].append(json.loads(process.stdout.splitlines()[-1]))
+        ms[name].append(apart.call(milliseconds, name))
     ledger.record(
         "shapes/steps",
         {name: round(60_000 * options.minutes / statistics.median(ms[name])) for name in SHAPES},
@@ -126,9 +121,13 @@ def milliseconds(name):
 
 def run(name, seed, steps, options):
     """The scores of a run; what was done before is not done again."""
-    folder = folder_of(name, seed, options)
-    settings = {"train": [name, steps, seed, str(folder)]}
-    return in_its_own_process(__spec__.name, settings, folder)
+    return found_by(train, name, steps, seed, folder=folder_of(name, seed, options))
+
+
+def train(name, steps, seed, folder):
+    """A run, in its own process."""
+    images = {each: catalog.hr_images(each)[::every] for each, every in SETS.items()}
+    train_and_measure(SHAPES[name], light_recipe(steps, seed), folder, images)
 
 
 def folder_of(name, seed, options):
@@ -149,17 +148,5 @@ def record(name, seed, steps, found, options):
     )
 
 
-def in_this_process(settings):
-    if "time" in settings:
-        print(milliseconds(settings["time"]))
-    else:
-        name, steps, seed, folder = settings["train"]
-        images = {each: catalog.hr_images(each)[::every] for each, every in SETS.items()}
-        train_and_measure(SHAPES[name], light_recipe(steps, seed), folder, images)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].startswith("{"):  # a process of its own
-        in_this_process(json.loads(sys.argv[1]))
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

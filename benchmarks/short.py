@@ -4,12 +4,11 @@ What `benchmarks.ablation`, `benchmarks.rivals` and `benchmarks.shapes` share.
 """
 
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
+from benchmarks import apart
 from glanet.evaluation.benchmark import evaluate
 from glanet.files import write_text
 from glanet.inference import upscale
@@ -25,23 +24,17 @@ POINTS = 6  # of the curve of a short run
 MOST = 60  # points of a curve that the ledger keeps
 
 
-def in_its_own_process(module, settings, folder):
-    """What ``train_and_measure`` found: run by ``python -m module settings`` unless it is known.
+def found_by(train, *arguments, folder):
+    """What ``train(*arguments, folder)`` found, which ends in `train_and_measure`.
+
+    It is called on one core in a process of its own, unless the folder has its scores.
 
     Raises:
         RuntimeError: the process failed or was asked to stop; the message ends with its output.
     """
     scores = Path(folder) / SCORES
     if not scores.exists():
-        run = subprocess.run(
-            [sys.executable, "-m", module, json.dumps(settings)],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise RuntimeError(f"{folder}: exit status {run.returncode}\n{run.stderr[-2000:]}")
+        apart.call(train, *arguments, str(folder), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     return json.loads(scores.read_text(encoding="utf-8"))
 
 
@@ -89,7 +82,7 @@ def course(log, validation) -> dict:
 def details(training, found, folder) -> dict:
     """What the ledger's entry of a run says of it: its recipe, and how it went.
 
-    ``found`` is what `in_its_own_process` returned, ``folder`` the run's.
+    ``found`` is what `found_by` returned, ``folder`` the run's.
     """
     return {
         "steps": training.steps,

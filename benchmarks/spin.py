@@ -9,7 +9,6 @@ of its own, in turns with the others; the other programs are loops, as many as t
 """
 
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import torch
 import tyro
 from tqdm import tqdm
 
-from benchmarks import ledger
+from benchmarks import apart, ledger
 from glanet.__main__ import SPINS, SPINS_VARIABLE
 from glanet.inference import prepare
 from glanet.weights import load
@@ -47,7 +46,9 @@ def main(options: Options):
     cases = [*product(range(options.rounds), ms, (RUNTIMES, SPINS))]
     for _, beside, spins in tqdm(cases, unit=" processes"):
         with loops(0 if beside == "alone" else torch.get_num_threads()):
-            for work, found in in_its_own_process(spins, options).items():
+            variables = {SPINS_VARIABLE: str(spins)}
+            results = apart.call(measure, options.weights, options.side, **variables)
+            for work, found in results.items():
                 ms[beside][f"{work}, {spins}"].append(found)
     medians = {
         beside: {case: statistics.median(times) for case, times in found.items()}
@@ -83,18 +84,6 @@ def loops(count):
             program.wait()
 
 
-def in_its_own_process(spins, options):
-    settings = json.dumps([options.weights, options.side])
-    process = subprocess.run(
-        [sys.executable, "-m", __spec__.name, settings],
-        env={**os.environ, SPINS_VARIABLE: str(spins)},
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    return json.loads(process.stdout.splitlines()[-1])
-
-
 def measure(weights, side):
     """{work: ms}: an image enlarged by the model as it is and prepared, and a training step."""
     model, learner = load(weights), load(weights).train()
@@ -126,7 +115,4 @@ def milliseconds(run):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2 and sys.argv[1].startswith("["):  # a process of its own
-        print(json.dumps(measure(*json.loads(sys.argv[1]))))
-    else:
-        main(tyro.cli(Options))
+    main(tyro.cli(Options))

@@ -89,19 +89,15 @@ def test_the_rivals_have_as_many_parameters_as_gla_net():
 def test_every_rival_is_recorded_once_a_seed_before_the_next(results, monkeypatch, failing):
     asked = []
 
-    def run(module, settings, folder):
-        config, steps, seed, _ = settings["train"]
-        assert (module, steps, folder.name) == (
-            "benchmarks.rivals",
-            2,
-            f"{config['network']}-seed{seed}",
-        )
+    def run(train, config, steps, seed, folder):
+        assert (train, steps) == (rivals.train, 2)
+        assert folder.name == f"{config['network']}-seed{seed}"
         asked.append((config["network"], seed))
         if config["network"] == failing:
             raise RuntimeError(f"{failing} fails")
         return {"psnr_y": {"Set5": {"bird": 30.0}}, "seconds_of_last_start": 1.0}
 
-    monkeypatch.setattr(rivals, "in_its_own_process", run)
+    monkeypatch.setattr(rivals, "found_by", run)
     options, names = rivals.Options(steps=2), list(rivals.contestants())
     if failing:
         with pytest.raises(SystemExit, match="rcan fails\nrcan fails"):
@@ -134,10 +130,28 @@ def test_a_short_run_is_measured_by_the_weights_that_it_leaves(tmp_path):
 
 
 def test_what_a_run_found_is_not_measured_again(tmp_path):
-    with pytest.raises(RuntimeError, match=r"exit status 1\n(.|\n)*No module named 'nothing'"):
-        short.in_its_own_process("nothing.here", {}, tmp_path)
+    nothing = "not a config", 2, 0
+    with pytest.raises(RuntimeError, match=r"benchmarks.rivals train .*: exit status 1\n"):
+        short.found_by(rivals.train, *nothing, folder=tmp_path)
     (tmp_path / "scores.json").write_text('{"psnr_y": {}}')
-    assert short.in_its_own_process("nothing.here", {}, tmp_path) == {"psnr_y": {}}
+    assert short.found_by(rivals.train, *nothing, folder=tmp_path) == {"psnr_y": {}}
+
+
+def test_a_process_of_its_own_takes_and_returns_values_and_has_its_variables(tmp_path):
+    (tmp_path / "trial.py").write_text(
+        "import os\n"
+        "from benchmarks import apart\n"
+        "def asked(*values):\n"
+        "    print('something else')\n"
+        "    return [os.getpid(), os.environ.get('CASE'), *values]\n"
+        "if __name__ == '__main__':\n"
+        "    pid, *rest = apart.call(asked, 'ä', None, (1, 2.5), CASE='own')\n"
+        "    assert pid != os.getpid() and 'CASE' not in os.environ\n"
+        "    assert rest == ['own', 'ä', None, [1, 2.5]]\n"
+    )
+    path = os.pathsep.join(map(str, (ledger.ROOT, tmp_path)))
+    environment = {**os.environ, "PYTHONPATH": path}
+    subprocess.run([sys.executable, "-m", "trial"], env=environment, cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize("steps", [2, 600, 6000])
@@ -176,23 +190,24 @@ def test_shapes_take_steps_for_the_same_minutes_and_each_run_is_recorded_once(re
     taken = {name: iter([100.0 * n, 400.0 * n, 200.0 * n]) for n, name in enumerate(names, 1)}
     timed, trained = [], []
 
-    def time_one(command, **_):
-        timed.append(json.loads(command[-1])["time"])
-        return subprocess.CompletedProcess(command, 0, f"{next(taken[timed[-1]])}\n")
+    def time_one(milliseconds, name):
+        assert milliseconds is shapes.milliseconds
+        timed.append(name)
+        return next(taken[name])
 
-    def train_one(module, settings, folder):
-        trained.append(settings["train"][:3])
+    def train_one(train, *asked, folder):
+        trained.append(asked)
         return {"psnr_y": {"Set5": {"bird": 37.0}}, "seconds_of_last_start": 1.0}
 
-    monkeypatch.setattr(shapes.subprocess, "run", time_one)
-    monkeypatch.setattr(shapes, "in_its_own_process", train_one)
+    monkeypatch.setattr(shapes.apart, "call", time_one)
+    monkeypatch.setattr(shapes, "found_by", train_one)
     monkeypatch.setattr(ledger, "commit", lambda root: "0" * 12)
     options = shapes.Options(minutes=1, seeds=(0, 1), rounds=3, folder=Path("nowhere"))
     shapes.main(options)
     assert timed == names * 3  # in turns
     steps = [300, 150, 100, 75]  # of the medians: 200, 400, 600 and 800 ms
     assert trained == [
-        [name, its, seed] for seed in (0, 1) for name, its in zip(names, steps, strict=True)
+        (name, its, seed) for seed in (0, 1) for name, its in zip(names, steps, strict=True)
     ]
     entry = ledger.read(f"shapes/{names[1]}-seed1")
     assert (entry["shape"], entry["steps"], entry["seed"]) == (names[1], 150, 1)
@@ -225,12 +240,12 @@ def test_the_speed_of_the_rivals_is_a_ratio_to_gla_net(results, monkeypatch):
     taken = {name: iter(seconds) for name, seconds in rounds.items()}
     turns = []
 
-    def timed(name, options):
+    def timed(enlarge, name, preset, side):
         turns.append(name)
         return {"seconds": next(taken[name]), "memory": 10**9 if name == "rcan" else 4 * 10**9}
 
     monkeypatch.setattr(rivals, "NETWORKS", {name: NETWORKS[name] for name in rounds})
-    monkeypatch.setattr(rivals, "timed_in_its_own_process", timed)
+    monkeypatch.setattr(rivals.apart, "call", timed)
     rivals.measure_speed(rivals.Options())
     assert turns == ["gla-net", "rcan"] * 3
     value = ledger.read("rivals-speed")["value"]
@@ -280,7 +295,8 @@ def test_the_slope_is_the_exponent():
 
 def test_scaling_is_measured_whole_and_in_tiles(results):
     options = scaling.Options(sides=(64, 96), tile=80)
-    found = {way: [scaling.measure(way, 96, options)] for way in (scaling.WHOLE, scaling.TILED)}
+    tiles = {scaling.WHOLE: None, scaling.TILED: options.tile}
+    found = {way: [scaling.measure(options.weights, 96, tile, 0)] for way, tile in tiles.items()}
     assert all(result["seconds"] > 0 for (result,) in found.values())
     scaling.record(found, options)
     assert set(ledger.read("scaling")["value"]) == {
@@ -297,11 +313,12 @@ def test_spinning_is_compared_alone_and_beside_other_programs(results, monkeypat
         yield
         beside.append(0)
 
-    def in_its_own_process(spins, options):
+    def measured(measure, weights, side, GOMP_SPINCOUNT):
+        spins = int(GOMP_SPINCOUNT)
         return dict.fromkeys(spin.WORKS, 6.0 if beside[-1] and spins == spin.RUNTIMES else 2.0)
 
     monkeypatch.setattr(spin, "loops", loops)
-    monkeypatch.setattr(spin, "in_its_own_process", in_its_own_process)
+    monkeypatch.setattr(spin.apart, "call", measured)
     spin.main(spin.Options(rounds=1))
     assert ledger.read("spin")["value"] == {
         "alone": dict.fromkeys(spin.WORKS, 1.0),
