@@ -21,7 +21,7 @@ from glanet.weights import shipped_names
 
 KEY = "Description"  # of the text in a PNG
 FOLDER = ledger.ROOT / "docs"
-SCALES = (2, 4)
+SCALES = (2, 3, 4)
 SETS = ("Set5", "B100")
 OURS = {"marker": "D", "color": "#0072B2", "ms": 8}
 LOOKS = {  # of published networks, by what they were trained on
@@ -33,6 +33,7 @@ LIGHT = 5e6  # parameters, between light networks and the others
 COLUMNS = {True: 3.6e6, False: 1e8}  # where the names of light networks and of the others stand
 TICKS = [mantissa * 10.0**power for power in range(-3, 4) for mantissa in (1, 2, 5)]  # hours
 RUNS = ("ablation", "rivals")
+SHOWN = 4.0  # dB below the best end of a training: before that, a network has barely begun
 INCHES = 9  # as wide as 900 pixels
 
 
@@ -195,35 +196,35 @@ def earlier_hours(init):
 
 
 def hours(curves):
-    """PSNR on Set5 against hours of training, one panel a scale."""
-    figure = drawing(INCHES, 4.5)
-    panels = figure.subplots(1, len(SCALES), sharex=True)
-    ends = [hour for curve in curves for hour, _ in curve.points if hour]
-    limits = min(ends) / 3, max(ends) * 3
-    for axes, scale in zip(panels, SCALES, strict=True):
-        for curve in curves:
-            if curve.scale == scale:
-                ours = curve.name in shipped_names()
-                color = OURS["color"] if ours else "#999999"
-                axes.plot(*zip(*curve.points, strict=True), color=color, lw=1.2 if ours else 0.8)
-                axes.plot(*curve.points[-1], "D" if ours else ".", color=color)
-                if ours:
-                    axes.annotate(
-                        f"{curve.name}\n{curve.device.removeprefix('an ').removeprefix('one ')}",
-                        curve.points[-1],
-                        (0, -8),
-                        textcoords="offset points",
-                        ha="center",
-                        va="top",
-                        fontsize=8,
-                    )
-        axes.set(title=f"Set5, ×{scale}", xlabel="hours, all stages", ylabel="PSNR (dB)")
-        axes.set(xscale="log", xlim=limits)
-        axes.minorticks_off()
-        ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.margins(y=0.3)
+    """PSNR on Set5 against hours of training, one panel a scale; ours are named at the right."""
+    figure = drawing(INCHES, 9)
+    scales = sorted({curve.scale for curve in curves})
+    panels = figure.subplots(len(scales), 1, sharex=True, squeeze=False)[:, 0]
+    ends = [curve.points[-1][0] for curve in curves]
+    limits = min(ends) / 2, max(ends) * 10  # the names stand on the right
+    for axes, scale in zip(panels, scales, strict=True):
+        here = [curve for curve in curves if curve.scale == scale]
+        for curve in here:
+            ours = curve.name in shipped_names()
+            look = OURS if ours else {"marker": ".", "color": "#999999"}
+            axes.plot(*zip(*curve.points, strict=True), **{**look, "marker": ""}, lw=1)
+            axes.plot(*curve.points[-1], **look)
+        axes.set(title=f"Set5, ×{scale}", ylabel="PSNR (dB)", xscale="log", xlim=limits)
+        highest = max(curve.points[-1][1] for curve in here)
+        axes.set_ylim(highest - SHOWN, highest + SHOWN / 10)
         axes.grid(color="#E5E5E5")
+        axes.set_axisbelow(True)
+        named = [
+            (f"{curve.name}, {curve.device}", None, hour, {"Set5": psnr})
+            for curve in here
+            for hour, psnr in curve.points[-1:]
+            if curve.name in shipped_names()
+        ]
+        _label(axes, named, "Set5", max(ends) * 1.3)
+    ticks = [tick for tick in TICKS if limits[0] <= tick <= limits[1]]
+    panels[-1].set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    panels[-1].minorticks_off()
+    panels[-1].set_xlabel("hours, all stages")
     return figure
 
 

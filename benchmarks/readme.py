@@ -17,6 +17,7 @@ from benchmarks.ledger import RESULTS, ROOT
 from benchmarks.ledger import read as ledger
 from benchmarks.scaling import WHOLE as WHOLE_IMAGE
 from benchmarks.scores import SETS
+from benchmarks.shapes import SHAPES
 from benchmarks.spin import WORKS
 from glanet.analysis import ablation as analysis
 from glanet.course.kit.lessons import LESSONS, lesson
@@ -251,27 +252,30 @@ def paper_run():
 def ablation():
     """Mean PSNR of the finished runs, and its standard deviation over the seeds."""
     entries = _ablation_entries()
-    sets = list(entries[0]["value"])
-    rows = [("network", "parameters", "seeds", *sets)]
+    rows = [("network", "parameters", "seeds", *entries[0]["value"])]
     parameters = {entry["network"]: entry["parameters"] for entry in entries}
     seeds = Counter(entry["network"] for entry in entries)
     for network, by_set in analysis.spread(analysis.runs(entries)).items():
-        cells = (f"{m:.2f}" + ("" if math.isnan(s) else f" ± {s:.2f}") for m, s in by_set.values())
-        rows.append((network, f"{parameters[network]:,}", str(seeds[network]), *cells))
+        head = network, f"{parameters[network]:,}", str(seeds[network])
+        rows.append((*head, *map(_mean_and_deviation, by_set.values())))
     return markdown(rows)
 
 
 def ablation_differences():
     """Each network's difference from the whole one on each set, its intervals and the outcome."""
-    head = ("network", "set", "difference", "over photographs", "over seeds and photographs")
+    return _differences("network", _ablation_differences())
+
+
+def _differences(what, differences):
+    head = (what, "set", "difference", "over photographs", "over seeds and photographs")
     rows = [(*head, "smallest found", "outcome")]
-    for network, by_set in _ablation_differences().items():
+    for name, by_set in differences.items():
         for of, found in by_set.items():
             known = found.outcome != "too few runs"
             cells = _span(found.photographs), _span(found.interval) if known else "–"
             least = f"{found.least:.2f}" if known else "–"
             difference = analysis.signed(found.mean)
-            rows.append((network, of, difference, *cells, least, found.outcome))
+            rows.append((name, of, difference, *cells, least, found.outcome))
     return markdown(rows)
 
 
@@ -301,6 +305,50 @@ def _ablation_entries():
 
 def _span(interval):
     return f"{analysis.signed(interval.low)} to {analysis.signed(interval.high)}"
+
+
+def _mean_and_deviation(found):
+    mean, deviation = found
+    return f"{mean:.2f}" + ("" if math.isnan(deviation) else f" ± {deviation:.2f}")
+
+
+def shapes():
+    """Shapes of ``light`` after the same minutes: mean PSNR, and its deviation over the seeds."""
+    steps, runs = ledger("shapes/steps"), _shape_runs()
+    rows = [("shape", "parameters", "steps", "seeds", *next(iter(runs.values())))]
+    for name, by_set in analysis.spread(runs).items():
+        seeds = sum(shape == name for shape, _ in runs)
+        counts = steps["parameters"][name], steps["value"][name], seeds
+        cells = map(_mean_and_deviation, by_set.values())
+        rows.append((name, *(f"{count:,}" for count in counts), *cells))
+    return markdown(rows)
+
+
+def shape_differences():
+    """Each shape's difference from today's, as `ablation_differences` has it of networks."""
+    return _differences("shape", _shape_differences())
+
+
+def shape_choice():
+    """Which shape `light` should have, by rule: the best one that is better for certain."""
+    found = {name: by_set[LARGEST] for name, by_set in _shape_differences().items()}
+    if len(found) < len(SHAPES) - 1 or "too few runs" in [each.outcome for each in found.values()]:
+        return "Too few runs to choose a shape."
+    better = {name: each.mean for name, each in found.items() if each.outcome == "higher"}
+    if not better:
+        return "So `light` keeps its shape."
+    return f"So `light` should have the shape {max(better, key=better.get)}."
+
+
+def _shape_differences():
+    return analysis.compare(_shape_runs(), next(iter(SHAPES)))
+
+
+def _shape_runs():
+    """The finished runs, by shape, as the benchmark orders them, and by seed."""
+    entries = [ledger(f"shapes/{path.stem}") for path in RESULTS.glob("shapes/*-seed*.json")]
+    entries.sort(key=lambda entry: ([*SHAPES].index(entry["shape"]), entry["seed"]))
+    return {(entry["shape"], entry["seed"]): entry["value"] for entry in entries}
 
 
 def rivals():
@@ -447,6 +495,9 @@ TABLES = {
     "ablation-differences": ablation_differences,
     "ablation-sentences": ablation_sentences,
     "ablation-summary": ablation_summary,
+    "shapes": shapes,
+    "shape-differences": shape_differences,
+    "shape-choice": shape_choice,
     "hostile": hostile,
     "photo": photo,
     "rivals": rivals,

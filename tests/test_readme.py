@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import gallery, ledger, readme
+from benchmarks import gallery, ledger, readme, shapes
 from glanet import cli
 from glanet.course.kit.lessons import LESSONS
 from glanet.course.tools import enlarge
@@ -122,6 +122,45 @@ def test_one_seed_decides_nothing(results):
     ablation_run("without attention", 0, 30.0)
     assert readme.ablation_summary() == "On B100, too few runs to decide: without attention."
     assert "| −6.00 | −6.00 to −6.00 | – | – | too few runs |" in readme.ablation_differences()
+
+
+def shape_runs(psnrs, seeds):
+    """Runs of that many seeds of every shape, by their PSNR."""
+    names = list(shapes.SHAPES)
+    counts = dict.fromkeys(names, 800)
+    ledger.record("shapes/steps", counts, "", parameters=dict.fromkeys(names, 984_072))
+    for name, psnr in zip(names, psnrs, strict=True):
+        for seed in range(seeds):
+            value = {of: {f"{n}": psnr + n + seed / 100 for n in range(5)} for of in readme.SETS}
+            ledger.record(f"shapes/{name}-seed{seed}", value, "PSNR", seed=seed, shape=name)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("aligned", "chosen"),
+    [
+        ((36.5, 36.9, 35.0), "So `light` should have the shape {2}."),
+        ((36.0, 35.9, 35.0), "So `light` keeps its shape."),
+    ],
+)
+def test_light_takes_the_best_shape_that_is_better_for_certain(results, aligned, chosen):
+    names = shape_runs((36.0, *aligned), seeds=3)
+    today, *others = readme.shapes().splitlines()[2:]
+    assert today.startswith(f"| {names[0]} | 984,072 | 800 | 3 | 38.01 ± 0.01 |")
+    assert [row.split(" | ")[0] for row in others] == [f"| {name}" for name in names[1:]]
+    last = readme.shape_differences().splitlines()[-1]
+    assert last.startswith(f"| {names[3]} | B100 | −1.00 |")
+    assert last.endswith("| lower |")
+    assert readme.shape_choice() == chosen.format(*names)
+
+
+def test_no_shape_is_chosen_before_all_have_runs_enough(results):
+    names = shape_runs((36.0, 37.0, 38.0, 39.0), seeds=1)
+    assert readme.shape_choice() == "Too few runs to choose a shape."
+    shape_runs((36.0, 37.0, 38.0, 39.0), seeds=3)
+    for path in results.glob(f"shapes/{names[3]}-seed*.json"):
+        path.unlink()
+    assert readme.shape_choice() == "Too few runs to choose a shape."
 
 
 def test_rivals_are_listed_as_in_the_register_with_the_mean_and_range_of_their_seeds(results):

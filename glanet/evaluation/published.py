@@ -43,6 +43,9 @@ _TABLES = {
         SRCNN        -      32.75 .9090  29.28 .8209  28.41 .7863  26.24 .7989      -      -
         VDSR         291    33.66 .9213  29.77 .8314  28.82 .7976  27.14 .8279      -      -
         DRRN         291    34.03 .9244  29.96 .8349  28.95 .8004  27.53 .8378      -      -
+        IDN          291    34.11 .9253  29.99 .8354  28.95 .8013  27.42 .8359  32.71 .9381
+        IMDN         DIV2K  34.36 .9270  30.32 .8417  29.09 .8046  28.17 .8519  33.61 .9445
+        SwinIR-light DIV2K  34.62 .9289  30.54 .8463  29.20 .8082  28.66 .8624  33.98 .9478
     """,
     4: """
         bicubic      -      28.42 .8104  26.00 .7027  25.96 .6675  23.14 .6577      -      -
@@ -69,16 +72,16 @@ _TABLES = {
 }
 
 
-# Thousands of parameters at ×2 and ×4, of the networks that are not in the register: VDSR to IMDN
+# Thousands of parameters at each scale, of the networks that are not in the register: VDSR to IMDN
 # from the table of IMDN's paper, SRCNN 9-5-5 and EDSR counted, the rest from their own papers. The
 # literature disagrees on LapSRN's.
 _THOUSANDS = {
-    "SRCNN": {2: 57, 4: 57},
-    "VDSR": {2: 666, 4: 666},
-    "DRRN": {2: 298, 4: 298},
+    "SRCNN": {2: 57, 3: 57, 4: 57},
+    "VDSR": {2: 666, 3: 666, 4: 666},
+    "DRRN": {2: 298, 3: 298, 4: 298},
     "MemNet": {2: 678, 4: 678},
     "IDN": {2: 553},
-    "IMDN": {2: 694, 4: 715},
+    "IMDN": {2: 694, 3: 703, 4: 715},
     "EDSR": {2: 40_730, 4: 43_090},
     "HiT-SRF": {2: 847, 4: 866},
     "ATD-light": {2: 753},
