@@ -641,7 +641,7 @@ from glanet.course.lessons.window_attention.figures import pixel_attention
 pixel_attention(photo, weights["block 1"], row=42, column=66)
 
 # %% [markdown]
-# Now you choose the pixel and the layer. Try an edge, then a smooth area. The sliders need a
+# Now you choose the layer, and click on a pixel. Try an edge, then a smooth area. This needs a
 # running kernel.
 
 # %%

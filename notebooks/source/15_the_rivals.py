@@ -896,8 +896,8 @@ look(lr, looks["GLA-Net"](row, column), row=row, column=column, title="GLA-Net: 
 #
 # ## 10 · All of them
 #
-# Choose a mechanism and a pixel. Try the middle of a stripe, then the collar, then smooth cloth: who
-# finds more of the same? (The menu needs a running kernel.)
+# Choose a mechanism, and click on a pixel. Try the middle of a stripe, then the collar, then smooth cloth: who
+# finds more of the same? (This needs a running kernel.)
 
 # %%
 from glanet.course.lessons.the_rivals.widgets import explore_looks
@@ -1235,11 +1235,11 @@ for name in ("gla-net", "rcan"):
     one = build(NETWORKS[name].config.preset("tiny"))
     found = learned[NETWORKS[name].title] = {}
 
-    def look(step, one=one, found=found):
+    def keep(step, one=one, found=found):
         if step in moments:
             found[step] = errors_of(partial(upscale, one))
 
-    fit(one, store, steps=steps, batch=16, after=look)
+    fit(one, store, steps=steps, batch=16, after=keep)
 learning(learned, errors_of(partial(imresize, scale=2)))
 
 # %% [markdown]

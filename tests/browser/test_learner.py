@@ -18,6 +18,13 @@ images = np.random.default_rng(0).integers(0, 256, (3, 96, 128, 3), dtype=np.uin
 explore_crops({"noise": (images[0], {"bicubic": images[1], "GLA-Net": images[2]})}, side=32)
 """
 
+PIXEL = """
+import numpy as np
+from glanet.course.lessons.shifted_windows.widgets import explore_reach
+
+explore_reach(np.zeros((32, 48, 3), np.uint8), row=2, column=28, window=8)
+"""
+
 
 def test_make_lab_opens_the_first_notebook_to_those_who_have_its_token(course, lab, chromium):
     assert lab.page.url.endswith("/lab/tree/notebooks/00_start_here.ipynb")
@@ -93,13 +100,18 @@ def test_the_arrow_keys_move_the_border_between_two_images(lab, widget):
     assert np.array_equal(above_the_handle(), before)
 
 
+def show(lab, course, name, code):
+    """Run ``code`` in a notebook of that name."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(notebook, course["folder"] / f"{name}.ipynb")
+    lab.open(name)
+    lab.run(0)
+
+
 @pytest.fixture
 def square(lab, course):
     """The square of notebook 13 over noise, and the picture in which it is."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CROPS)])
-    nbformat.write(notebook, course["folder"] / "square.ipynb")
-    lab.open("square")
-    lab.run(0)
+    show(lab, course, "square", CROPS)
     square = lab.page.get_by_role("slider", name="square: arrow keys move it")
     square.wait_for()
     return square, lab.page.locator(".widget-output")
@@ -137,3 +149,15 @@ def test_the_square_follows_the_pointer_while_its_button_is_down(lab, square):
     lab.page.mouse.up()
     lab.page.mouse.move(x, y)
     assert place(square) == "row 0, column 0"
+
+
+def test_a_click_on_a_photograph_chooses_its_pixel(lab, course):
+    show(lab, course, "pixel", PIXEL)
+    photo = lab.page.locator("img.widget-image")
+    figure = lab.page.locator(".widget-output")
+    figure.locator("img").wait_for()
+    before = pixels(figure)
+    box = photo.bounding_box()
+    photo.click(position={"x": box["width"] * 10.5 / 48, "y": box["height"] * 20.5 / 32})
+    assert differs(figure, before)
+    assert lab.page.locator(".widget-readout").all_text_contents() == ["20", "10"]

@@ -1,8 +1,14 @@
+import io
 import json
 
 import nbformat
+import numpy as np
+import PIL.Image
 from nbclient import NotebookClient
 from nbclient.output_widget import OutputWidget
+
+from glanet.course.kit.explore import explore_pixel
+from glanet.course.kit.photo import details
 
 CELL = """
 import numpy as np
@@ -27,3 +33,24 @@ def test_moving_a_control_replaces_the_figure_without_a_report_to_the_kernel(mon
     (drawn,) = output["outputs"]
     assert "image/png" in json.dumps(drawn)
     assert reports == []  # a plain client that reports may miss the end of the cell
+
+
+def test_a_click_chooses_a_pixel_and_draws_once():
+    photo = np.arange(20 * 30 * 3, dtype=np.uint8).reshape(20, 30, 3)
+    drawn = []
+
+    def draw(row, column):
+        drawn.append((row, column))
+        return details({"photo": photo}, top=row, left=column, side=16)
+
+    explorer = explore_pixel(photo, draw, row=1, column=2)
+    frame, row, column, _ = explorer.children
+    (image,) = frame.children
+    shown = np.asarray(PIL.Image.open(io.BytesIO(image.value)))
+    assert shown.shape == (320, 480, 3)
+    assert explorer.clicks.source is image
+    explorer.clicks._handle_mouse_msg(None, {"dataX": 479, "dataY": 170}, [])
+    assert (shown[170, 479] == photo[10, 29]).all()
+    assert (row.value, column.value) == (10, 29)
+    column.value = 3
+    assert drawn == [(1, 2), (10, 29), (10, 3)]
