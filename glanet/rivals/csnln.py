@@ -3,8 +3,8 @@
 Mei, Fan, Zhou, Huang, Huang, Shi: *Image Super-Resolution with Cross-Scale Non-Local Attention and
 Exhaustive Self-Exemplars Mining*, CVPR 2020. Cross-scale non-local attention compares each 3×3
 patch of the features with all 3×3 patches of the shrunk features. Where two are alike, the patch
-before shrinking shows how the first may look when enlarged. The self-exemplars mining (SEM) cell
-fuses this with in-scale attention and a local path. It is used again and again (Fig. 2).
+before shrinking shows how the first may look when enlarged. A self-exemplars mining (SEM) cell,
+used again and again (Fig. 2), adds in-scale attention and a local path.
 """
 
 from dataclasses import dataclass
@@ -193,9 +193,6 @@ def read_released(tensors):
     if upsample is None:
         return None
     channels, kernel_size = len(upsample), upsample.shape[-1]
-    config = CSNLNConfig(
-        scale=4 if projection.format("_2") in tensors else kernel_size // 3,
-        channels=channels,
-        depth=tensors["tail.0.weight"].shape[1] // channels,
-    )
-    return config, tensors
+    scale = 4 if projection.format("_2") in tensors else kernel_size // 3
+    depth = tensors["tail.0.weight"].shape[1] // channels
+    return CSNLNConfig(scale=scale, channels=channels, depth=depth), tensors
