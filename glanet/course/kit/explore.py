@@ -56,6 +56,7 @@ def explore_pixel(photo, draw, *, row, column, **controls):
     )
     zoom = max(1, WIDTH // width)
     image = Image(value=_png(photo.repeat(zoom, 0).repeat(zoom, 1)))
+    image.layout.margin = "0"  # or a photograph as wide as its cell is wider by the margins
     clicks = Event(source=image, watched_events=["click"])
     clicks.on_dom_event(
         lambda event: explorer.move(row=event["dataY"] // zoom, column=event["dataX"] // zoom)
