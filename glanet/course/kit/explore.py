@@ -6,7 +6,7 @@ import PIL.Image
 from ipyevents import Event
 from ipywidgets import HBox, Image, IntSlider, interactive
 
-WIDTH = 480  # of a photograph to click on, in pixels of the screen, at most
+WIDTH = 300  # of a photograph to click on, in pixels of the screen, at most
 
 
 class Explorer(interactive):

@@ -47,10 +47,10 @@ def test_a_click_chooses_a_pixel_and_draws_once():
     frame, row, column, _ = explorer.children
     (image,) = frame.children
     shown = np.asarray(PIL.Image.open(io.BytesIO(image.value)))
-    assert shown.shape == (320, 480, 3)
+    assert shown.shape == (200, 300, 3)
     assert explorer.clicks.source is image
-    explorer.clicks._handle_mouse_msg(None, {"dataX": 479, "dataY": 170}, [])
-    assert (shown[170, 479] == photo[10, 29]).all()
+    explorer.clicks._handle_mouse_msg(None, {"dataX": 299, "dataY": 105}, [])
+    assert (shown[105, 299] == photo[10, 29]).all()
     assert (row.value, column.value) == (10, 29)
     column.value = 3
     assert drawn == [(1, 2), (10, 29), (10, 3)]
