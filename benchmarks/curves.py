@@ -215,9 +215,13 @@ def hours(curves):
         axes.grid(color="#E5E5E5")
         axes.set_axisbelow(True)
         named = [
-            (f"{curve.name}, {curve.device}", None, hour, {"Set5": psnr})
+            (
+                f"{curve.name}, {curve.device}",
+                None,
+                curve.points[-1][0],
+                {"Set5": curve.points[-1][1]},
+            )
             for curve in here
-            for hour, psnr in curve.points[-1:]
             if curve.name in shipped_names()
         ]
         _label(axes, named, "Set5", max(ends) * 1.3)

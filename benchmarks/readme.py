@@ -18,6 +18,7 @@ from benchmarks.ledger import read as ledger
 from benchmarks.scaling import WHOLE as WHOLE_IMAGE
 from benchmarks.scores import SETS
 from benchmarks.shapes import SHAPES
+from benchmarks.shapes import Options as ShapeOptions
 from benchmarks.spin import WORKS
 from glanet.analysis import ablation as analysis
 from glanet.course.kit.lessons import LESSONS, lesson
@@ -315,7 +316,8 @@ def _mean_and_deviation(found):
 def shapes():
     """Shapes of ``light`` after the same minutes: mean PSNR, and its deviation over the seeds."""
     steps, runs = ledger("shapes/steps"), _shape_runs()
-    rows = [("shape", "parameters", "steps", "seeds", *next(iter(runs.values())))]
+    head = "shape", "parameters", f"steps in {steps['minutes']:g} minutes", "seeds"
+    rows = [(*head, *next(iter(runs.values())))]
     for name, by_set in analysis.spread(runs).items():
         seeds = sum(shape == name for shape, _ in runs)
         counts = steps["parameters"][name], steps["value"][name], seeds
@@ -331,9 +333,9 @@ def shape_differences():
 
 def shape_choice():
     """Which shape `light` should have, by rule: the best one that is better for certain."""
+    if len(_shape_runs()) < len(SHAPES) * len(ShapeOptions.seeds):
+        return "Runs are missing, so no shape is chosen yet."
     found = {name: by_set[LARGEST] for name, by_set in _shape_differences().items()}
-    if len(found) < len(SHAPES) - 1 or "too few runs" in [each.outcome for each in found.values()]:
-        return "Too few runs to choose a shape."
     better = {name: each.mean for name, each in found.items() if each.outcome == "higher"}
     if not better:
         return "So `light` keeps its shape."

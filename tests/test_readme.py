@@ -128,7 +128,7 @@ def shape_runs(psnrs, seeds):
     """Runs of that many seeds of every shape, by their PSNR."""
     names = list(shapes.SHAPES)
     counts = dict.fromkeys(names, 800)
-    ledger.record("shapes/steps", counts, "", parameters=dict.fromkeys(names, 984_072))
+    ledger.record("shapes/steps", counts, "", minutes=10, parameters=dict.fromkeys(names, 984_072))
     for name, psnr in zip(names, psnrs, strict=True):
         for seed in range(seeds):
             value = {of: {f"{n}": psnr + n + seed / 100 for n in range(5)} for of in readme.SETS}
@@ -154,13 +154,10 @@ def test_light_takes_the_best_shape_that_is_better_for_certain(results, aligned,
     assert readme.shape_choice() == chosen.format(*names)
 
 
-def test_no_shape_is_chosen_before_all_have_runs_enough(results):
-    names = shape_runs((36.0, 37.0, 38.0, 39.0), seeds=1)
-    assert readme.shape_choice() == "Too few runs to choose a shape."
-    shape_runs((36.0, 37.0, 38.0, 39.0), seeds=3)
-    for path in results.glob(f"shapes/{names[3]}-seed*.json"):
-        path.unlink()
-    assert readme.shape_choice() == "Too few runs to choose a shape."
+def test_no_shape_is_chosen_before_all_have_run(results):
+    names = shape_runs((36.0, 37.0, 38.0, 39.0), seeds=3)
+    (results / f"shapes/{names[3]}-seed2.json").unlink()
+    assert readme.shape_choice() == "Runs are missing, so no shape is chosen yet."
 
 
 def test_rivals_are_listed_as_in_the_register_with_the_mean_and_range_of_their_seeds(results):

@@ -622,7 +622,7 @@ figures.reach(eye, row=2, column=28, window=8, shift=4)
 
 # %% [markdown]
 # This pixel is near the top edge. The edge cuts its window in half, and in the rolled image the
-# other half of the window is dark. Now you: click on a corner, into the middle, on the last row;
+# other half of the window is dark. Now you: click on a corner, in the middle, on the last row;
 # switch the shift off. This needs a running kernel.
 
 # %%

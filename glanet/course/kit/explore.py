@@ -2,6 +2,7 @@
 
 from io import BytesIO
 
+import numpy as np
 import PIL.Image
 from ipyevents import Event
 from ipywidgets import HBox, Image, IntSlider, interactive
@@ -55,7 +56,7 @@ def explore_pixel(photo, draw, *, row, column, **controls):
         **controls,
     )
     zoom = max(1, WIDTH // width)
-    image = Image(value=_png(photo.repeat(zoom, 0).repeat(zoom, 1)))
+    image = Image(value=png(photo.repeat(zoom, 0).repeat(zoom, 1)))
     image.layout.margin = "0"  # or a photograph as wide as its cell is wider by the margins
     clicks = Event(source=image, watched_events=["click"])
     clicks.on_dom_event(
@@ -66,7 +67,8 @@ def explore_pixel(photo, draw, *, row, column, **controls):
     return explorer
 
 
-def _png(image):
+def png(image) -> bytes:
+    """An image, uint8 (H, W, 3), as a PNG file."""
     file = BytesIO()
-    PIL.Image.fromarray(image).save(file, "PNG")
+    PIL.Image.fromarray(np.ascontiguousarray(image)).save(file, "PNG")
     return file.getvalue()

@@ -3,15 +3,12 @@
 import base64
 import json
 from importlib.resources import files
-from io import BytesIO
 from uuid import uuid4
 
-import numpy as np
 from IPython.display import HTML
 from ipywidgets import Dropdown, IntSlider
-from PIL import Image
 
-from glanet.course.kit.explore import explore
+from glanet.course.kit.explore import explore, png
 from glanet.course.lessons.evaluation.figures import extreme_squares
 from glanet.evaluation.metrics import rgb_to_y
 
@@ -56,18 +53,16 @@ def crops_page(hr, images, *, side):
         "width": hr.shape[1],
         "side": side,
         "start": extreme_squares(hr, last, first, side=side)[0],
-        "images": [{"name": "HR", "png": _png(hr), "errors": ""}],
+        "images": [{"name": "HR", "png": _url(hr), "errors": ""}],
     }
     for name, image in images.items():
         errors = (rgb_to_y(image) - rgb_to_y(hr)) ** 2
         text = base64.b64encode(errors.astype("<f4").tobytes()).decode()
-        data["images"].append({"name": name, "png": _png(image), "errors": text})
+        data["images"].append({"name": name, "png": _url(image), "errors": text})
     page = PAGE.replace("PAGE_SCRIPT", SCRIPT).replace("PAGE_ID", f"crops-{uuid4().hex}")
     return page.replace("PAGE_DATA", json.dumps(data))
 
 
-def _png(image):
+def _url(image):
     """The image as a data URL."""
-    file = BytesIO()
-    Image.fromarray(np.ascontiguousarray(image)).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(png(image)).decode()
